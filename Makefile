@@ -1,0 +1,68 @@
+# Needs make and a Python 3.11 or newer with venv; everything else is fetched into .venv at first use.
+
+VENV  := .venv
+PY    := $(VENV)/bin/python
+STAMP := $(VENV)/.understudy-installed
+CODE  := $(wildcard src tests examples benchmarks tools)
+
+# A slow index is waited for; what the caller's environment says wins.
+PIP_DEFAULT_TIMEOUT ?= 180
+PIP_RETRIES ?= 10
+export PIP_DEFAULT_TIMEOUT PIP_RETRIES
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# Two workers unless told otherwise: tests start processes of their own.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test lint bench docs soak clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(STAMP)  ## run examples/demo.py
+	@$(PY) examples/demo.py
+
+test: $(STAMP)  ## run the tests (not the soak rows), two at a time
+	@$(PY) -m pytest -n $(WORKERS)
+
+lint: $(STAMP)  ## ruff, the format, mypy
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy $(CODE)
+
+bench: $(STAMP)  ## time each figure beside its floor
+	@$(PY) -m benchmarks
+
+docs: $(STAMP)  ## regenerate the pages that are derived from the code
+	@$(PY) tools/requirements_table.py
+
+soak: $(STAMP)  ## run the rows that take minutes, one at a time
+	@$(PY) -m pytest -m soak --timeout 3600
+
+clean:  ## remove what was built (not .venv)
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -path './$(VENV)' -prune -o -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A .venv that works is kept; one that doesn't (half built, or its Python is gone) is built anew.
+$(STAMP): pyproject.toml
+	@set -eu; \
+	fit='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'; \
+	if ! $(PY) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		found=; \
+		for candidate in $(PYTHON) python3.11 python3; do \
+			if "$$candidate" -c "$$fit" >/dev/null 2>&1; then found=$$candidate; break; fi; \
+		done; \
+		if [ -z "$$found" ]; then \
+			echo 'understudy needs Python 3.11 or newer with venv (on Debian: apt install python3.11-venv).' >&2; \
+			echo "Neither python3.11 nor python3 on PATH will do; name one with: make PYTHON=/path/to/python3.11" >&2; \
+			exit 1; \
+		fi; \
+		echo "building $(VENV) with $$found, once"; \
+		"$$found" -m venv --clear $(VENV); \
+	fi; \
+	echo 'installing understudy and its tools into $(VENV)'; \
+	$(PY) -m pip install --quiet --editable '.[metrics,test,lint,bench]'
+	@touch $@

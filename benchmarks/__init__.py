@@ -1,0 +1,1 @@
+"""Figures of understudy, each beside its floor and its peers in the same run: `python -m benchmarks`."""

@@ -1,0 +1,64 @@
+"""`python -m benchmarks [names…] [--rounds N] [--quick]`: the table on stdout, all values in a JSON file.
+
+Exit code 0 when every row was measured (a missed target is told, not punished), 1 when one failed, 2 on bad options.
+"""
+
+import argparse
+import fnmatch
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import births, idle, laps, memory, report, stopping
+from benchmarks.harness import ROOT, Figure, measure
+
+FIGURES: tuple[Figure, ...] = (*laps.FIGURES, *births.FIGURES, *stopping.FIGURES, *memory.FIGURES, *idle.FIGURES)
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"at least 1 is needed, not {value}")
+    return value
+
+
+def tell(text: str) -> None:
+    """Progress, apart from the table."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def chosen(patterns: list[str], parser: argparse.ArgumentParser) -> list[Figure]:
+    """Figures by name or glob, in their own order; all of them without a pattern."""
+    known = [figure.name for figure in FIGURES]
+    for pattern in patterns:
+        if not fnmatch.filter(known, pattern):
+            parser.error(f"no figure {pattern!r}; there are {', '.join(known)}")
+    return [
+        figure
+        for figure in FIGURES
+        if not patterns or any(fnmatch.fnmatchcase(figure.name, pattern) for pattern in patterns)
+    ]
+
+
+def main() -> int:
+    """Measure, print, write; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="figures beside their floors and peers")
+    parser.add_argument("names", nargs="*", help=f"names or globs of {', '.join(figure.name for figure in FIGURES)}")
+    parser.add_argument("--rounds", type=positive, help="interleaved rounds (default 5; 1 with --quick)")
+    parser.add_argument("--quick", action="store_true", help="fewer samples, in about a minute")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results.json", help="the JSON file")
+    options = parser.parse_args()
+    figures = chosen(options.names, parser)
+    rounds: int = options.rounds or (1 if options.quick else 5)
+
+    if options.quick:
+        figures = [figure.shortened() for figure in figures]
+    rows = [measure(figure, rounds, tell) for figure in figures]
+    print(report.table(rows))
+    options.output.write_text(json.dumps(report.document(rows, rounds, quick=options.quick), indent=2) + "\n")
+    return 1 if any(row.errors for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

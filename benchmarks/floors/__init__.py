@@ -1,0 +1,1 @@
+"""Floors: what the parts alone cost. Nothing here knows understudy."""

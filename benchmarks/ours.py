@@ -1,0 +1,66 @@
+"""understudy as a contestant, by its public names only."""
+
+from benchmarks.actors import Brief, Idle, Laps
+from understudy import ActorRef, ActorSystem
+
+PATIENCE = 60.0  # seconds
+PRELOAD = ["benchmarks.actors"]
+
+
+def laps(laps: int) -> float:
+    """Laps a second, measured in the actor from its first section to `__onfinish__`."""
+    with ActorSystem(preload=PRELOAD) as system:
+        return float(system.spawn(Laps, laps).result(timeout=PATIENCE))
+
+
+class Understudy:
+    """A system whose zygote knows the actors' module."""
+
+    def __init__(self) -> None:
+        self._system = ActorSystem(preload=PRELOAD)
+        self._refs: list[ActorRef] = []
+
+    def spawn_brief(self, board: str) -> None:
+        """Its only lap is the stamp."""
+        self._refs.append(self._system.spawn(Brief, board))
+
+    def spawn_idle(self, board: str) -> None:
+        """It sleeps in its first lap."""
+        self._refs.append(self._system.spawn(Idle, board))
+
+    def settle(self) -> None:
+        """Nothing: a stop is never lost."""
+
+    def replace(self, board: str) -> None:
+        """Nothing: the system does it by itself."""
+
+    def wait(self) -> None:
+        """All are settled, and well."""
+        for ref in self._refs:
+            status = ref.wait(timeout=PATIENCE)
+            if status.name != "FINISHED":
+                raise RuntimeError(f"{ref.name} ended {status.name}: {ref.exception()}")
+        self._refs.clear()
+
+    def stop(self) -> None:
+        """One verb for all, then the end of each."""
+        self._system.stop("*")
+        self.wait()
+
+    def close(self) -> None:
+        """Shut the system down."""
+        self._system.shutdown()
+
+
+class Strangers(Understudy):
+    """A system that was told nothing of the module of the actors it is given."""
+
+    def __init__(self) -> None:
+        self._system = ActorSystem()
+        self._refs = []
+
+    def spawn_brief(self, board: str) -> None:
+        """Its module is imported only now: what the parent has loaded when the zygote starts may be known to it."""
+        from benchmarks.strangers import Stranger
+
+        self._refs.append(self._system.spawn(Stranger, board))

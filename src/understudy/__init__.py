@@ -1,0 +1,155 @@
+"""understudy: an actor runtime for Python services.
+
+A class derived from `Process` runs as an actor in an operating system process of its own; when it dies, a fresh
+process takes over from the original serialized state. Where things live, from the ground up:
+
+    errors      the tree of everything that is raised
+    status      what an actor is, was, and died of: frozen values
+    config      every setting, checked when set
+    timing      measured sections
+    lifecycle   pure decisions: states, lives, stops
+    wire        messages, pickles, the shared page, sockets
+    ref         ActorRef, and runtime, the slot through which it finds its system
+    process     Process, what a user subclasses
+    spawners    zygote, fresh interpreter, signals, the sweep
+    observe     the status stream and its clients
+    router      the parent's thread
+    engine      what runs in the child
+    system      ActorSystem, which puts it all together
+"""
+
+from understudy.config import Backoff as Backoff
+from understudy.config import Heartbeat as Heartbeat
+from understudy.config import Limits as Limits
+from understudy.config import ProcessConfig as ProcessConfig
+from understudy.config import Restart as Restart
+from understudy.config import StopLadder as StopLadder
+from understudy.config import Timeouts as Timeouts
+from understudy.errors import AccessDenied as AccessDenied
+from understudy.errors import ActorDied as ActorDied
+from understudy.errors import ActorError as ActorError
+from understudy.errors import ActorKilled as ActorKilled
+from understudy.errors import AlreadyStarted as AlreadyStarted
+from understudy.errors import AskCycle as AskCycle
+from understudy.errors import AskTimeout as AskTimeout
+from understudy.errors import ConfigError as ConfigError
+from understudy.errors import DepthExceeded as DepthExceeded
+from understudy.errors import ErrorHandlerError as ErrorHandlerError
+from understudy.errors import ErrorHandlerTimeoutError as ErrorHandlerTimeoutError
+from understudy.errors import MailboxFull as MailboxFull
+from understudy.errors import MainLoopError as MainLoopError
+from understudy.errors import MainLoopTimeoutError as MainLoopTimeoutError
+from understudy.errors import NameTaken as NameTaken
+from understudy.errors import NoCapacity as NoCapacity
+from understudy.errors import NotAnActor as NotAnActor
+from understudy.errors import NotStarted as NotStarted
+from understudy.errors import OnFinishError as OnFinishError
+from understudy.errors import OnFinishTimeoutError as OnFinishTimeoutError
+from understudy.errors import PoolTaskError as PoolTaskError
+from understudy.errors import PostLoopError as PostLoopError
+from understudy.errors import PostLoopTimeoutError as PostLoopTimeoutError
+from understudy.errors import PreloopError as PreloopError
+from understudy.errors import PreloopTimeoutError as PreloopTimeoutError
+from understudy.errors import ProtocolError as ProtocolError
+from understudy.errors import ReceiveError as ReceiveError
+from understudy.errors import ReceiveTimeoutError as ReceiveTimeoutError
+from understudy.errors import ResultError as ResultError
+from understudy.errors import ResultTimeoutError as ResultTimeoutError
+from understudy.errors import SectionError as SectionError
+from understudy.errors import SerializationError as SerializationError
+from understudy.errors import StartError as StartError
+from understudy.errors import StartTimeout as StartTimeout
+from understudy.errors import SystemClosed as SystemClosed
+from understudy.errors import TooLarge as TooLarge
+from understudy.errors import UnderstudyError as UnderstudyError
+from understudy.errors import UnknownActor as UnknownActor
+from understudy.errors import UnknownField as UnknownField
+from understudy.errors import WaitTimeout as WaitTimeout
+from understudy.errors import WrongProcess as WrongProcess
+from understudy.observe import Observer as Observer
+from understudy.observe import Remote as Remote
+from understudy.process import Process as Process
+from understudy.ref import ActorRef as ActorRef
+from understudy.spawners import Spawner as Spawner
+from understudy.spawners import Target as Target
+from understudy.status import ActorInfo as ActorInfo
+from understudy.status import ActorTable as ActorTable
+from understudy.status import DeathReport as DeathReport
+from understudy.status import Event as Event
+from understudy.status import Health as Health
+from understudy.status import Life as Life
+from understudy.status import Status as Status
+from understudy.status import Usage as Usage
+from understudy.system import ActorSystem as ActorSystem
+from understudy.timing import Timer as Timer
+from understudy.timing import Timers as Timers
+from understudy.timing import timethis as timethis
+
+__all__ = [
+    "AccessDenied",
+    "ActorDied",
+    "ActorError",
+    "ActorInfo",
+    "ActorKilled",
+    "ActorRef",
+    "ActorSystem",
+    "ActorTable",
+    "AlreadyStarted",
+    "AskCycle",
+    "AskTimeout",
+    "Backoff",
+    "ConfigError",
+    "DeathReport",
+    "DepthExceeded",
+    "ErrorHandlerError",
+    "ErrorHandlerTimeoutError",
+    "Event",
+    "Health",
+    "Heartbeat",
+    "Life",
+    "Limits",
+    "MailboxFull",
+    "MainLoopError",
+    "MainLoopTimeoutError",
+    "NameTaken",
+    "NoCapacity",
+    "NotAnActor",
+    "NotStarted",
+    "Observer",
+    "OnFinishError",
+    "OnFinishTimeoutError",
+    "PoolTaskError",
+    "PostLoopError",
+    "PostLoopTimeoutError",
+    "PreloopError",
+    "PreloopTimeoutError",
+    "Process",
+    "ProcessConfig",
+    "ProtocolError",
+    "ReceiveError",
+    "ReceiveTimeoutError",
+    "Remote",
+    "Restart",
+    "ResultError",
+    "ResultTimeoutError",
+    "SectionError",
+    "SerializationError",
+    "Spawner",
+    "StartError",
+    "StartTimeout",
+    "Status",
+    "StopLadder",
+    "SystemClosed",
+    "Target",
+    "Timeouts",
+    "Timer",
+    "Timers",
+    "TooLarge",
+    "UnderstudyError",
+    "UnknownActor",
+    "UnknownField",
+    "Usage",
+    "WaitTimeout",
+    "WrongProcess",
+    "timethis",
+]

@@ -1,0 +1,206 @@
+"""One life: laps, the graceful end, or the telling of a crash and what the verdict asks."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from understudy import failpoints
+from understudy.config import ProcessConfig
+from understudy.engine import laps
+from understudy.engine.halt import AFTER_SECTION, NO, Halt
+from understudy.engine.hooks import Loop, hook
+from understudy.engine.inside import Actor
+from understudy.engine.link import Link
+from understudy.engine.outbox import Outbox
+from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
+from understudy.engine.telling import facts, travelling
+from understudy.errors import TooLarge
+from understudy.outcome import build_error
+from understudy.process import HOOKS, Process, part_of
+from understudy.status import Crash
+from understudy.wire import messages
+from understudy.wire.page import SECTIONS
+from understudy.wire.pickling import dump_frames
+
+CRASHED = 1
+_MAX_CODE = 255
+
+
+class Act:
+    """The performance of one incarnation, in its main thread."""
+
+    def __init__(  # noqa: PLR0913 - the cast of one life
+        self,
+        process: Process,
+        config: ProcessConfig,
+        actor: Actor,
+        halt: Halt,
+        sections: Sections,
+        link: Link,
+        outbox: Outbox,
+        loop: Loop,
+    ) -> None:
+        self._process, self._config, self._actor = process, config, actor
+        self._halt, self._sections, self._link, self._outbox = halt, sections, link, outbox
+        self._hooks: dict[str, Callable[..., Any] | None] = {name: hook(process, name, loop) for name in HOOKS}
+        self._copied = False
+        os.register_at_fork(after_in_child=self._disown)
+
+    def play(self) -> int:
+        """Run the laps and the end; the exit code."""
+        try:
+            self._laps()
+        except Cut:
+            pass  # a stop stands and its grace for this section is over: what remains is the graceful end
+        except BaseException as error:  # noqa: BLE001 - whatever a hook raises is its crash
+            section, lap = self._where()
+            self._sections.close(lap)
+            return self._leave_copy(error) if self._copied else self._crashed(error, section, lap)
+        self._sections.close(self._actor.lap)
+        return self._leave_copy(None) if self._copied else self._finish()
+
+    def hold_rites(self, crash: Crash) -> int:
+        """Run `__error__` alone, for a life that died without a word."""
+        return self._rites(crash)
+
+    def _laps(self) -> None:
+        timers = part_of(self._process).timers
+        after_lap = None
+        if timers is not None or self._config.log_laps:
+            log = self._actor_log()
+
+            def after_lap(lap: int) -> None:
+                if timers is not None:
+                    timers.finish_lap()
+                if self._config.log_laps:
+                    log.debug("lap %d took %.6f s", lap, self._actor.last_lap_time)
+
+        hooks = {name: self._hooks[name] for name in ("preloop", "loop", "postloop")}
+        laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap)
+
+    def _finish(self) -> int:
+        self._link.flush()
+        cause = self._halt.cause or "laps done"
+        self._outbox.say(messages.Finishing(cause, self._halt.level != NO))
+        try:
+            self._section("onfinish")
+        except Cut:
+            pass
+        except BaseException as error:  # noqa: BLE001
+            return self._crashed(error, "onfinish", self._actor.lap)
+        try:
+            value = self._section("result")
+            frames = dump_frames(value, "result")
+            self._check_size(frames)
+        except BaseException as error:  # noqa: BLE001
+            return self._crashed(error, "result", self._actor.lap)
+        self._link.flush()
+        self._outbox.say(messages.Result(self._measures(), self._outbox.tag(frames), tuple(frames)))
+        failpoints.hit("result.send", self._actor.incarnation)
+        self._link.acknowledged.wait()
+        failpoints.hit("result.acknowledged", self._actor.incarnation)
+        return 0
+
+    def _crashed(self, error: BaseException, section: str, lap: int) -> int:
+        """Tell it, hear what is to be done, do it."""
+        name, text, story = facts(error)
+        timeout = timeout_of(self._config.timeouts, section) if isinstance(error, Overrun) else None
+        if isinstance(error, Cut):
+            name, text = "SIGTERM", "interrupted at the end of the stop's grace"
+        told = error if not isinstance(error, Overrun | Cut) else None
+        frames = travelling(told) if told is not None else []
+        self._link.flush()
+        self._outbox.say(
+            messages.Error(
+                section, lap, "", timeout, name, text, story, self._measures(), self._outbox.tag(frames), tuple(frames)
+            )
+        )
+        self._link.judged.wait()
+        if self._link.verdict == "rites":
+            crash = Crash(
+                kind="error" if timeout is None else "timeout",
+                incarnation=self._actor.incarnation,
+                section=section,
+                lap=lap,
+                text=text,
+                type_name=name,
+                traceback=story,
+                seconds=timeout,
+                payload=tuple(frames),
+            )
+            self._rites(crash, original=told)
+        return _exit_code(error)
+
+    def _rites(self, crash: Crash, original: BaseException | None = None) -> int:
+        error = build_error(crash, self._actor.name, None, original)
+        self._actor.error = error
+        word, subject, timeout = "original", None, None
+        try:
+            value = self._section("error")
+            if isinstance(value, BaseException):
+                word, subject = ("original", None) if value is error else ("raise", value)
+            elif value is not None:
+                word, subject = "fallback", value
+            frames = dump_frames(subject, "the fallback of __error__") if word == "fallback" else []
+            self._check_size(frames)
+        except BaseException as raised:  # noqa: BLE001
+            word, subject, frames = "failed", raised, []
+            timeout = timeout_of(self._config.timeouts, "error") if isinstance(raised, Overrun) else None
+        name = text = story = ""
+        if isinstance(subject, BaseException) and word != "fallback":
+            name, text, story = facts(subject)
+            frames = travelling(subject) if timeout is None else []
+        self._outbox.say(
+            messages.Rites(
+                word, name, text, story, self._measures(), timeout, self._outbox.tag(frames), tuple(frames)
+            )
+        )
+        self._link.acknowledged.wait()
+        return CRASHED
+
+    def _section(self, name: str) -> Any:
+        found = self._hooks[name]
+        return None if found is None else self._sections.run(name, found, timeout_of(self._config.timeouts, name))
+
+    def _where(self) -> tuple[str, int]:
+        name, lap = self._sections.page.place
+        return name or SECTIONS[2], lap
+
+    def _check_size(self, frames: list[Any]) -> None:
+        size, limit = sum(memoryview(frame).nbytes for frame in frames), self._config.limits.result
+        if size > limit:
+            raise TooLarge(f"the result of {self._actor.name} has {size} bytes; limits.result allows {limit}")
+
+    def _measures(self) -> dict[str, Any]:
+        timers = part_of(self._process).timers
+        return {"timers": None if timers is None else timers.state(), "stats": self._actor.stats}
+
+    def _actor_log(self) -> Any:
+        return Process.__dict__["log"].function(self._process)
+
+    def _disown(self) -> None:
+        """In a copy that the user's code forked: it is not the actor, and will not run another section."""
+        self._copied = True
+        self._sections.page.detach()
+        self._outbox.mute()
+        self._halt.level = AFTER_SECTION
+
+    def _leave_copy(self, error: BaseException | None) -> int:
+        """The copy ran out of the hook in which it was forked: it ends as a plain fork of a script would."""
+        code = 0
+        if isinstance(error, SystemExit):
+            code = _exit_code(error) if error.code else 0
+        elif error is not None:
+            traceback.print_exception(error)
+            code = CRASHED
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _exit_code(error: BaseException) -> int:
+    code = error.code if isinstance(error, SystemExit) else None
+    return code if isinstance(code, int) and 0 < code <= _MAX_CODE else CRASHED

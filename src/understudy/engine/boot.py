@@ -1,0 +1,104 @@
+"""From the fork to the exit: guard, circumstances, signals, sockets, opening the state, READY, the act, the way out."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+
+from understudy import failpoints, runtime
+from understudy.engine.act import CRASHED, Act
+from understudy.engine.halt import Halt
+from understudy.engine.hooks import Loop
+from understudy.engine.inside import Actor
+from understudy.engine.leave import leave
+from understudy.engine.link import Link
+from understudy.engine.outbox import Outbox
+from understudy.engine.sections import Sections
+from understudy.engine.streams import Tee, forward_records
+from understudy.engine.telling import facts, travelling
+from understudy.process import part_of
+from understudy.spawners import circumstances, family, guard
+from understudy.spawners.base import Birth
+from understudy.spawners.signals import STACKS
+from understudy.status import Crash
+from understudy.wire import messages
+from understudy.wire.page import FAULT_AT, Page, Phase
+from understudy.wire.pickling import loads
+from understudy.wire.sockets import Line
+
+_MAX_REPORT = 1 << 30
+
+
+def live(page_fd: int, birth_fd: int) -> int:
+    """Be one incarnation of an actor; the exit code. ``page_fd`` is its shared page, ``birth_fd`` what it is born with."""
+    page = Page(page_fd)
+    page.phase = Phase.BORN
+    birth = Birth.from_file(birth_fd)
+    failpoints.hit("child.boot", birth.incarnation)
+    if birth.host == "process":
+        os.setsid()
+    failpoints.hit("child.guard", birth.incarnation)
+    leash = guard.arm(birth.directory)
+    if leash is None:
+        return 0  # nobody is left to act for
+    page.phase = Phase.GUARDED
+    circumstances.apply(birth.circumstances, family.marker(birth.system, birth.uid, birth.incarnation))
+    failpoints.load(os.environ.get(failpoints.VARIABLE))
+    failpoints.hit("child.boot", birth.incarnation)
+    # The fault handler writes from any state of the process into the page, behind what Python writes there.
+    os.lseek(page_fd, FAULT_AT, os.SEEK_SET)
+    faulthandler.enable(page_fd)
+    faulthandler.register(STACKS, page_fd, all_threads=True, chain=False)
+    sys.stderr = Tee(sys.stderr, page)
+
+    page.phase = Phase.CONNECTING
+    bell = os.pipe()
+    for fd in bell:
+        os.set_blocking(fd, False)
+    halt = Halt(bell[1])
+    sections = Sections(page, halt)
+    sections.install()
+    line = Line(birth.directory, _MAX_REPORT)
+    outbox = Outbox(line, birth)
+    link = Link(line, outbox, birth, bell)
+    forward_records(outbox, birth.name, birth.incarnation)
+    link.start(halt, sections)
+    if birth.stop:
+        link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
+    loop = Loop()
+    code = _open_and_play(page, birth, halt, sections, link, outbox, loop)
+    leave(page, line, link, outbox, loop, birth.incarnation)
+    return code
+
+
+def _open_and_play(  # noqa: PLR0913 - the cast of one life
+    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
+) -> int:
+    page.phase = Phase.OPENING
+    actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
+    try:
+        failpoints.hit("child.open", birth.incarnation)
+        process, config = loads([birth.blob])
+        part = part_of(process)
+    except BaseException as error:  # noqa: BLE001 - a user's __setstate__ may raise anything, or exit
+        name, text, story = facts(error)
+        frames = travelling(error)
+        measures: dict[str, object] = {}
+        outbox.say(
+            messages.Error(
+                "", 0, Phase.OPENING.words, None, name, text, story, measures, outbox.tag(frames), tuple(frames)
+            )
+        )
+        link.judged.wait()
+        return CRASHED
+    part.inside = actor
+    part.config = config
+    link.take_on(config)
+    failpoints.hit("child.ready", birth.incarnation)
+    page.phase = Phase.READY
+    outbox.say(messages.Ready(os.getpid()))
+    act = Act(process, config, actor, halt, sections, link, outbox, loop)
+    if birth.rites is not None:
+        return act.hold_rites(Crash.from_dict(birth.rites))
+    return act.play()

@@ -1,0 +1,41 @@
+"""The wish to stop. Set from hooks, the link's thread or a signal handler; seen by whoever runs, sleeps or waits."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+NO, AFTER_LAP, AFTER_SECTION = 0, 1, 2
+
+
+class Halt:
+    """How soon the laps are to end, and why."""
+
+    __slots__ = ("_bell", "_lock", "cause", "event", "level")
+
+    def __init__(self, bell: int) -> None:
+        self.level = NO
+        self.cause = ""
+        self.event = threading.Event()
+        self._bell = bell
+        # A lock, for its release is one step: a signal handler may interrupt its own thread's sleep and wake it.
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def stop(self, level: int, cause: str) -> None:
+        """Wish for the end after this lap or section; a wish only grows stronger."""
+        first = self.level == NO
+        if level > self.level:
+            self.level = level
+        if first:
+            self.cause = cause
+            self._lock.release()
+            # The event's own lock may be held by the thread that a signal interrupted: the link sets it.
+            os.write(self._bell, b"s")
+
+    def sleep(self, seconds: float) -> bool:
+        """True after so many seconds, False as soon as a stop stands."""
+        if self._lock.acquire(timeout=min(max(0.0, seconds), threading.TIMEOUT_MAX)):
+            self._lock.release()
+            return False
+        return True

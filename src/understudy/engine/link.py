@@ -1,0 +1,153 @@
+"""The thread that hears orders, beats, and watches the main thread's deadlines."""
+
+from __future__ import annotations
+
+import os
+import threading
+from time import monotonic
+
+from understudy import failpoints
+from understudy.config import ProcessConfig
+from understudy.engine.halt import AFTER_SECTION, NO, Halt
+from understudy.engine.outbox import Outbox
+from understudy.engine.sections import Sections
+from understudy.errors import ProtocolError
+from understudy.spawners.base import Birth
+from understudy.wire.codec import decode
+from understudy.wire.messages import ORDERS, Beat, Heard, Orders, Progress
+from understudy.wire.page import DEADLINE, NEVER
+from understudy.wire.sockets import Frames, Line, topic
+
+_PROGRESS_EVERY = 0.05
+_TIMED = ("preloop", "loop", "postloop", "onfinish", "result", "error")
+
+
+class Link:
+    """One incarnation's link to its parent."""
+
+    def __init__(self, line: Line, outbox: Outbox, birth: Birth, bell: tuple[int, int]) -> None:
+        self._line, self._outbox, self._birth = line, outbox, birth
+        self._bell = bell
+        self._halt: Halt
+        self._sections: Sections
+        self._config = ProcessConfig()
+        self._shortest = NEVER
+        self._told_place = -1
+        self._progress: Progress | None = None
+        self._progress_at = 0.0
+        self.verdict = ""
+        self.judged = threading.Event()
+        self.acknowledged = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="understudy-link", daemon=True)
+        self._closing = False
+
+    def start(self, halt: Halt, sections: Sections) -> None:
+        """Begin to hear and to beat."""
+        self._halt, self._sections = halt, sections
+        self._thread.start()
+
+    def take_on(self, config: ProcessConfig) -> None:
+        """Use the settings of the actor, which are known only when its state is open."""
+        self._config = config
+        known = [getattr(config.timeouts, name) for name in _TIMED]
+        self._shortest = min((seconds for seconds in known if seconds is not None), default=NEVER)
+        self.ring()
+
+    def ring(self) -> None:
+        """Wake the thread."""
+        os.write(self._bell[1], b"r")
+
+    def progress(self, progress: Progress) -> None:
+        """Send progress, the latest at most every 50 ms."""
+        now = monotonic()
+        if now - self._progress_at >= _PROGRESS_EVERY:
+            self._progress_at = now
+            self._progress = None
+            self._outbox.say_nowait(progress)
+            return
+        waiting, self._progress = self._progress, progress
+        if waiting is None:
+            self.ring()
+
+    def flush(self) -> None:
+        """Send what is held back."""
+        waiting, self._progress = self._progress, None
+        if waiting is not None:
+            self._outbox.say_nowait(waiting)
+
+    def close(self) -> None:
+        """End the thread; it lets go of its socket."""
+        self._closing = True
+        self.ring()
+        self._thread.join(1.0)
+
+    def _run(self) -> None:
+        birth = self._birth
+        failpoints.hit("link.subscribe", birth.incarnation)
+        self._line.subscribe(topic(birth.system, birth.uid, birth.incarnation), self._bell[0])
+        beat_at = monotonic() + self._config.heartbeat.interval
+        while not self._closing:
+            for frames in self._line.hear(self._patience(beat_at)):
+                self._obey(frames)
+            self._drain()
+            if self._halt.level != NO and not self._halt.event.is_set():
+                self._halt.event.set()
+            now = monotonic()
+            if now >= beat_at:
+                self._outbox.say_nowait(Beat())
+                beat_at = now + self._config.heartbeat.interval
+            if self._progress is not None and now - self._progress_at >= _PROGRESS_EVERY:
+                self._progress_at = now
+                self.flush()
+            self._watch(now)
+        self._line.unsubscribe()
+
+    def _patience(self, beat_at: float) -> float:
+        now = monotonic()
+        # No section that opens from now on can be due before the shortest timeout has passed.
+        due = min(beat_at, now + self._shortest)
+        deadline = self._sections.page.reals[DEADLINE]
+        if deadline > now:
+            due = min(due, deadline)
+        elif self._sections.page.overrun(now) is not None and self._told_place == -1:
+            due = now
+        if self._progress is not None:
+            due = min(due, self._progress_at + _PROGRESS_EVERY)
+        return max(0.0, due - now)
+
+    def _watch(self, now: float) -> None:
+        late = self._sections.page.overrun(now)
+        if late is None:
+            self._told_place = -1
+        elif late[0] != self._told_place:
+            self._told_place = late[0]
+            self._sections.interrupt()
+
+    def _obey(self, frames: Frames) -> None:
+        try:
+            identity, orders = decode(frames[1:], ORDERS)
+        except ProtocolError:
+            return  # only the parent speaks here; what is no order changes nothing
+        if (identity.uid, identity.incarnation) != (self._birth.uid, self._birth.incarnation):
+            return
+        self.obey(orders)
+        self._outbox.say_nowait(Heard(orders.number))
+
+    def obey(self, orders: Orders) -> None:
+        """Take all wishes that stand; to hear them twice changes nothing."""
+        if orders.stop:
+            self._halt.stop(AFTER_SECTION, "stop")
+        if orders.verdict and not self.judged.is_set():
+            self.verdict = orders.verdict
+            self._outbox.unconfirmed = False
+            self.judged.set()
+        if orders.acknowledged and not self.acknowledged.is_set():
+            self._outbox.unconfirmed = False
+            self.acknowledged.set()
+
+    def _drain(self) -> None:
+        try:
+            while os.read(self._bell[0], 1024):
+                pass
+        except BlockingIOError:
+            return

@@ -1,0 +1,96 @@
+"""One section with its deadline, and the interrupts that end it wherever it stands."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+from understudy.config import Timeouts
+from understudy.engine.halt import AFTER_SECTION, NO, Halt
+from understudy.spawners.signals import INTERRUPT
+from understudy.wire.page import DEADLINE, NEVER, PLACE, PLACE_SHIFT, SECTION_NUMBER, SECTIONS, Page
+
+MODE = "UNDERSTUDY_INTERRUPT"
+
+
+class Interruption(BaseException):
+    """What passes through a user's `except Exception`."""
+
+
+class Overrun(Interruption):
+    """The section ran beyond its deadline."""
+
+
+class Cut(Interruption):
+    """A stop stands and its grace is over for this section: it ends without an error."""
+
+
+class Sections:
+    """The sections of one process; its handlers run in the main thread, between bytecodes."""
+
+    def __init__(self, page: Page, halt: Halt) -> None:
+        self.page = page
+        self._halt = halt
+        self._raised_for = -1
+        self._main = threading.main_thread().ident or 0
+        self._by_exception = os.environ.get(MODE) == "async"
+
+    def install(self) -> None:
+        """Take SIGTERM and the private signal; SIGINT is the parent's."""
+        signal.signal(INTERRUPT, self._on_overrun)
+        signal.signal(signal.SIGTERM, self._on_term)
+        # A handler rather than SIG_IGN, which programs started by the actor would inherit.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {INTERRUPT, signal.SIGTERM})
+
+    def run(self, name: str, hook: Callable[..., Any], seconds: float | None, *args: Any) -> Any:
+        """Run a hook as a section of its own; raises what it raises, Overrun or Cut."""
+        page = self.page
+        lap = page.words[PLACE] >> PLACE_SHIFT
+        page.reals[DEADLINE] = NEVER if seconds is None else monotonic() + seconds
+        page.words[PLACE] = lap << PLACE_SHIFT | SECTION_NUMBER[name]
+        try:
+            return hook(*args)
+        finally:
+            self.close(lap)
+
+    def close(self, lap: int) -> None:
+        """No section is open any more."""
+        self.page.words[PLACE] = lap << PLACE_SHIFT
+        self.page.reals[DEADLINE] = NEVER
+
+    def interrupt(self) -> None:
+        """From the link's thread: end the section that the main thread is in."""
+        if self._by_exception:
+            # No thread signals here: the exception waits for the next bytecode, what blocks is ended from outside.
+            self._raised_for = self.page.words[PLACE]
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._main), ctypes.py_object(Overrun))
+        else:
+            signal.pthread_kill(self._main, INTERRUPT)
+
+    def _on_overrun(self, _: int, __: FrameType | None) -> None:
+        place = self.page.words[PLACE]
+        # It may arrive late: only the deadline that stands now counts, and each section is told once.
+        if place & 7 and place != self._raised_for and monotonic() >= self.page.reals[DEADLINE]:
+            self._raised_for = place
+            raise Overrun(SECTIONS[place & 7])
+
+    def _on_term(self, _: int, __: FrameType | None) -> None:
+        place = self.page.words[PLACE]
+        if self._halt.level == NO:
+            self._halt.stop(AFTER_SECTION, "SIGTERM")
+        elif place & 7 and place != self._raised_for:
+            self._raised_for = place
+            raise Cut(SECTIONS[place & 7])
+
+
+def timeout_of(timeouts: Timeouts, section: str) -> float | None:
+    """The configured seconds of a section."""
+    seconds: float | None = getattr(timeouts, section)
+    return seconds

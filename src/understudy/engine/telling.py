@@ -1,0 +1,51 @@
+"""Errors as plain facts, with the original as a pickle where it has one."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from understudy.errors import SerializationError
+from understudy.wire.pickling import dump_frames, loads
+
+_TEXT_LIMIT = 100_000
+
+
+def facts(error: BaseException) -> tuple[str, str, str]:
+    """Type, text and traceback of an error, whatever its own methods do."""
+    name = type(error).__qualname__
+    try:
+        text = str(error)
+    except BaseException as trouble:  # noqa: BLE001 - a user's __str__ may do anything
+        text = f"<its text cannot be had: {type(trouble).__name__}>"
+    try:
+        story = "".join(traceback.format_exception(error))
+    except BaseException as trouble:  # noqa: BLE001
+        story = f"<its traceback cannot be had: {type(trouble).__name__}>"
+    return name, text[:_TEXT_LIMIT], story[-_TEXT_LIMIT:]
+
+
+def travelling(error: BaseException) -> list[Any]:
+    """The frames of an error that will open at the other end; none for one that would not."""
+    for attempt in (error, _bare(error)):
+        if attempt is None:
+            continue
+        try:
+            frames = dump_frames(attempt, "error")
+            loads(frames)
+        except (SerializationError, Exception):  # noqa: BLE001 - its text travels in any case
+            continue
+        except SystemExit:
+            continue
+        return frames
+    return []
+
+
+def _bare(error: BaseException) -> BaseException | None:
+    """The error without its chain and attributes, which are what most often does not travel."""
+    try:
+        bare = type(error).__new__(type(error), *error.args)
+        bare.args = error.args
+    except Exception:  # noqa: BLE001 - a __new__ of its own
+        return None
+    return bare

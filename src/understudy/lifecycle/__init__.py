@@ -1,0 +1,14 @@
+"""Pure decisions: what becomes of an actor when something happens to it.
+
+    spec         what is to be run, as opaque bytes, with its settings
+    events       what can happen
+    effects      what is to be done about it
+    budget       lives, windows and backoff
+    ladder       the rungs of a stop
+    actor        one actor as a value
+    settle       what the end of a process means
+    transitions  the table: (actor, event) -> (actor, effects)
+    registry     all actors by uid and by name, and the story of each
+
+Nothing here reads a clock, draws a number, opens a socket or sends a signal: time and chance are arguments.
+"""

@@ -1,0 +1,94 @@
+"""One actor as a value: everything that decides what becomes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from understudy.lifecycle.budget import Budget
+from understudy.lifecycle.ladder import Rung
+from understudy.lifecycle.spec import Spec
+from understudy.status import Crash, Status
+
+
+class Wish(Enum):
+    """What was asked of the actor and stands until it has ended."""
+
+    NOTHING = "nothing"
+    STOP = "stop"
+    RESTART = "restart"
+    KILL = "kill"
+
+
+class Body(Enum):
+    """Whether the incarnation has a process."""
+
+    NONE = "none"
+    ASKED = "asked"
+    LIVE = "live"
+
+
+class Verdict(Enum):
+    """The router's answer to a process that told its error: leave for another, run the last rites, or just leave."""
+
+    AGAIN = "again"
+    RITES = "rites"
+    END = "end"
+
+
+class Ending(Enum):
+    """Why we sent SIGKILL."""
+
+    ASKED = "kill"
+    LADDER = "ladder"
+    OVERRUN = "overrun"
+    STARTUP = "startup"
+    LOST = "lost"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an actor ended; payloads are opaque. Exactly one a spawn."""
+
+    status: Status
+    result: Any = field(default=None, repr=False)
+    crash: Crash | None = None
+    rites: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """One row of the registry."""
+
+    uid: int
+    name: str
+    spec: Spec
+    status: Status = Status.STARTING
+    incarnation: int = 1
+    body: Body = Body.NONE
+    pid: int | None = None
+    wish: Wish = Wish.NOTHING
+    ending: Ending | None = None
+    ready_at: float | None = None
+    first_ready_at: float | None = None
+    misses: int = 0
+    result: Any = field(default=None, repr=False)
+    """The payload of an acknowledged result of this incarnation."""
+    told: Crash | None = None
+    """The error that this incarnation told."""
+    overrun: Crash | None = None
+    """The overrun for which we ended it."""
+    verdict: Verdict | None = None
+    rites_for: Crash | None = None
+    """The error that the last rites are held for."""
+    rites: Any = field(default=None, repr=False)
+    crash: Crash | None = None
+    """The last crash."""
+    budget: Budget = Budget()
+    rungs: tuple[Rung, ...] = ()
+    next_restart: float | None = None
+    outcome: Outcome | None = None
+    successor: Spec | None = None
+    """Another target, to be taken by the restart that is under way."""

@@ -1,0 +1,79 @@
+"""What is to be done; `router/perform` is the only doer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from understudy.lifecycle.actor import Outcome
+from understudy.lifecycle.events import Alarm
+from understudy.status import Crash
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Ask for a process of the actor's incarnation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remind:
+    """Send the orders that stand, until they are heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """SIGTERM to the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """The private signal that ends an overrun section."""
+
+
+@dataclass(frozen=True, slots=True)
+class KillFamily:
+    """SIGKILL to the process and all that it started; ``stacks``: let it write its stacks first."""
+
+    stacks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetAlarm:
+    """Start a clock, ``after`` seconds from now; a clock of that name that runs is set anew."""
+
+    alarm: Alarm
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAlarm:
+    """Stop a clock."""
+
+    alarm: Alarm
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """One incarnation has ended: write its life, and its death report if it failed."""
+
+    cause: str
+    crash: Crash | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """The actor has ended for good."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Tell those who watch."""
+
+    kind: str
+    before: str | None
+    after: str | None
+    cause: str | None = None
+
+
+Effect = Fork | Remind | Terminate | Interrupt | KillFamily | SetAlarm | ClearAlarm | Bury | Settle | Publish

@@ -1,0 +1,164 @@
+"""All actors of a system: by uid, by name, and what befell each. State changes in `Registry.apply` and nowhere else."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from understudy.errors import ConfigError, NameTaken, UnknownActor
+from understudy.lifecycle.actor import Actor, Body
+from understudy.lifecycle.effects import Effect, Publish
+from understudy.lifecycle.events import Event
+from understudy.lifecycle.settle import launch
+from understudy.lifecycle.spec import Spec
+from understudy.lifecycle.transitions import Moment, Undecided, transition
+from understudy.status import Status
+
+KEEP_ENDED = 1000
+STORY_STEPS = 50
+_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_NAME = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
+
+
+def check_name(name: object) -> str:
+    """The name, if it is one; raises ConfigError that says what a name is."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > 128:
+        raise ConfigError(
+            f"{name!r} is not a name: segments of letters, digits, '.', '_' and '-' that begin with a letter or digit, "
+            "joined by '/', 128 characters in all"
+        )
+    return name
+
+
+def is_glob(text: str) -> bool:
+    """Whether the text is a pattern rather than a name."""
+    return any(mark in text for mark in "*?[")
+
+
+@dataclass(slots=True)
+class Registry:
+    """The actors of one system, values only."""
+
+    keep: Callable[[int], bool] = field(default=lambda _: False)
+    """Says whether somebody still holds a reference to an ended actor."""
+    actors: dict[int, Actor] = field(default_factory=dict)
+    stories: dict[int, deque[str]] = field(default_factory=dict)
+    stale: int = 0
+    """Frames and facts of earlier incarnations, dropped."""
+    restarts: int = 0
+    _living: dict[str, int] = field(default_factory=dict)
+    _latest: dict[str, int] = field(default_factory=dict)
+    _ended: deque[int] = field(default_factory=deque)
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _next_uid: int = 1
+
+    def admit(self, spec: Spec, name: str | None, moment: Moment) -> tuple[Actor, tuple[Effect, ...]]:
+        """A new actor, its process asked for; raises NameTaken where a living one bears the name."""
+        if name is None:
+            name = self._numbered(spec.label)
+        elif name in self._living:
+            holder = self.actors[self._living[name]]
+            raise NameTaken(f"{name!r} is the name of a living actor (uid {holder.uid}, {holder.status}); stop it or choose another")
+        actor, effects = launch(Actor(uid=self._next_uid, name=name, spec=spec))
+        self._next_uid += 1
+        self.actors[actor.uid] = actor
+        self._living[name] = self._latest[name] = actor.uid
+        self._tell(actor, moment, f"spawned as {spec.command}")
+        return actor, (*effects, Publish("state", Status.CREATED, Status.STARTING, "spawned"))
+
+    def apply(self, uid: int, event: Event, moment: Moment) -> tuple[Effect, ...]:
+        """The one place where an actor changes."""
+        before = self.actors[uid]
+        try:
+            after, effects = transition(before, event, moment)
+        except Undecided as error:
+            raise Undecided(f"{error}\n" + "\n".join(self.story(uid))) from None
+        self.actors[uid] = after
+        if after is before and not effects:
+            return ()
+        self._tell(after, moment, _say(event, before, after))
+        if (before.status, before.incarnation) == (after.status, after.incarnation):
+            return effects
+        if after.status.ended:
+            self._retire(after)
+        cause = str(getattr(event, "cause", "") or type(event).__name__.lower())
+        if after.incarnation > before.incarnation:
+            self.restarts += 1
+        return (*effects, Publish("state", before.status, after.status, cause))
+
+    def is_current(self, uid: int, incarnation: int) -> bool:
+        """Whether a frame of that identity may speak; a stale one is counted."""
+        actor = self.actors.get(uid)
+        if actor is not None and actor.incarnation == incarnation and not actor.status.ended:
+            return True
+        self.stale += 1
+        return False
+
+    def find(self, name: str) -> Actor:
+        """The living actor of that name, else the last that bore it; raises UnknownActor with the nearest names."""
+        uid = self._living.get(name, self._latest.get(name))
+        if uid is None or uid not in self.actors:
+            near = difflib.get_close_matches(name, list(self._latest), n=3) or list(self._living)[:3]
+            hint = f"; did you mean {', '.join(near)}?" if near else "; there are none"
+            raise UnknownActor(f"no actor is named {name!r}{hint}")
+        return self.actors[uid]
+
+    def match(self, pattern: str) -> list[Actor]:
+        """The living actors whose name the glob matches (``*`` crosses ``/``), in the order of their spawn."""
+        return [self.actors[uid] for name, uid in self._living.items() if fnmatch.fnmatchcase(name, pattern)]
+
+    def living(self) -> list[Actor]:
+        """All that have not ended, in the order of their spawn."""
+        return [self.actors[uid] for uid in self._living.values()]
+
+    def listed(self) -> list[Actor]:
+        """All that are kept, the ended ones too, in the order of their spawn."""
+        return list(self.actors.values())
+
+    def with_process(self) -> Iterable[Actor]:
+        """Those that have a process, as far as is known."""
+        return [actor for actor in self.living() if actor.body is Body.LIVE]
+
+    def story(self, uid: int) -> list[str]:
+        """The last steps of an actor, a line each."""
+        return list(self.stories.get(uid, ()))
+
+    def respec(self, uid: int, spec: Spec) -> None:
+        """Replace what an ended actor would be spawned from."""
+        self.actors[uid] = replace(self.actors[uid], spec=spec)
+
+    def _numbered(self, label: str) -> str:
+        while True:
+            self._numbers[label] = number = self._numbers.get(label, 0) + 1
+            if f"{label}-{number}" not in self._living:
+                return f"{label}-{number}"
+
+    def _retire(self, actor: Actor) -> None:
+        if self._living.get(actor.name) == actor.uid:
+            del self._living[actor.name]
+        self._ended.append(actor.uid)
+        if len(self._ended) <= KEEP_ENDED:
+            return
+        for _ in range(len(self._ended) - KEEP_ENDED):
+            uid = self._ended.popleft()
+            if self.keep(uid):
+                self._ended.append(uid)
+                continue
+            gone = self.actors.pop(uid)
+            self.stories.pop(uid, None)
+            if self._latest.get(gone.name) == uid:
+                del self._latest[gone.name]
+
+    def _tell(self, actor: Actor, moment: Moment, step: str) -> None:
+        story = self.stories.setdefault(actor.uid, deque(maxlen=STORY_STEPS))
+        story.append(f"{moment.now:.3f} {actor.name}#{actor.incarnation} {step}")
+
+
+def _say(event: Event, before: Actor, after: Actor) -> str:
+    what = str(event)
+    what = what if len(what) <= 160 else f"{what[:157]}..."
+    return what if before.status is after.status else f"{what}: {before.status} -> {after.status}"

@@ -1,0 +1,159 @@
+"""What the end of a process means: the clauses are read from the top, the first that holds decides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from understudy.lifecycle import budget as budgets
+from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
+from understudy.lifecycle.effects import Bury, Effect, Fork, SetAlarm, Settle
+from understudy.lifecycle.events import Alarm, Died
+from understudy.status import Crash, Status
+
+Step = tuple[Actor, tuple[Effect, ...]]
+
+
+def settle(actor: Actor, death: Died, now: float, chance: float) -> Step:
+    """The actor after the death of its process, or after the failure to get one."""
+    crash = diagnose(actor, death)
+    clean_exit = death.exit_code == 0 or actor.ending in {Ending.EXIT, Ending.LADDER}
+    actor = replace(actor, body=Body.NONE, pid=None, rungs=(), misses=0)
+
+    if actor.wish is Wish.KILL:
+        return _end(actor, Outcome(Status.KILLED, crash=crash), "killed by request", crash)
+    if actor.wish is Wish.RESTART:
+        return _anew(actor, crash if actor.result is None else None)
+    if actor.rites_for is not None:
+        return _end(actor, _after_rites(actor), "last rites held", crash if actor.rites is None else None)
+    if actor.result is not None and clean_exit:
+        return _finished(actor, now)
+    if actor.result is not None:
+        outcome = Outcome(Status.CRASHED, result=actor.result, crash=crash)
+        return _end(actor, outcome, crash.headline(actor.name), crash)
+    if actor.wish is Wish.STOP and actor.ending is Ending.LADDER:
+        return _end(actor, Outcome(Status.KILLED, crash=crash), "killed at the end of the stop's grace", crash)
+    if actor.wish is Wish.STOP:
+        return _end(actor, Outcome(Status.CRASHED, crash=crash), crash.headline(actor.name), crash)
+    if crash.kind == "boot" or (crash.kind == "timeout" and crash.section == "onfinish"):
+        return _end(actor, Outcome(Status.CRASHED, crash=crash), crash.headline(actor.name), crash)
+    return _crashed(actor, crash, now, chance)
+
+
+def verdict(actor: Actor, crash: Crash, now: float) -> Verdict:
+    """The answer to a process that tells ``crash`` and still lives."""
+    handled = "error" in actor.spec.hooks
+    if crash.kind == "boot" or actor.wish in {Wish.KILL, Wish.RESTART} or actor.rites_for is not None:
+        return Verdict.END
+    if crash.kind == "timeout" and crash.section == "onfinish":
+        return Verdict.END
+    if actor.wish is Wish.STOP:
+        return Verdict.RITES if handled else Verdict.END
+    if budgets.lives_left(actor.spec.config, actor.budget, now) > 0:
+        return Verdict.AGAIN
+    return Verdict.RITES if handled else Verdict.END
+
+
+def diagnose(actor: Actor, death: Died) -> Crash:
+    """Why the process ended: what it told, else what we ended it for, else what the operating system says."""
+    place = death.place
+    if actor.told is not None:
+        return replace(actor.told, exit_code=death.exit_code, signal=death.signal)
+    if actor.overrun is not None and actor.ending is Ending.OVERRUN:
+        return replace(actor.overrun, exit_code=death.exit_code, signal=death.signal)
+    crash = Crash(
+        kind="unknown",
+        incarnation=actor.incarnation,
+        section=place.section,
+        lap=place.lap,
+        phase=place.phase if actor.ready_at is None else "",
+        exit_code=death.exit_code,
+        signal=death.signal,
+    )
+    if actor.ending is Ending.STARTUP:
+        return replace(crash, kind="startup", seconds=actor.spec.config.timeouts.startup)
+    if actor.ending is Ending.LOST:
+        return replace(crash, kind="lost", text=f"was silent for {actor.spec.config.heartbeat.misses} heartbeats and was ended")
+    if actor.ending in {Ending.ASKED, Ending.LADDER}:
+        return replace(crash, kind="signal", text="was killed")
+    if death.signal is not None:
+        return replace(crash, kind="signal", text=f"was ended by {death.signal}")
+    if death.exit_code == 0:
+        return replace(crash, kind="exit", text="exited without a result")
+    if death.exit_code is not None:
+        return replace(crash, kind="exit", text=f"exited with code {death.exit_code}")
+    return replace(crash, text="died; how is unknown, for its zygote was gone")
+
+
+def launch(actor: Actor) -> Step:
+    """Ask for a process for the actor's incarnation."""
+    startup = actor.spec.config.timeouts.startup
+    clock = () if startup is None else (SetAlarm(Alarm.START, startup),)
+    fresh = replace(
+        actor,
+        body=Body.ASKED,
+        pid=None,
+        ending=None,
+        ready_at=None,
+        misses=0,
+        result=None,
+        told=None,
+        overrun=None,
+        verdict=None,
+        next_restart=None,
+    )
+    return fresh, (Fork(), *clock)
+
+
+def _end(actor: Actor, outcome: Outcome, cause: str, crash: Crash | None) -> Step:
+    ended = replace(actor, status=outcome.status, crash=crash or actor.crash, outcome=outcome, next_restart=None)
+    return ended, (Bury(cause, crash), Settle(outcome))
+
+
+def _after_rites(actor: Actor) -> Outcome:
+    return Outcome(Status.CRASHED, crash=actor.rites_for, rites=actor.rites)
+
+
+def _finished(actor: Actor, now: float) -> Step:
+    outcome = Outcome(Status.FINISHED, result=actor.result)
+    if actor.spec.config.restart.policy == "always" and actor.wish is Wish.NOTHING:
+        waiting = replace(actor, status=Status.RESTARTING, outcome=outcome, crash=None, next_restart=now)
+        return waiting, (Bury("finished", None), SetAlarm(Alarm.BACKOFF, 0.0))
+    return _end(actor, outcome, "finished", None)
+
+
+def _anew(actor: Actor, crash: Crash | None) -> Step:
+    """A restart by request: lives full, no backoff."""
+    spec = actor.successor or actor.spec
+    again = replace(
+        actor,
+        spec=spec,
+        successor=None,
+        status=Status.STARTING,
+        incarnation=actor.incarnation + 1,
+        wish=Wish.NOTHING,
+        budget=budgets.Budget(),
+        rites_for=None,
+        rites=None,
+    )
+    again, effects = launch(again)
+    return again, (Bury("restarted by request", crash), *effects)
+
+
+def _crashed(actor: Actor, crash: Crash, now: float, chance: float) -> Step:
+    config = actor.spec.config
+    lives = budgets.lives_left(config, actor.budget, now)
+    healthy_for = None if actor.ready_at is None else now - actor.ready_at
+    # A verdict given stands, though a window may have moved on since.
+    again = lives > 0 if actor.verdict is None else actor.verdict is Verdict.AGAIN
+    buried = Bury(crash.headline(actor.name), crash)
+    actor = replace(actor, crash=crash, outcome=None, budget=budgets.charge(config, actor.budget, now, healthy_for))
+    if again:
+        wait, budget = budgets.delay(config, actor.budget, chance, before_ready=actor.ready_at is None)
+        waiting = replace(actor, status=Status.RESTARTING, budget=budget, next_restart=now + wait)
+        return waiting, (buried, SetAlarm(Alarm.BACKOFF, wait))
+    if actor.verdict is None and "error" in actor.spec.hooks:
+        # It died without a word: the rites need a process of their own.
+        rites = replace(actor, status=Status.STOPPING, incarnation=actor.incarnation + 1, rites_for=crash)
+        rites, effects = launch(rites)
+        return rites, (buried, *effects)
+    return _end(actor, Outcome(Status.CRASHED, crash=crash), crash.headline(actor.name), crash)

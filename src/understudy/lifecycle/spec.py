@@ -1,0 +1,24 @@
+"""What is to be run: the serialized original, opaque here, and the settings that decide over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from understudy.config import ProcessConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One spawn, as it was asked for; every life begins from it.
+
+    ``label`` is the stem of a generated name, ``hooks`` the hooks that the class defines, ``blob`` the pickled object and
+    ``circumstances`` the directory, environment and paths of the parent at the time of spawn.
+    """
+
+    label: str
+    command: str
+    blob: bytes = field(repr=False)
+    circumstances: bytes = field(repr=False)
+    config: ProcessConfig
+    hooks: frozenset[str] = frozenset()
+    host: str = "process"

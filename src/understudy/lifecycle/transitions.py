@@ -1,0 +1,385 @@
+"""The table: what an actor becomes, and what is to be done, when something happens to it.
+
+`transition` is pure. Each state has a row; an event without an entry in the row cannot happen there, and raises
+:class:`Undecided`, whose text is for the story that the registry tells with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from understudy.lifecycle import budget as budgets
+from understudy.lifecycle import settle as ends
+from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
+from understudy.lifecycle.effects import (
+    Bury,
+    ClearAlarm,
+    Effect,
+    Interrupt,
+    KillFamily,
+    Publish,
+    Remind,
+    SetAlarm,
+    Settle,
+    Terminate,
+)
+from understudy.lifecycle.events import (
+    Alarm,
+    Died,
+    Errored,
+    Event,
+    Expired,
+    Finishing,
+    Forked,
+    ForkFailed,
+    Heard,
+    Kill,
+    Overran,
+    Place,
+    Ready,
+    Restart,
+    Resulted,
+    Rited,
+    Silent,
+    Stage,
+    Stop,
+)
+from understudy.lifecycle.ladder import Action, tighter
+from understudy.status import Crash, Health, Status
+
+UNKILLABLE_AFTER = 5.0
+"""Seconds after SIGKILL from which a process that still lives is told as unkillable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The arguments that a pure function cannot fetch: the monotonic clock, and chance in 0..1."""
+
+    now: float
+    chance: float = 0.5
+
+
+class Undecided(Exception):
+    """An event came in a state in which it cannot come."""
+
+
+Step = tuple[Actor, tuple[Effect, ...]]
+Handler = Callable[[Actor, Any, Moment], Step]
+
+
+def transition(actor: Actor, event: Event, moment: Moment) -> Step:
+    """The actor after the event, and what is to be done."""
+    handler = TABLE[actor.status].get(type(event))
+    if handler is None:
+        raise Undecided(f"{type(event).__name__} cannot come while {actor.name} is {actor.status}")
+    return handler(actor, event, moment)
+
+
+# --- birth
+
+
+def forked(actor: Actor, event: Forked, _: Moment) -> Step:
+    """A process exists; if a kill was asked meanwhile, it goes at once."""
+    alive = replace(actor, body=Body.LIVE, pid=event.pid)
+    if actor.wish is Wish.KILL:
+        return _kill(alive, Ending.ASKED)
+    return alive, ()
+
+
+def fork_failed(actor: Actor, event: ForkFailed, moment: Moment) -> Step:
+    """No process: asked again if only the zygote was lost, else an end like any other before READY."""
+    if event.lost and actor.wish is Wish.NOTHING:
+        return ends.launch(actor)
+    if event.lost and actor.wish is Wish.STOP:
+        return _unborn(actor)
+    told = Crash(kind="unborn", incarnation=actor.incarnation, text=f"could not be forked: {event.reason}")
+    return ends.settle(replace(actor, told=told), Died(None, None, Place()), moment.now, moment.chance)
+
+
+def become_running(actor: Actor, _: Ready, moment: Moment) -> Step:
+    """STARTING -> RUNNING."""
+    ready, effects = note_ready(actor, _, moment)
+    return replace(ready, status=Status.RUNNING), effects
+
+
+def note_ready(actor: Actor, _: Ready, moment: Moment) -> Step:
+    """The start clock stops; the first READY of all starts the clock of ``join_in``."""
+    effects: tuple[Effect, ...] = (ClearAlarm(Alarm.START),)
+    if actor.first_ready_at is None and actor.spec.config.join_in is not None:
+        effects = (*effects, SetAlarm(Alarm.JOIN, actor.spec.config.join_in))
+    first = moment.now if actor.first_ready_at is None else actor.first_ready_at
+    return replace(actor, ready_at=moment.now, first_ready_at=first), effects
+
+
+def start_again(actor: Actor, _: Event, __: Moment) -> Step:
+    """RESTARTING -> STARTING with the next incarnation."""
+    return ends.launch(
+        replace(actor, status=Status.STARTING, incarnation=actor.incarnation + 1, wish=Wish.NOTHING, outcome=None)
+    )
+
+
+# --- the end, told by the process
+
+
+def finishing(actor: Actor, event: Finishing, _: Moment) -> Step:
+    """The process goes to its end by itself."""
+    wish = Wish.STOP if event.stop and actor.wish is Wish.NOTHING else actor.wish
+    return replace(actor, status=Status.STOPPING, wish=wish), ()
+
+
+def resulted(actor: Actor, event: Resulted, _: Moment) -> Step:
+    """The first result is kept, each is acknowledged; the process has its exit grace."""
+    if actor.result is not None:
+        return actor, (Remind(),)
+    told = replace(actor, status=Status.STOPPING, result=event.payload)
+    return told, (Remind(), *_exit_clock(actor))
+
+
+def errored(actor: Actor, event: Errored, moment: Moment) -> Step:
+    """The process waits for the verdict; told twice, it gets the same."""
+    if actor.told is not None:
+        return actor, (Remind(),)
+    verdict = ends.verdict(actor, event.crash, moment.now)
+    told = replace(actor, told=event.crash, verdict=verdict)
+    if verdict is Verdict.RITES:
+        return replace(told, status=Status.STOPPING, rites_for=event.crash), (Remind(),)
+    return told, (Remind(), *_exit_clock(actor))
+
+
+def rited(actor: Actor, event: Rited, _: Moment) -> Step:
+    """`__error__` has run."""
+    if actor.rites is not None:
+        return actor, (Remind(),)
+    return replace(actor, rites=event.payload), (Remind(), *_exit_clock(actor))
+
+
+# --- the end, told by the operating system
+
+
+def died(actor: Actor, event: Died, moment: Moment) -> Step:
+    """See `settle`."""
+    return ends.settle(actor, event, moment.now, moment.chance)
+
+
+# --- wishes
+
+
+def stop(actor: Actor, event: Stop, moment: Moment) -> Step:
+    """A stop of what may have a process: ordered, then climbed down the ladder."""
+    if actor.wish is Wish.KILL:
+        return actor, ()
+    if actor.body is Body.NONE:
+        return _unborn(actor)
+    wished = replace(actor, status=Status.STOPPING, wish=Wish.STOP, successor=None)
+    return _descend(wished, event.rungs, moment)
+
+
+def stop_waiting(actor: Actor, _: Stop | Expired, __: Moment) -> Step:
+    """A stop in backoff: there is nothing to stop, the last word stands."""
+    last = actor.outcome or Outcome(Status.CRASHED, crash=actor.crash)
+    ended = replace(actor, status=last.status, wish=Wish.STOP, outcome=last, next_restart=None)
+    return ended, (ClearAlarm(Alarm.BACKOFF), Settle(last))
+
+
+def kill(actor: Actor, _: Kill, moment: Moment) -> Step:
+    """SIGKILL now, or as soon as there is a process to send it to."""
+    if actor.wish is Wish.KILL:
+        return actor, ()
+    wished = replace(actor, wish=Wish.KILL)
+    if actor.body is Body.LIVE:
+        return _kill(wished, Ending.ASKED)
+    if actor.body is Body.ASKED:
+        return replace(wished, status=Status.STOPPING), ()
+    return kill_waiting(actor, _, moment)
+
+
+def kill_waiting(actor: Actor, _: Kill, __: Moment) -> Step:
+    """A kill of what has no process."""
+    outcome = Outcome(Status.KILLED, crash=actor.crash)
+    ended = replace(actor, status=Status.KILLED, wish=Wish.KILL, outcome=outcome, next_restart=None)
+    return ended, (ClearAlarm(Alarm.BACKOFF), Settle(outcome))
+
+
+def restart(actor: Actor, event: Restart, moment: Moment) -> Step:
+    """A stop, with another life to follow it."""
+    if actor.wish is Wish.KILL:
+        return actor, ()
+    if actor.body is Body.NONE:
+        fresh = replace(actor, spec=event.spec or actor.spec)
+        return ends.launch(fresh)
+    wished = replace(actor, status=Status.STOPPING, wish=Wish.RESTART, successor=event.spec or actor.successor)
+    return _descend(wished, event.rungs, moment)
+
+
+def restart_now(actor: Actor, event: Restart, moment: Moment) -> Step:
+    """A restart in backoff skips what is left of it, lives full."""
+    fresh = replace(actor, spec=event.spec or actor.spec, budget=budgets.Budget())
+    again, effects = start_again(fresh, event, moment)
+    return again, (ClearAlarm(Alarm.BACKOFF), *effects)
+
+
+# --- clocks
+
+
+def expired(actor: Actor, event: Expired, moment: Moment) -> Step:
+    """A clock ran out while there is, or should be, a process; a clock that no longer matters changes nothing."""
+    match event.alarm:
+        case Alarm.START if actor.ready_at is None and actor.body is Body.LIVE and actor.ending is None:
+            return _kill(actor, Ending.STARTUP)
+        case Alarm.START if actor.ready_at is None and actor.body is Body.ASKED:
+            return fork_failed(actor, ForkFailed("the zygote did not answer", lost=False), moment)
+        case Alarm.RUNG if actor.rungs:
+            return _descend(actor, actor.rungs, moment)
+        case Alarm.EXIT if actor.body is Body.LIVE and actor.ending is None:
+            return _kill(actor, Ending.EXIT)
+        case Alarm.JOIN if actor.wish is Wish.NOTHING:
+            return stop(actor, Stop(cause="join_in"), moment)
+        case Alarm.UNKILLABLE if actor.body is Body.LIVE:
+            return actor, (Publish("health", None, "unkillable", f"SIGKILL to {actor.pid} did nothing"),)
+        case _:
+            return actor, ()
+
+
+def expired_waiting(actor: Actor, event: Expired, moment: Moment) -> Step:
+    """A clock ran out in backoff."""
+    match event.alarm:
+        case Alarm.BACKOFF:
+            return start_again(actor, event, moment)
+        case Alarm.JOIN:
+            return stop_waiting(actor, event, moment)
+        case _:
+            return actor, ()
+
+
+# --- what the watch sees
+
+
+def overran(actor: Actor, event: Overran, _: Moment) -> Step:
+    """A section is past its deadline: interrupted first, then ended; the same timeout either way."""
+    if actor.ending is not None or actor.told is not None or actor.body is not Body.LIVE:
+        return actor, ()
+    if event.stage is Stage.INTERRUPT:
+        return actor, (Interrupt(),)
+    crash = Crash(
+        kind="timeout",
+        incarnation=actor.incarnation,
+        section=event.place.section,
+        lap=event.place.lap,
+        seconds=getattr(actor.spec.config.timeouts, event.place.section),
+    )
+    return _kill(replace(actor, overrun=crash), Ending.OVERRUN, stacks=True)
+
+
+def silent(actor: Actor, event: Silent, _: Moment) -> Step:
+    """Missed heartbeats: told at the first, acted on at the last and only if no open section explains them."""
+    actor = replace(actor, misses=event.misses)
+    effects: tuple[Effect, ...] = ()
+    if event.misses == 1:
+        effects = (Publish("health", Health.HEALTHY, Health.UNRESPONSIVE, "a heartbeat is missing"),)
+    strict = actor.spec.config.heartbeat.kill == "always"
+    if event.lost and (event.held or strict) and actor.ending is None and actor.body is Body.LIVE:
+        killed, more = _kill(actor, Ending.LOST, stacks=True)
+        return killed, (*effects, *more)
+    return actor, effects
+
+
+def heard(actor: Actor, _: Heard, __: Moment) -> Step:
+    """The heartbeats are back."""
+    healed = Publish("health", Health.UNRESPONSIVE, Health.HEALTHY, "heartbeats are back")
+    return replace(actor, misses=0), (healed,)
+
+
+# --- what comes too late
+
+
+def late(actor: Actor, _: Event, __: Moment) -> Step:
+    """True once, no longer of consequence."""
+    return actor, ()
+
+
+# --- pieces
+
+
+def _exit_clock(actor: Actor) -> tuple[Effect, ...]:
+    grace = actor.spec.config.timeouts.exit
+    return () if grace is None else (SetAlarm(Alarm.EXIT, grace),)
+
+
+def _kill(actor: Actor, why: Ending, *, stacks: bool = False) -> Step:
+    # What was asked for outranks what we did of our own accord.
+    ending = why if actor.ending is None or why is Ending.ASKED else actor.ending
+    ended = replace(actor, status=Status.STOPPING if why is Ending.ASKED else actor.status, ending=ending)
+    return ended, (KillFamily(stacks=stacks), SetAlarm(Alarm.UNKILLABLE, UNKILLABLE_AFTER))
+
+
+def _descend(actor: Actor, rungs: tuple[Any, ...], moment: Moment) -> Step:
+    rungs = tighter(actor.rungs, rungs)
+    effects: tuple[Effect, ...] = (Remind(),)
+    while rungs and rungs[0].at <= moment.now:
+        action, rungs = rungs[0].action, rungs[1:]
+        if action is Action.TERMINATE:
+            effects = (*effects, Terminate())
+        elif actor.body is Body.LIVE:
+            killed, more = _kill(replace(actor, rungs=()), Ending.LADDER)
+            return killed, (*effects, *more)
+        else:
+            return kill(actor, Kill("ladder"), moment)
+    clock = (SetAlarm(Alarm.RUNG, rungs[0].at - moment.now),) if rungs else (ClearAlarm(Alarm.RUNG),)
+    return replace(actor, rungs=rungs), (*effects, *clock)
+
+
+def _unborn(actor: Actor) -> Step:
+    """A stop before there was a process: nothing ran, so nothing failed; later lives have a crash to tell."""
+    if actor.incarnation == 1:
+        outcome = Outcome(Status.FINISHED)
+    else:
+        outcome = Outcome(Status.CRASHED, crash=actor.crash)
+    ended = replace(actor, status=outcome.status, wish=Wish.STOP, outcome=outcome)
+    return ended, (Bury("stopped before it was born", None), Settle(outcome))
+
+
+_ALIVE: Mapping[type[Any], Handler] = {
+    ForkFailed: fork_failed,
+    Resulted: resulted,
+    Errored: errored,
+    Rited: rited,
+    Finishing: finishing,
+    Died: died,
+    Stop: stop,
+    Kill: kill,
+    Restart: restart,
+    Expired: expired,
+    Overran: overran,
+    Silent: silent,
+    Heard: heard,
+}
+
+_LATE: Mapping[type[Any], Handler] = dict.fromkeys(
+    # A fork is answered before anything can end for good, so Forked and ForkFailed are not among these.
+    (Ready, Finishing, Resulted, Errored, Rited, Died, Overran, Silent, Heard),
+    late,
+)
+
+_ENDED: Mapping[type[Any], Handler] = {**_LATE, Stop: late, Kill: late, Restart: late, Expired: late}
+
+_BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Rited, Finishing}}
+
+TABLE: Mapping[Status, Mapping[type[Any], Handler]] = {
+    Status.CREATED: {},
+    Status.STARTING: {**_BEFORE_READY, Forked: forked, Ready: become_running},
+    Status.RUNNING: {**_ALIVE, Ready: late},
+    Status.STOPPING: {**_ALIVE, Forked: forked, Ready: note_ready},
+    Status.RESTARTING: {
+        **_LATE,
+        Stop: stop_waiting,
+        Kill: kill_waiting,
+        Restart: restart_now,
+        Expired: expired_waiting,
+    },
+    Status.FINISHED: _ENDED,
+    Status.CRASHED: _ENDED,
+    Status.KILLED: _ENDED,
+}
+"""State -> event -> what follows."""

@@ -1,0 +1,47 @@
+"""Requests to the control socket of a system, from any process of the same user."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import Any
+
+from understudy import errors
+from understudy.errors import ProtocolError, WaitTimeout
+from understudy.observe import rundir
+from understudy.wire.codec import VERSION, pack, unpack
+from understudy.wire.sockets import Tap
+
+_MAX_REPLY = 64 << 20
+
+
+class Client:
+    """One connection; for one thread at a time."""
+
+    def __init__(self, endpoint: str, *, status: bool, timeout: float) -> None:
+        self._timeout = timeout
+        self._numbers = itertools.count(1)
+        self.endpoint = endpoint
+        self.tap = Tap(rundir.resolve(endpoint), status=status)
+
+    def ask(self, verb: str, **fields: Any) -> Any:
+        """The answer to one request; raises what the system raised, or WaitTimeout if it does not answer."""
+        number = next(self._numbers)
+        self.tap.request(pack({"v": VERSION, "id": number, "verb": verb, **fields}))
+        until = time.monotonic() + self._timeout
+        while (left := until - time.monotonic()) > 0:
+            frames = self.tap.wait(self.tap.control, left)
+            if frames is None:
+                break
+            answer = unpack(frames[-1], _MAX_REPLY)
+            if not isinstance(answer, dict) or answer.get("id") != number:
+                continue  # the answer to a request that was given up
+            if answer.get("ok") is True:
+                return answer.get("value")
+            kind = getattr(errors, str(answer.get("error")), ProtocolError)
+            raise kind(str(answer.get("text")))
+        raise WaitTimeout(f"{self.endpoint} did not answer {verb!r} within {self._timeout:g} s")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.tap.close()

@@ -1,0 +1,331 @@
+"""Process: what a user subclasses, and runs as an actor in an operating system process of its own."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
+
+from understudy import runtime
+from understudy.config import ProcessConfig
+from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
+from understudy.timing import Timers, timed_hooks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from understudy.ref import ActorRef
+    from understudy.status import Status
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error")
+"""The hooks that a class may define, by their sections' names."""
+
+
+class Part:
+    """The runtime's one private attribute of a Process: nothing else of it lives in the user's object."""
+
+    __slots__ = ("config", "inside", "ref", "timers")
+
+    def __init__(self, timed: tuple[str, ...]) -> None:
+        self.config = ProcessConfig()
+        self.timers: Timers | None = Timers().used(timed) if timed else None
+        self.ref: ActorRef[Any] | None = None
+        self.inside: runtime.Inside | None = None
+
+    def __getstate__(self) -> tuple[ProcessConfig, tuple[str, ...] | None]:
+        # What travels is the role, not the actor: a copy is not started, and has measured nothing.
+        if self.timers is None:
+            return self.config, None
+        used = tuple(name for name in ("preloop", "loop", "postloop", "onfinish") if getattr(self.timers, name))
+        return self.config, used
+
+    def __setstate__(self, state: tuple[ProcessConfig, tuple[str, ...] | None]) -> None:
+        self.config, timed = state
+        self.timers = None if timed is None else Timers().used(timed)
+        self.ref = self.inside = None
+
+
+def _clash(owner: str, name: str) -> NoReturn:
+    raise ConfigError(f"{owner}.{name} would hide Process.{name}, which the runtime offers; choose another name")
+
+
+if TYPE_CHECKING:
+
+    def verb(function: F) -> F:
+        """A method that cannot be shadowed."""
+        return function
+
+    shadowable = property
+else:
+
+    class verb:  # noqa: N801 - reads as a decorator
+        """A method that cannot be shadowed: assigning to it raises at that line."""
+
+        def __init__(self, function):
+            self.function = function
+            self.__doc__ = function.__doc__
+            self.__wrapped__ = function
+
+        def __set_name__(self, owner, name):
+            self.name = name
+
+        def __get__(self, instance, owner=None):
+            return self.function if instance is None else self.function.__get__(instance, owner)
+
+        def __set__(self, instance, value):
+            _clash(type(instance).__name__, self.name)
+
+    class shadowable:  # noqa: N801
+        """A property that a user's attribute of that name simply replaces; the runtime does not read it."""
+
+        def __init__(self, function):
+            self.function = function
+            self.__doc__ = function.__doc__
+
+        def __get__(self, instance, owner=None):
+            return self if instance is None else self.function(instance)
+
+
+class Process:
+    """Subclass this, define ``__loop__``, and spawn it: each instance runs as an actor in its own process.
+
+    Hooks, all optional but ``__loop__``: ``__preloop__``, ``__loop__`` and ``__postloop__`` run each lap,
+    ``__onfinish__`` once at a graceful end, ``__result__`` after it (what it returns is the actor's result),
+    ``__error__`` when no life is left (it may return an exception to raise instead, None to raise the original, or a
+    fallback result). Each may be ``async def``.
+
+    ``__init__`` runs in the caller, once; there is no need to call ``super().__init__()``. ``self.config`` is there
+    before it runs; an unknown setting or a wrong value raises at its line.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Set up once per object, before any ``__init__``."""
+        del args, kwargs
+        made = super().__new__(cls)
+        made.__dict__["_understudy"] = Part(timed_hooks(cls))
+        return made
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in VERBS:
+            if inspect.getattr_static(cls, name) is not Process.__dict__[name]:
+                _clash(cls.__name__, name)
+
+    @property
+    def config(self) -> ProcessConfig:
+        """The settings of this actor; change its fields, not the whole."""
+        return part_of(self).config
+
+    @config.setter
+    def config(self, value: object) -> None:
+        _clash(type(self).__name__, "config")
+
+    # --- in the parent: a free-standing process
+
+    @verb
+    def start(self, *, name: str | None = None) -> ActorRef[Self]:
+        """Run this object as an actor of the default system.
+
+        Raises AlreadyStarted, WrongProcess inside an actor, and what `spawn` raises for what cannot travel.
+        """
+        part = part_of(self)
+        if part.inside is not None:
+            raise WrongProcess(f"{part.inside.name} runs already; it cannot start itself")
+        if part.ref is not None:
+            raise AlreadyStarted(f"this {type(self).__name__} was started as {part.ref.name}; make another to start again")
+        part.ref = cast("ActorRef[Self]", runtime.default_system().spawn(self, name=name))
+        return part.ref
+
+    @verb
+    def wait(self, timeout: float | None = None) -> Status:
+        """Wait until it has ended, at most ``timeout`` seconds; raises WaitTimeout, NotStarted, WrongProcess inside."""
+        return self._started("wait for").wait(timeout)
+
+    @verb
+    def result(self, timeout: float | None = None) -> Any:
+        """What ``__result__`` returned in its process, waiting for it; raises its error, WaitTimeout, NotStarted."""
+        return self._started("ask the result of").result(timeout)
+
+    @verb
+    def stop(self, *, after: str = "section", grace: float | None = None) -> str:
+        """Ask for the end.
+
+        Inside hooks: ``after="section"`` (no further section begins) or ``"lap"`` (this lap is finished first); then
+        ``__onfinish__`` and ``__result__`` run. In the parent: as `ActorRef.stop`, with ``grace`` in seconds.
+        """
+        inside = part_of(self).inside
+        if inside is None:
+            return self._started("stop").stop(grace=grace)
+        if after not in {"section", "lap"}:
+            raise ConfigError(f"stop(after={after!r}): it is 'section' or 'lap'")
+        inside.stop(after)
+        return "asked"
+
+    @verb
+    def kill(self) -> str:
+        """End now: no ``__onfinish__``, no ``__result__``. Inside hooks it does not return."""
+        inside = part_of(self).inside
+        if inside is None:
+            return self._started("kill").kill()
+        inside.kill()
+        return "asked"
+
+    def _started(self, what: str) -> ActorRef[Any]:
+        part = part_of(self)
+        if part.inside is not None:
+            raise WrongProcess(f"{part.inside.name} cannot {what} itself: it runs in this very process")
+        if part.ref is None:
+            raise NotStarted(f"cannot {what} a {type(self).__name__} that was never started; call start() first")
+        return part.ref
+
+    # --- inside hooks
+
+    @verb
+    def sleep(self, seconds: float) -> bool:
+        """Sleep, but end early at a stop; True if it slept the whole time."""
+        return self._inside("sleep").sleep(seconds)
+
+    @verb
+    def progress(self, done: float, total: float | None = None, *, note: str | None = None) -> None:
+        """Report how far the work is: percent, or ``done`` of ``total``; shown by ``info()``, with the note.
+
+        Raises ConfigError for what is not between 0 and 100 percent.
+        """
+        try:
+            percent = float(done) if total is None else 100.0 * done / total
+        except (TypeError, ValueError, ZeroDivisionError) as error:
+            raise ConfigError(f"progress({done!r}, {total!r}): {error}") from None
+        if not 0 <= percent <= 100:  # noqa: PLR2004 - percent
+            raise ConfigError(f"progress is from 0 to 100 percent, not {percent:g}")
+        self._inside("progress").progress(percent, note)
+
+    def _inside(self, what: str) -> runtime.Inside:
+        inside = part_of(self).inside
+        if inside is None:
+            raise WrongProcess(f"{what}() is for hooks: this {type(self).__name__} does not run in this process")
+        return inside
+
+    @shadowable
+    def stopping(self) -> bool:
+        """Whether a stop stands."""
+        return self._inside("stopping").stopping
+
+    @shadowable
+    def name(self) -> str:
+        """The actor's name; raises NotStarted before there is one."""
+        inside = part_of(self).inside
+        return self._started("name").name if inside is None else inside.name
+
+    @shadowable
+    def current_lap(self) -> int:
+        """The lap under way, from 1; 0 before the first."""
+        inside = part_of(self).inside
+        return self._started("ask the lap of").info().lap if inside is None else inside.lap
+
+    @shadowable
+    def completed_laps(self) -> int:
+        """How many laps are complete."""
+        inside = part_of(self).inside
+        return self._started("ask the laps of").info().completed_laps if inside is None else inside.completed_laps
+
+    @shadowable
+    def incarnation(self) -> int:
+        """Which life this is, from 1."""
+        inside = part_of(self).inside
+        return self._started("ask the incarnation of").info().incarnation if inside is None else inside.incarnation
+
+    @shadowable
+    def lives_left(self) -> int:
+        """How many restarts are still possible."""
+        inside = part_of(self).inside
+        return self._started("ask the lives of").info().lives_left if inside is None else inside.lives_left
+
+    @shadowable
+    def last_lap_time(self) -> float | None:
+        """Seconds from the first section's start to the last one's end, of the last complete lap."""
+        return self._inside("last_lap_time").last_lap_time
+
+    @shadowable
+    def error(self) -> BaseException | None:
+        """Inside ``__error__``: the error that took the last life."""
+        return self._inside("error").error
+
+    @shadowable
+    def stats(self) -> dict[str, Any]:
+        """Laps, and the mean, fastest and slowest lap in seconds, so far."""
+        return self._inside("stats").stats
+
+    @shadowable
+    def log(self) -> logging.Logger:
+        """A logger of the actor's name; its records reach the handlers of the parent."""
+        part = part_of(self)
+        name = part.inside.name if part.inside else part.ref.name if part.ref else type(self).__name__
+        return logging.getLogger("understudy.actor." + name.replace("/", "."))
+
+    @shadowable
+    def timers(self) -> Timers:
+        """The timers of hooks with ``@timethis()``; no such attribute where there are none."""
+        part = part_of(self)
+        if part.timers is None:
+            raise AttributeError(f"{type(self).__name__} has no timers: no hook bears @timethis()")
+        if part.ref is not None:
+            return part.ref.timers() or part.timers
+        return part.timers
+
+
+VERBS = ("config", *(name for name, value in vars(Process).items() if isinstance(value, verb)))  # type: ignore[arg-type]
+"""What a subclass may not shadow."""
+
+
+def part_of(process: Process) -> Part:
+    """The runtime's part of a Process; raises NotAnActor for an object that was made around ``__new__``."""
+    part = process.__dict__.get("_understudy")
+    if not isinstance(part, Part):
+        raise NotAnActor(f"this {type(process).__name__} was never set up: its __new__ does not call Process.__new__")
+    return part
+
+
+def hooks_of(cls: type) -> frozenset[str]:
+    """The hooks that a class defines; raises NotAnActor if it could do nothing."""
+    hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
+    if "loop" not in hooks:
+        raise NotAnActor(f"{cls.__qualname__} defines no __loop__, so there is nothing for it to do")
+    return hooks
+
+
+class FunctionProcess(Process):
+    """A function as an actor of one lap; what it returns is the result."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.value: Any = None
+        self.wants_stop_event = "stop_event" not in kwargs and _has_parameter(function, "stop_event")
+        self.config.num_loops = 1
+        if self.wants_stop_event:
+            # It means to run until it is told.
+            self.config.timeouts.loop = None
+
+    def __loop__(self) -> None:
+        if self.wants_stop_event:
+            self.kwargs["stop_event"] = self._inside("stop_event").stop_event
+        self.value = self.function(*self.args, **self.kwargs)
+
+    def __result__(self) -> Any:
+        return self.value
+
+
+class CoroutineFunctionProcess(FunctionProcess):
+    """A coroutine function as an actor of one lap."""
+
+    async def __loop__(self) -> None:  # type: ignore[override]  # a hook may be either
+        super().__loop__()
+        self.value = await self.value
+
+
+def _has_parameter(function: Callable[..., Any], name: str) -> bool:
+    try:
+        return name in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some builtins tell no signature
+        return False

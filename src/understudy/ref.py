@@ -1,0 +1,185 @@
+"""ActorRef: what `spawn` returns. Small, hashable, picklable; it survives restarts and never reaches a later actor."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from understudy import runtime
+from understudy.errors import WaitTimeout, WrongProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from understudy.status import ActorInfo, Life, Status
+    from understudy.timing import Timers
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+
+class ActorRef(Generic[A]):
+    """A reference to one spawned actor, over all its lives.
+
+    Refs are equal when they name the same spawn of the same system. ``name`` is what it was spawned as, ``uid`` the
+    number that no later actor of the system gets. Calls from a process that does not run the actor's system raise
+    WrongProcess.
+    """
+
+    __slots__ = ("__weakref__", "name", "system_id", "uid")
+
+    def __init__(self, system_id: str, uid: int, name: str) -> None:
+        self.system_id = system_id
+        self.uid = uid
+        self.name = name
+
+    @property
+    def aio(self) -> AioRef:
+        """The same calls for asyncio."""
+        return AioRef(self)
+
+    def wait_ready(self, timeout: float | None = None) -> None:
+        """Wait until it has been READY once; ``timeout`` in seconds.
+
+        Raises WaitTimeout, or the actor's error if it ended without having been READY.
+        """
+        self._guard("wait")
+        self._await(self._outside.started(self.uid), timeout, "be ready")
+
+    def wait(self, timeout: float | None = None) -> Status:
+        """Wait until it has ended, over all its lives, and give the final status; raises WaitTimeout."""
+        self._guard("wait")
+        return self._await(self._outside.settled(self.uid), timeout, "end")
+
+    def result(self, timeout: float | None = None) -> Any:
+        """What `__result__` returned, waiting for it; the same object each time.
+
+        Raises the actor's error if it did not finish (ActorKilled if it was killed), WaitTimeout after ``timeout``
+        seconds. A fallback that `__error__` returned is given as if it were the result.
+        """
+        outside = self._settled_outside(timeout)
+        value, error = outside.outcome(self.uid)
+        if error is not None and value is runtime.NOTHING:
+            raise error
+        return value
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The error that it ended with, waiting for it, or None; with a fallback from `__error__` still the error."""
+        return self._settled_outside(timeout).outcome(self.uid)[1]
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._outside.settled(self.uid).done()
+
+    def stop(self, *, grace: float | None = None) -> str:
+        """Ask it to stop and return: ``asked``, ``already`` (it was asked before) or ``ended``.
+
+        ``grace`` seconds from now it is killed, with SIGTERM at one half and three quarters of them; without it, the
+        section under way may finish within its own timeout.
+        """
+        return self._outside.stop_uid(self.uid, grace=grace)
+
+    def kill(self) -> str:
+        """SIGKILL to it and all that it started; returns when the signal is sent."""
+        return self._outside.kill_uid(self.uid)
+
+    def restart(self, *, grace: float | None = None) -> str:
+        """Stop it, then begin anew from the original state with all lives; waiters wait on.
+
+        If it has ended, its spec is spawned anew under a new uid, and this ref keeps its outcome.
+        """
+        return self._outside.restart_uid(self.uid, grace=grace)
+
+    def info(self) -> ActorInfo:
+        """Where it stands now."""
+        return self._outside.info_uid(self.uid)
+
+    def history(self) -> list[Life]:
+        """Its lives so far, the current one last."""
+        return self._outside.history_uid(self.uid)
+
+    def timers(self) -> Timers | None:
+        """The timers of its last life that told them, or None if no hook is timed or it told none."""
+        return self._outside.timers_uid(self.uid)
+
+    @property
+    def _outside(self) -> runtime.Outside:
+        return runtime.find(self.system_id, self.name)
+
+    def _guard(self, verb: str) -> None:
+        inside = runtime.inside
+        if inside is not None and inside.system_id == self.system_id and inside.name == self.name:
+            raise WrongProcess(f"{self.name} cannot {verb} for itself")
+
+    def _settled_outside(self, timeout: float | None) -> runtime.Outside:
+        self.wait(timeout)
+        return self._outside
+
+    def _await(self, future: Future[T], timeout: float | None, what: str) -> T:
+        try:
+            return future.result(timeout)
+        except FutureTimeout as error:
+            if future.done():
+                raise
+            raise WaitTimeout(f"{self.name} did not {what} within {timeout:g} s") from error
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ActorRef):
+            return NotImplemented
+        return (self.system_id, self.uid) == (other.system_id, other.uid)
+
+    def __hash__(self) -> int:
+        return hash((self.system_id, self.uid))
+
+    def __repr__(self) -> str:
+        return f"<ActorRef {self.name} (uid {self.uid} of {self.system_id})>"
+
+    def __reduce__(self) -> tuple[type[ActorRef[A]], tuple[str, int, str]]:
+        return type(self), (self.system_id, self.uid, self.name)
+
+
+class AioRef:
+    """The waiting calls of an ActorRef as coroutines; cancelling one leaves the actor alone."""
+
+    def __init__(self, ref: ActorRef[Any]) -> None:
+        self._ref = ref
+
+    async def wait_ready(self, timeout: float | None = None) -> None:
+        """As `ActorRef.wait_ready`."""
+        await self._until(self._ref._outside.started(self._ref.uid), timeout)  # noqa: SLF001 - its other half
+        self._ref.wait_ready(0)
+
+    async def wait(self, timeout: float | None = None) -> Status:
+        """As `ActorRef.wait`."""
+        await self._until(self._ref._outside.settled(self._ref.uid), timeout)  # noqa: SLF001
+        return self._ref.wait(0)
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """As `ActorRef.result`."""
+        await self.wait(timeout)
+        return await asyncio.to_thread(self._ref.result)
+
+    async def exception(self, timeout: float | None = None) -> BaseException | None:
+        """As `ActorRef.exception`."""
+        await self.wait(timeout)
+        return await asyncio.to_thread(self._ref.exception)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self.result().__await__()
+
+    async def _until(self, future: Future[Any], timeout: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def tell(_: object) -> None:
+            # The loop may have been closed, or the wait given up, before the actor ended.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
+
+        future.add_done_callback(tell)
+        try:
+            await asyncio.wait_for(done, timeout)
+        except TimeoutError:
+            raise WaitTimeout(f"{self._ref.name} did not get there within {timeout:g} s") from None

@@ -1,0 +1,80 @@
+"""The control socket: a closed list of verbs, msgpack only, an answer to every request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from understudy.errors import ProtocolError, UnderstudyError
+from understudy.router import verbs
+from understudy.router.listing import info
+from understudy.router.watch import Watch
+from understudy.router.world import World
+from understudy.wire.codec import VERSION, pack, unpack
+from understudy.wire.sockets import MAX_CONTROL, Frames
+
+
+class Control:
+    """Answers clients."""
+
+    def __init__(self, world: World, watch: Watch) -> None:
+        self._world, self._watch = world, watch
+
+    def take(self, frames: Frames) -> None:
+        """One request."""
+        number: Any = None
+        try:
+            request = unpack(frames[-1], MAX_CONTROL)
+            if not isinstance(request, dict):
+                raise ProtocolError("a request is a map of v, id, verb and the verb's fields")  # noqa: TRY301
+            number = request.get("id")
+            if request.get("v") != VERSION:
+                raise ProtocolError(f"the request is of protocol version {request.get('v')!r}, this is {VERSION}")  # noqa: TRY301
+            act = VERBS.get(str(request.get("verb")))
+            if act is None:
+                raise ProtocolError(f"{str(request.get('verb'))[:40]!r} is no verb; verbs are {', '.join(VERBS)}")  # noqa: TRY301
+            answer = {"v": VERSION, "id": number, "ok": True, "value": act(self, request)}
+        except UnderstudyError as error:
+            if isinstance(error, ProtocolError):
+                self._world.dropped += 1
+            answer = {"v": VERSION, "id": number, "ok": False, "error": type(error).__name__, "text": str(error)}
+        self._world.hub.reply(frames[:-1], pack(answer))
+
+    def _snapshot(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"system": self._world.system, "seq": self._world.publisher.seq, "actors": self._rows(all_=False)}
+
+    def _ps(self, request: dict[str, Any]) -> list[dict[str, Any]]:
+        return self._rows(all_=bool(request.get("all")))
+
+    def _info(self, request: dict[str, Any]) -> dict[str, Any]:
+        return info(self._world, self._watch, self._world.registry.find(_name(request))).to_dict()
+
+    def _stop(self, request: dict[str, Any]) -> dict[str, str]:
+        return verbs.stop(self._world, _name(request), request.get("grace"))
+
+    def _kill(self, request: dict[str, Any]) -> dict[str, str]:
+        return verbs.kill(self._world, _name(request))
+
+    def _restart(self, request: dict[str, Any]) -> dict[str, str]:
+        return verbs.restart(self._world, _name(request), request.get("grace"))
+
+    def _rows(self, *, all_: bool) -> list[dict[str, Any]]:
+        actors = self._world.registry.listed() if all_ else self._world.registry.living()
+        return [info(self._world, self._watch, actor).to_dict() for actor in actors]
+
+
+def _name(request: dict[str, Any]) -> str:
+    name = request.get("name")
+    if not isinstance(name, str):
+        raise ProtocolError(f"field 'name' must be text, not {type(name).__name__}")
+    return name
+
+
+VERBS: dict[str, Callable[[Control, dict[str, Any]], Any]] = {
+    "snapshot": Control._snapshot,  # noqa: SLF001 - the class's own table
+    "ps": Control._ps,  # noqa: SLF001
+    "info": Control._info,  # noqa: SLF001
+    "stop": Control._stop,  # noqa: SLF001
+    "kill": Control._kill,  # noqa: SLF001
+    "restart": Control._restart,  # noqa: SLF001
+}

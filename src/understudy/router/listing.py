@@ -1,0 +1,81 @@
+"""ActorInfo from what the router knows; read by any thread, for the registry's values never change in place."""
+
+from __future__ import annotations
+
+import os
+import time
+from time import monotonic
+
+from understudy.lifecycle import budget
+from understudy.lifecycle.actor import Actor, Body
+from understudy.router.watch import Watch
+from understudy.router.world import World
+from understudy.status import ActorInfo, Health, Status
+
+
+def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
+    """One row of ps."""
+    record, config = world.records[actor.uid], actor.spec.config
+    page, life = record.page, record.current or (record.lives[-1] if record.lives else None)
+    section, lap = ("", life.lap if life else 0) if page is None else page.place
+    completed = 0 if page is None else page.laps
+    now, ended_at = monotonic(), None if life is None else life.ended_at
+    ended = actor.status.ended
+    time_left = None
+    if config.join_in is not None and actor.first_ready_at is not None and not ended:
+        time_left = max(0.0, config.join_in - (now - actor.first_ready_at))
+    runtime = None if life is None else max(0.0, (ended_at or time.time()) - life.started_at)
+    return ActorInfo(
+        name=actor.name,
+        uid=actor.uid,
+        pid=actor.pid,
+        parent=None,
+        status=actor.status,
+        health=health(actor, watch),
+        alive=actor.body is Body.LIVE,
+        incarnation=actor.incarnation,
+        lives_left=budget.lives_left(config, actor.budget, now),
+        lap=lap,
+        laps_left=None if config.num_loops is None else max(0, config.num_loops - completed),
+        time_left=time_left,
+        section=section,
+        progress=record.progress,
+        note=record.note,
+        next_restart=None if actor.next_restart is None else max(0.0, actor.next_restart - now),
+        exit_code=None if life is None else life.exit_code,
+        command=actor.spec.command,
+        started_at=record.started_at,
+        runtime=runtime,
+        heartbeat_age=watch.age(actor.uid) if actor.body is Body.LIVE else None,
+        stats=_stats(record.measures),
+        completed_laps=completed,
+    )
+
+
+def health(actor: Actor, watch: Watch) -> Health:
+    """As far as the router knows."""
+    match actor.status:
+        case Status.FINISHED:
+            return Health.COMPLETED
+        case Status.CRASHED | Status.KILLED:
+            return Health.FAILED
+        case Status.RUNNING | Status.STOPPING:
+            return Health.UNRESPONSIVE if watch.misses(actor.uid) else Health.HEALTHY
+        case _:
+            return Health.UNKNOWN
+
+
+def capacity() -> tuple[int, int]:
+    """Open descriptors of this process, and its limit; (0, a large number) where neither can be told."""
+    import resource  # noqa: PLC0415 - not on every platform
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        return len(os.listdir("/proc/self/fd")), soft
+    except OSError:
+        return 0, soft
+
+
+def _stats(measures: dict[str, object]) -> dict[str, object] | None:
+    stats = measures.get("stats")
+    return stats if isinstance(stats, dict) else None

@@ -1,0 +1,53 @@
+"""Child records to the parent's handlers: once each, on a thread of their own, for a handler may be slow or wait."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from typing import Any
+
+_LIMIT = 100_000
+
+
+class LogThread:
+    """Handles records in the order of their coming; beyond a limit they are dropped and counted."""
+
+    def __init__(self, name: str) -> None:
+        self._records: queue.Queue[dict[str, Any] | None] = queue.Queue(_LIMIT)
+        self._thread = threading.Thread(target=self._run, name=f"understudy-logs-{name}", daemon=True)
+        self._started = False
+        self.dropped = 0
+
+    def put(self, record: dict[str, Any]) -> None:
+        """Take a record; the thread begins with the first."""
+        if not self._started:
+            self._started = True
+            self._thread.start()
+        try:
+            self._records.put_nowait(record)
+        except queue.Full:
+            self.dropped += 1
+
+    def close(self, seconds: float) -> None:
+        """Wait so long for what is left, no longer."""
+        if not self._started:
+            return
+        until = time.monotonic() + seconds
+        try:
+            self._records.put(None, timeout=seconds)
+        except queue.Full:
+            return
+        self._thread.join(max(0.0, until - time.monotonic()))
+
+    def _run(self) -> None:
+        while (plain := self._records.get()) is not None:
+            record = logging.makeLogRecord(plain)
+            logger = logging.getLogger(record.name)
+            if not logger.isEnabledFor(record.levelno):
+                continue
+            try:
+                logger.handle(record)
+            except Exception:  # noqa: BLE001 - logging's own rule: a handler's trouble is printed, not raised
+                logging.lastResort.handleError(record) if logging.lastResort else None

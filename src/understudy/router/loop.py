@@ -1,0 +1,136 @@
+"""The router's thread: poll, decode, decide, perform."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+
+from understudy.lifecycle.events import Died, Forked, ForkFailed, Place
+from understudy.observe.publisher import TICK
+from understudy.router.calls import Calls
+from understudy.router.control import Control
+from understudy.router.logs import LogThread
+from understudy.router.perform import kill_doomed
+from understudy.router.reports import Reports, laps_of
+from understudy.router.watch import Watch
+from understudy.router.world import World
+from understudy.spawners.base import Born, Gone, News, NotBorn
+from understudy.wire.codec import pack
+from understudy.wire.page import Phase
+
+_LATE = 1.0
+
+
+class Router:
+    """One thread, a daemon: exit handlers come first, and close the system."""
+
+    def __init__(self, world: World, calls: Calls, logs: LogThread) -> None:
+        self.world, self.calls, self.logs = world, calls, logs
+        self.watch = Watch(world)
+        self._reports = Reports(world, self.watch, logs)
+        self._control = Control(world, self.watch)
+        self._over = False
+        self._thread = threading.Thread(target=self._run, name=f"understudy-{world.system}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        hub = self.world.hub
+        hub.watch(self.calls.fileno())
+        for spawner in self.world.spawners.values():
+            hub.watch(spawner.fileno())
+        self.calls.thread = self._thread
+        self.world.timers.set("tick", monotonic() + TICK, self._tick)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the loop; to be called when every actor has ended."""
+        self.calls.make(self._end)
+        self._thread.join()
+
+    def _end(self) -> None:
+        self._over = True
+
+    def _run(self) -> None:
+        hub = self.world.hub
+        while not self._over:
+            due = self._due()
+            ready = hub.poll(None if due is None else max(0.0, due - monotonic()))
+            now = monotonic()
+            if due is not None and now - due > _LATE:
+                self.watch.forgive(now - due)
+            self._round(ready, now)
+        self.calls.close()
+        hub.publish(b"|", pack({"v": 1, "seq": self.world.publisher.seq, "kind": "bye"}))
+        hub.close()
+
+    def _round(self, ready: set[object], now: float) -> None:
+        hub, world = self.world.hub, self.world
+        # Reports were sent after the births that they tell of, and before the deaths: so they are read between.
+        reports = list(hub.take(hub.reports)) if hub.reports in ready else []
+        news = [one for spawner in world.spawners.values() for one in spawner.news(now)]
+        for one in news:
+            if not isinstance(one, Gone):
+                self._hear(one)
+        if any(isinstance(one, Gone) for one in news):
+            reports.extend(hub.take(hub.reports))
+        for frames in reports:
+            self._reports.take(frames)
+        for one in news:
+            if isinstance(one, Gone):
+                self._hear(one)
+        if hub.orders in ready:
+            for frames in hub.take(hub.orders):
+                self._subscribed(frames[0])
+        if hub.control in ready:
+            for frames in hub.take(hub.control):
+                self._control.take(frames)
+        if self.calls.fileno() in ready:
+            self.calls.run()
+        for act in world.timers.due(monotonic()):
+            act()
+        kill_doomed(world)
+
+    def _due(self) -> float | None:
+        moments = [spawner.due() for spawner in self.world.spawners.values()]
+        return min((at for at in (self.world.timers.next(), *moments) if at is not None), default=None)
+
+    def _hear(self, news: News) -> None:
+        world = self.world
+        actor = world.registry.actors.get(news.uid)
+        record = world.records.get(news.uid)
+        if actor is None or record is None or actor.incarnation != news.incarnation or actor.status.ended:
+            world.registry.stale += 1
+            return
+        if isinstance(news, Born):
+            record.born(news.pid)
+            world.happen(news.uid, Forked(news.pid))
+        elif isinstance(news, NotBorn):
+            world.happen(news.uid, ForkFailed(news.reason, news.lost))
+        else:
+            record.usage = news.usage
+            page = record.page
+            place = Place()
+            if page is not None:
+                section, lap = page.place
+                phase = page.phase
+                place = Place(section, lap, phase.words if phase < Phase.READY else "")
+            world.happen(news.uid, Died(news.exit_code, news.signal, place))
+
+    def _subscribed(self, frame: bytes) -> None:
+        parts = bytes(frame[1:]).split(b"|")
+        if frame[:1] == b"\x01" and len(parts) == 4 and parts[0].decode(errors="replace") == self.world.system:  # noqa: PLR2004
+            try:
+                uid, incarnation = int(parts[1]), int(parts[2])
+            except ValueError:
+                return
+            self.world.orders.subscribed(uid, incarnation)
+
+    def _tick(self) -> None:
+        world = self.world
+        if world.hub.watched():
+            for actor in world.registry.with_process():
+                world.publisher.publish(
+                    "laps", actor.name, actor.uid, actor.incarnation, None, None, None, laps_of(world, actor.uid)
+                )
+        world.publisher.tick()
+        world.timers.set("tick", monotonic() + TICK, self._tick)

@@ -1,0 +1,80 @@
+"""Standing orders: what is wished of each actor, sent until its process has heard it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+
+from understudy.lifecycle.actor import Actor, Body, Wish
+from understudy.router.timers import Timers
+from understudy.wire.codec import encode
+from understudy.wire.messages import Identity, Orders
+from understudy.wire.sockets import Hub, topic
+
+_FIRST_AGAIN, _LONGEST_AGAIN = 0.1, 2.0
+
+
+@dataclass(slots=True)
+class _Standing:
+    """The last orders of one incarnation."""
+
+    incarnation: int
+    orders: Orders
+    heard: bool = False
+    again: float = _FIRST_AGAIN
+
+
+class OrdersDesk:
+    """Sends orders, and sends them again."""
+
+    def __init__(self, system: str, hub: Hub, timers: Timers) -> None:
+        self._system, self._hub, self._timers = system, hub, timers
+        self._standing: dict[int, _Standing] = {}
+
+    def remind(self, actor: Actor) -> None:
+        """Send what is wished of the actor, if it is not what its process has heard already."""
+        stop = actor.wish in {Wish.STOP, Wish.RESTART}
+        verdict = "" if actor.verdict is None else actor.verdict.value
+        acknowledged = actor.result is not None or actor.rites is not None
+        if not (stop or verdict or acknowledged) or actor.body is Body.NONE:
+            return
+        last = self._standing.get(actor.uid)
+        number = 1
+        if last is not None and last.incarnation == actor.incarnation:
+            same = (last.orders.stop, last.orders.verdict, last.orders.acknowledged) == (stop, verdict, acknowledged)
+            if same and last.heard:
+                return
+            number = last.orders.number + (not same)
+        orders = Orders(number, stop, verdict, acknowledged)
+        self._standing[actor.uid] = _Standing(actor.incarnation, orders)
+        self._send(actor.uid)
+
+    def heard(self, uid: int, incarnation: int, number: int) -> None:
+        """The process knows the orders of that number."""
+        standing = self._standing.get(uid)
+        if standing is not None and standing.incarnation == incarnation and standing.orders.number == number:
+            standing.heard = True
+            self._timers.clear(("orders", uid))
+
+    def subscribed(self, uid: int, incarnation: int) -> None:
+        """The way to the process is open: say now what it may have missed."""
+        standing = self._standing.get(uid)
+        if standing is not None and standing.incarnation == incarnation and not standing.heard:
+            self._send(uid)
+
+    def forget(self, uid: int) -> None:
+        """The process is gone."""
+        self._standing.pop(uid, None)
+        self._timers.clear(("orders", uid))
+
+    def _send(self, uid: int) -> None:
+        standing = self._standing[uid]
+        identity = Identity(self._system, uid, standing.incarnation, standing.orders.number)
+        self._hub.send_orders(topic(self._system, uid, standing.incarnation), encode(identity, standing.orders)[0])
+        self._timers.set(("orders", uid), monotonic() + standing.again, lambda: self._again(uid))
+        standing.again = min(_LONGEST_AGAIN, standing.again * 2)
+
+    def _again(self, uid: int) -> None:
+        standing = self._standing.get(uid)
+        if standing is not None and not standing.heard:
+            self._send(uid)

@@ -1,0 +1,199 @@
+"""Effects to deeds. Nothing else in the router forks, signals, settles or publishes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from understudy import failpoints
+from understudy.lifecycle import budget
+from understudy.lifecycle.actor import Actor, Wish
+from understudy.lifecycle.effects import (
+    Bury,
+    ClearAlarm,
+    Effect,
+    Fork,
+    Interrupt,
+    KillFamily,
+    Publish,
+    Remind,
+    SetAlarm,
+    Settle,
+    Terminate,
+)
+from understudy.lifecycle.events import Alarm, Expired, ForkFailed
+from understudy.outcome import build_error
+from understudy.router.world import World
+from understudy.spawners import family, signals
+from understudy.spawners.base import Birth
+from understudy.status import Status
+from understudy.wire.page import Page
+
+_STACKS_TAKE = 0.05
+_SIGTERM, _SIGKILL = 15, 9
+
+
+def perform(world: World, actor: Actor, effects: tuple[Effect, ...]) -> None:
+    """Do what was decided, in its order."""
+    for effect in effects:
+        DEEDS[type(effect)](world, actor, effect)
+
+
+def kill_doomed(world: World) -> None:
+    """SIGKILL the families of all that were doomed in this round: the process table is read once for all."""
+    if not world.doomed:
+        return
+    roots: dict[int, int | None] = {}
+    for uid in world.doomed:
+        actor = world.registry.actors.get(uid)
+        spawner = None if actor is None else world.spawner(actor)
+        if spawner is not None and (pid := spawner.pid(uid)) is not None:
+            roots[pid] = spawner.pidfd(uid)
+    world.doomed.clear()
+    if roots and not failpoints.hit("signal.kill"):
+        family.kill(roots)
+
+
+def _fork(world: World, actor: Actor, _: Fork) -> None:
+    page_name = family.page_name(world.system, actor.uid, actor.incarnation)
+    record = world.records[actor.uid]
+    try:
+        page, page_fd = Page.create(page_name)
+    except OSError as error:
+        world.timers.set((actor.uid, "unborn"), 0.0, lambda: _unborn(world, actor, str(error)))
+        return
+    record.begin(actor.incarnation, page)
+    birth = Birth(
+        system=world.system,
+        uid=actor.uid,
+        incarnation=actor.incarnation,
+        name=actor.name,
+        directory=world.directory,
+        key=world.key,
+        host=actor.spec.host,
+        lives_left=budget.lives_left(actor.spec.config, actor.budget, monotonic()),
+        stop=actor.wish is Wish.STOP,
+        rites=None if actor.rites_for is None else actor.rites_for.to_dict(),
+        circumstances=actor.spec.circumstances,
+        blob=actor.spec.blob,
+    )
+    try:
+        world.spawner(actor).fork(birth, page_fd)
+    except OSError as error:
+        world.timers.set((actor.uid, "unborn"), 0.0, lambda: _unborn(world, actor, str(error)))
+    finally:
+        os.close(page_fd)
+
+
+def _unborn(world: World, actor: Actor, reason: str) -> None:
+    if world.registry.is_current(actor.uid, actor.incarnation):
+        world.happen(actor.uid, ForkFailed(reason))
+
+
+def _remind(world: World, actor: Actor, _: Remind) -> None:
+    world.orders.remind(actor)
+
+
+def _terminate(world: World, actor: Actor, _: Terminate) -> None:
+    world.spawner(actor).signal(actor.uid, _SIGTERM)
+
+
+def _interrupt(world: World, actor: Actor, _: Interrupt) -> None:
+    if os.environ.get("UNDERSTUDY_INTERRUPT") != "async":
+        world.spawner(actor).signal(actor.uid, signals.INTERRUPT)
+
+
+def _kill_family(world: World, actor: Actor, effect: KillFamily) -> None:
+    if not effect.stacks:
+        world.doomed[actor.uid] = None
+        return
+    world.spawner(actor).signal(actor.uid, signals.STACKS)
+    uid = actor.uid
+    world.timers.set((uid, "stacks"), monotonic() + _STACKS_TAKE, lambda: world.doomed.update({uid: None}))
+
+
+def _set_alarm(world: World, actor: Actor, effect: SetAlarm) -> None:
+    uid, alarm = actor.uid, effect.alarm
+    world.timers.set((uid, alarm), monotonic() + effect.after, lambda: world.happen(uid, Expired(alarm)))
+
+
+def _clear_alarm(world: World, actor: Actor, effect: ClearAlarm) -> None:
+    world.timers.clear((actor.uid, effect.alarm))
+
+
+def _bury(world: World, actor: Actor, effect: Bury) -> None:
+    record = world.records[actor.uid]
+    incarnation = actor.incarnation if record.current is None else record.current.incarnation
+    report = record.bury(actor, incarnation, effect.cause, effect.crash, world.registry.story(actor.uid))
+    world.spawner(actor).forget(actor.uid)
+    world.orders.forget(actor.uid)
+    for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE, "stacks", "watch"):
+        world.timers.clear((actor.uid, alarm))
+    if report is not None:
+        data = {"headline": effect.cause, "exit_code": report.exit_code, "signal": report.signal}
+        world.publisher.publish("report", actor.name, actor.uid, incarnation, None, None, effect.cause, data)
+
+
+def _settle(world: World, actor: Actor, effect: Settle) -> None:
+    for alarm in Alarm:
+        world.timers.clear((actor.uid, alarm))
+    cell = world.cells[actor.uid]
+    cell.outcome = effect.outcome
+    if not cell.started.done():
+        _start_failed(world, actor, effect)
+    cell.settled.set_result(effect.outcome.status)
+
+
+def _start_failed(world: World, actor: Actor, effect: Settle) -> None:
+    cell, outcome = world.cells[actor.uid], effect.outcome
+    if outcome.status is Status.FINISHED:
+        cell.started.set_result(None)
+    elif outcome.crash is not None:
+        # Built without its original: the router opens no pickle.
+        plain = build_error(outcome.crash, actor.name, world.records[actor.uid].report, _CLOSED)
+        plain.__cause__ = None
+        cell.started.set_exception(plain)
+    else:
+        from understudy.errors import ActorKilled  # noqa: PLC0415
+
+        cell.started.set_exception(ActorKilled(f"{actor.name} was killed before it was READY", name=actor.name))
+
+
+def _publish(world: World, actor: Actor, effect: Publish) -> None:
+    data: dict[str, Any] = {}
+    if effect.kind == "state":
+        data = {
+            "pid": actor.pid,
+            "lives_left": budget.lives_left(actor.spec.config, actor.budget, monotonic()),
+            "alive": not actor.status.ended,
+        }
+        if actor.status is Status.RUNNING and not world.cells[actor.uid].started.done():
+            world.cells[actor.uid].started.set_result(None)
+    world.publisher.publish(
+        effect.kind,
+        actor.name,
+        actor.uid,
+        actor.incarnation,
+        None if effect.before is None else str(effect.before),
+        None if effect.after is None else str(effect.after),
+        effect.cause,
+        data,
+    )
+
+
+_CLOSED = Exception()
+
+DEEDS: dict[type[Any], Callable[[World, Actor, Any], None]] = {
+    Fork: _fork,
+    Remind: _remind,
+    Terminate: _terminate,
+    Interrupt: _interrupt,
+    KillFamily: _kill_family,
+    SetAlarm: _set_alarm,
+    ClearAlarm: _clear_alarm,
+    Bury: _bury,
+    Settle: _settle,
+    Publish: _publish,
+}

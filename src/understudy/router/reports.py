@@ -1,0 +1,141 @@
+"""What the children say, from frames to events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from understudy.errors import ProtocolError
+from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
+from understudy.router.logs import LogThread
+from understudy.router.watch import Watch
+from understudy.router.world import World
+from understudy.status import Crash
+from understudy.wire import messages
+from understudy.wire.codec import decode
+from understudy.wire.keys import verify
+from understudy.wire.messages import Identity
+from understudy.wire.sockets import Frames
+
+
+class Reports:
+    """Reads reports; what is malformed, untagged or stale is dropped and counted."""
+
+    def __init__(self, world: World, watch: Watch, logs: LogThread) -> None:
+        self._world, self._watch, self._logs = world, watch, logs
+
+    def take(self, frames: Frames) -> None:
+        """One message from a child, or from whoever found the socket."""
+        try:
+            identity, message = decode(frames)
+        except ProtocolError:
+            self._world.dropped += 1
+            return
+        if identity.system != self._world.system or not self._tagged(message):
+            self._world.dropped += 1
+            return
+        if isinstance(message, messages.Log):
+            self._logs.put(message.record)  # also of one that is gone by now: a record is worth having late
+            return
+        if not self._world.registry.is_current(identity.uid, identity.incarnation):
+            return
+        self._watch.heard(identity.uid)
+        READERS[type(message)](self, identity, message)
+
+    def _tagged(self, message: Any) -> bool:
+        frames = getattr(message, "frames", ())
+        return not frames or verify(self._world.key, frames, message.tag)
+
+    def _ready(self, identity: Identity, _: messages.Ready) -> None:
+        self._world.happen(identity.uid, Ready())
+        self._watch.begin(self._world.registry.actors[identity.uid])
+
+    def _nothing(self, _: Identity, __: Any) -> None:
+        """Being heard was all."""
+
+    def _heard(self, identity: Identity, message: messages.Heard) -> None:
+        self._world.orders.heard(identity.uid, identity.incarnation, message.order)
+
+    def _progress(self, identity: Identity, message: messages.Progress) -> None:
+        record, actor = self._world.records[identity.uid], self._world.registry.actors[identity.uid]
+        record.progress = message.percent
+        record.note = record.note if message.note is None else message.note
+        data = {"progress": record.progress, "note": record.note, **laps_of(self._world, identity.uid)}
+        self._world.publisher.publish("progress", actor.name, actor.uid, actor.incarnation, None, None, None, data)
+
+    def _finishing(self, identity: Identity, message: messages.Finishing) -> None:
+        self._world.happen(identity.uid, Finishing(message.cause, message.stop))
+
+    def _kill_me(self, identity: Identity, _: messages.KillMe) -> None:
+        self._world.happen(identity.uid, Kill("self.kill()"))
+
+    def _error(self, identity: Identity, message: messages.Error) -> None:
+        self._measure(identity, message.measures)
+        timed_out = message.timeout is not None
+        crash = Crash(
+            kind="boot" if not message.section else "timeout" if timed_out else "error",
+            incarnation=identity.incarnation,
+            section=message.section,
+            lap=message.lap,
+            phase=message.phase,
+            text=message.text,
+            type_name=message.type_name,
+            traceback=message.traceback,
+            seconds=message.timeout,
+            payload=message.frames,
+        )
+        self._world.happen(identity.uid, Errored(crash))
+
+    def _result(self, identity: Identity, message: messages.Result) -> None:
+        self._measure(identity, message.measures)
+        self._world.happen(identity.uid, Resulted(message))
+
+    def _rites(self, identity: Identity, message: messages.Rites) -> None:
+        self._measure(identity, message.measures)
+        self._world.happen(identity.uid, Rited(message))
+
+    def _bye(self, identity: Identity, message: messages.Bye) -> None:
+        record, actor = self._world.records[identity.uid], self._world.registry.actors[identity.uid]
+        record.lingering = tuple(message.lingering)
+        cause = f"waits for threads that were left running: {', '.join(message.lingering)}"
+        self._world.publisher.publish("health", actor.name, actor.uid, actor.incarnation, None, None, cause)
+        self._logs.put(warning(actor.name, actor.incarnation, f"{actor.name} {cause}"))
+
+    def _measure(self, identity: Identity, measures: dict[str, Any]) -> None:
+        if measures:
+            self._world.records[identity.uid].measures = measures
+
+
+def laps_of(world: World, uid: int) -> dict[str, Any]:
+    """Lap and section of a process, from its page."""
+    page = world.records[uid].page
+    if page is None:
+        return {}
+    section, lap = page.place
+    return {"lap": lap, "section": section, "completed_laps": page.laps}
+
+
+def warning(name: str, incarnation: int, text: str) -> dict[str, Any]:
+    """A record of our own about an actor."""
+    return {
+        "name": "understudy.actor." + name.replace("/", "."),
+        "msg": text,
+        "levelno": 30,
+        "levelname": "WARNING",
+        "actor": name,
+        "incarnation": incarnation,
+    }
+
+
+READERS: dict[type[Any], Callable[[Reports, Identity, Any], None]] = {
+    messages.Ready: Reports._ready,  # noqa: SLF001 - the class's own table
+    messages.Beat: Reports._nothing,  # noqa: SLF001
+    messages.Heard: Reports._heard,  # noqa: SLF001
+    messages.Progress: Reports._progress,  # noqa: SLF001
+    messages.Finishing: Reports._finishing,  # noqa: SLF001
+    messages.KillMe: Reports._kill_me,  # noqa: SLF001
+    messages.Error: Reports._error,  # noqa: SLF001
+    messages.Result: Reports._result,  # noqa: SLF001
+    messages.Rites: Reports._rites,  # noqa: SLF001
+    messages.Bye: Reports._bye,  # noqa: SLF001
+}

@@ -1,0 +1,46 @@
+"""The clocks of the router: set, cleared, and popped when due."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Hashable, Iterator
+
+
+class Timers:
+    """A heap of clocks by key; setting one anew replaces it."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Hashable]] = []
+        self._set: dict[Hashable, tuple[int, Callable[[], None]]] = {}
+        self._numbers = itertools.count()
+
+    def set(self, key: Hashable, at: float, act: Callable[[], None]) -> None:
+        """Call ``act`` at that time."""
+        number = next(self._numbers)
+        self._set[key] = (number, act)
+        heapq.heappush(self._heap, (at, number, key))
+
+    def clear(self, key: Hashable) -> None:
+        """Forget a clock, if it runs."""
+        self._set.pop(key, None)
+
+    def next(self) -> float | None:
+        """When the earliest clock is due."""
+        heap = self._heap
+        while heap and not self._stands(heap[0]):
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
+
+    def due(self, now: float) -> Iterator[Callable[[], None]]:
+        """The acts of all clocks that are due, earliest first."""
+        while self._heap and self._heap[0][0] <= now:
+            _, number, key = heapq.heappop(self._heap)
+            current = self._set.get(key)
+            if current is not None and current[0] == number:
+                del self._set[key]
+                yield current[1]
+
+    def _stands(self, entry: tuple[float, int, Hashable]) -> bool:
+        current = self._set.get(entry[2])
+        return current is not None and current[0] == entry[1]

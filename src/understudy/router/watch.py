@@ -1,0 +1,114 @@
+"""Heartbeats and deadlines: what the parent sees of a process that says nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+
+from understudy.lifecycle.actor import Actor, Body
+from understudy.lifecycle.events import Heard, Overran, Place, Silent, Stage
+from understudy.router.world import World
+from understudy.spawners import family
+from understudy.wire.page import DEADLINE, NEVER, PLACE_SHIFT, SECTIONS
+
+INTERRUPT_AFTER = 0.1
+KILL_AFTER = 1.0
+_SLACK = 0.5
+_PAUSE = 1.0
+_TIMED = ("preloop", "loop", "postloop", "onfinish", "result", "error")
+
+
+@dataclass(slots=True)
+class _Sight:
+    """What is remembered of one process."""
+
+    incarnation: int
+    heard_at: float
+    misses: int = 0
+    interrupted: int = -1
+
+
+class Watch:
+    """Looks at each READY process when something may be due, and not before."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._sights: dict[int, _Sight] = {}
+
+    def begin(self, actor: Actor) -> None:
+        """The actor is READY."""
+        self._sights[actor.uid] = _Sight(actor.incarnation, monotonic())
+        self._look(actor.uid)
+
+    def heard(self, uid: int) -> None:
+        """A frame came from it."""
+        sight = self._sights.get(uid)
+        if sight is None:
+            return
+        sight.heard_at = monotonic()
+        if sight.misses:
+            sight.misses = 0
+            self._world.happen(uid, Heard())
+
+    def age(self, uid: int) -> float | None:
+        """Seconds since it was heard."""
+        sight = self._sights.get(uid)
+        return None if sight is None else monotonic() - sight.heard_at
+
+    def misses(self, uid: int) -> int:
+        """Missed heartbeats."""
+        sight = self._sights.get(uid)
+        return 0 if sight is None else sight.misses
+
+    def forgive(self, seconds: float) -> None:
+        """The router itself was held up for so long: nobody else is to blame."""
+        if seconds > _PAUSE:
+            now = monotonic()
+            for sight in self._sights.values():
+                sight.heard_at = min(now, sight.heard_at + seconds)
+
+    def _look(self, uid: int) -> None:
+        actor, sight = self._world.registry.actors.get(uid), self._sights[uid]
+        if actor is None or actor.body is not Body.LIVE or actor.incarnation != sight.incarnation:
+            del self._sights[uid]
+            return
+        now = monotonic()
+        due = min(self._beats(actor, sight, now), self._deadline(actor, sight, now))
+        if uid in self._sights:
+            self._world.timers.set((uid, "watch"), due, lambda: self._look(uid))
+
+    def _beats(self, actor: Actor, sight: _Sight, now: float) -> float:
+        beat = actor.spec.config.heartbeat
+        next_miss = sight.heard_at + beat.interval * (sight.misses + 1) + _SLACK
+        if now < next_miss:
+            return next_miss
+        sight.misses += 1
+        page = self._world.records[actor.uid].page
+        stopped = actor.pid is not None and family.is_stopped(actor.pid)
+        held = stopped or page is None or page.place[0] == ""
+        lost = sight.misses >= beat.misses
+        self._world.happen(actor.uid, Silent(sight.misses, lost=lost, held=held))
+        return now + beat.interval
+
+    def _deadline(self, actor: Actor, sight: _Sight, now: float) -> float:
+        page = self._world.records[actor.uid].page
+        if page is None:
+            return NEVER
+        late = page.overrun(now)
+        if late is not None:
+            place, seconds = late
+            if seconds >= KILL_AFTER:
+                where = Place(SECTIONS[place & 7], place >> PLACE_SHIFT)
+                self._world.happen(actor.uid, Overran(Stage.KILL, where))
+                return now + KILL_AFTER
+            if seconds >= INTERRUPT_AFTER:
+                if sight.interrupted != place:
+                    sight.interrupted = place
+                    self._world.happen(actor.uid, Overran(Stage.INTERRUPT, Place()))
+                return now + KILL_AFTER - seconds
+            return now + INTERRUPT_AFTER - seconds
+        # No section that opens from now on can be due before the shortest timeout has passed.
+        known = [getattr(actor.spec.config.timeouts, name) for name in _TIMED]
+        shortest = min((seconds for seconds in known if seconds is not None), default=NEVER)
+        deadline = page.reals[DEADLINE]
+        return min(now + shortest, deadline if deadline > now else NEVER) + INTERRUPT_AFTER

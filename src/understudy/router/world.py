@@ -1,0 +1,87 @@
+"""What the parts of the router share, and the way in which anything happens to an actor."""
+
+from __future__ import annotations
+
+import random
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from understudy.lifecycle.actor import Actor, Outcome
+from understudy.lifecycle.effects import Effect
+from understudy.lifecycle.events import Event
+from understudy.lifecycle.registry import Registry
+from understudy.lifecycle.spec import Spec
+from understudy.lifecycle.transitions import Moment, Undecided
+from understudy.observe.publisher import Publisher
+from understudy.router.orders import OrdersDesk
+from understudy.router.records import Record
+from understudy.router.timers import Timers
+from understudy.status import Status
+from understudy.wire.sockets import Hub
+
+
+@dataclass(slots=True)
+class Cell:
+    """Where other threads wait for an actor, and find its outcome."""
+
+    started: Future[None] = field(default_factory=Future)
+    settled: Future[Status] = field(default_factory=Future)
+    outcome: Outcome | None = None
+    opened: tuple[Any, BaseException | None] | None = None
+
+
+@dataclass(slots=True)
+class World:
+    """One system, as its router's thread sees it; only that thread changes it."""
+
+    system: str
+    directory: str
+    key: bytes
+    hub: Hub
+    spawners: dict[str, Any]
+    publisher: Publisher
+    timers: Timers
+    orders: OrdersDesk
+    registry: Registry = field(default_factory=Registry)
+    records: dict[int, Record] = field(default_factory=dict)
+    cells: dict[int, Cell] = field(default_factory=dict)
+    refs: weakref.WeakValueDictionary[int, Any] = field(default_factory=weakref.WeakValueDictionary)
+    doomed: dict[int, None] = field(default_factory=dict)
+    """Actors whose family is to be killed at the end of this round of the loop, all at one look."""
+    dropped: int = 0
+    """Frames that were malformed, untagged or altered."""
+    undecided: list[str] = field(default_factory=list)
+    perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None
+
+    def happen(self, uid: int, event: Event) -> None:
+        """Decide, then do."""
+        try:
+            effects = self.registry.apply(uid, event, self.moment())
+        except Undecided as error:
+            # A defect of ours: told with its story, and the other actors go on.
+            self.undecided.append(str(error))
+            return
+        if effects:
+            self.perform(self, self.registry.actors[uid], effects)
+
+    def admit(self, spec: Spec, name: str | None) -> Actor:
+        """A new actor, on its way to a process."""
+        actor, effects = self.registry.admit(spec, name, self.moment())
+        self.cells[actor.uid] = Cell()
+        self.records[actor.uid] = Record()
+        self.perform(self, actor, effects)
+        for uid in [uid for uid in self.cells if uid not in self.registry.actors]:
+            del self.cells[uid], self.records[uid]
+        return actor
+
+    def moment(self) -> Moment:
+        """Time and chance for a decision."""
+        return Moment(monotonic(), random.random())  # noqa: S311 - jitter, not a secret
+
+    def spawner(self, actor: Actor) -> Any:
+        """Where the actor's processes come from."""
+        return self.spawners[actor.spec.host]

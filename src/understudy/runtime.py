@@ -1,0 +1,94 @@
+"""The slot through which `process` and `ref` reach a runtime without importing one.
+
+In the parent `system` fills it, in a child `engine` does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from understudy.errors import NotStarted, WrongProcess
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from understudy.status import ActorInfo, Life, Status
+    from understudy.timing import Timers
+
+
+class Outside(Protocol):
+    """What a reference asks of the system that its actor lives in; actors are named by uid."""
+
+    def started(self, uid: int) -> Future[None]: ...
+    def settled(self, uid: int) -> Future[Status]: ...
+    def outcome(self, uid: int) -> tuple[Any, BaseException | None]: ...
+    def stop_uid(self, uid: int, *, grace: float | None = None) -> str: ...
+    def kill_uid(self, uid: int) -> str: ...
+    def restart_uid(self, uid: int, *, grace: float | None = None) -> str: ...
+    def info_uid(self, uid: int) -> ActorInfo: ...
+    def history_uid(self, uid: int) -> list[Life]: ...
+    def timers_uid(self, uid: int) -> Timers | None: ...
+    def spawn(self, target: Any, /, *args: Any, name: str | None = None, **options: Any) -> Any: ...
+
+
+class Inside(Protocol):
+    """What a Process asks of the engine that runs it."""
+
+    name: str
+    system_id: str
+    stop_event: threading.Event
+
+    @property
+    def lap(self) -> int: ...
+    @property
+    def completed_laps(self) -> int: ...
+    @property
+    def last_lap_time(self) -> float | None: ...
+    @property
+    def incarnation(self) -> int: ...
+    @property
+    def lives_left(self) -> int: ...
+    @property
+    def error(self) -> BaseException | None: ...
+    @property
+    def stopping(self) -> bool: ...
+    @property
+    def stats(self) -> dict[str, Any]: ...
+    def stop(self, after: str) -> None: ...
+    def kill(self) -> None: ...
+    def sleep(self, seconds: float) -> bool: ...
+    def progress(self, percent: float | None, note: str | None) -> None: ...
+
+
+NOTHING = object()
+"""Stands for no value where None is a value."""
+
+systems: dict[str, Outside] = {}
+"""The open systems of this process, by id."""
+
+inside: Inside | None = None
+"""The engine, if this process is an actor."""
+
+default: Callable[[], Outside] | None = None
+"""Makes, or gives, the default system of this process."""
+
+
+def find(system_id: str, name: str) -> Outside:
+    """The system of that id; raises WrongProcess where this process does not run it."""
+    found = systems.get(system_id)
+    if found is not None:
+        return found
+    if inside is not None:
+        raise WrongProcess(f"{name} cannot be reached from inside the actor {inside.name}: only the parent holds its router")
+    raise WrongProcess(f"the system of {name} does not run in this process, or was shut down and forgotten")
+
+
+def default_system() -> Outside:
+    """The default system; raises WrongProcess inside an actor."""
+    if inside is not None:
+        raise WrongProcess(f"the actor {inside.name} cannot spawn actors; spawn them in the parent process")
+    if default is None:
+        raise NotStarted("no runtime is loaded in this process; import understudy first")
+    return default()

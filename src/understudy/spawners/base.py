@@ -1,0 +1,156 @@
+"""The public Protocols of spawning, and the values that cross them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from understudy.lifecycle.spec import Spec
+from understudy.status import Usage
+from understudy.wire.codec import pack, unpack
+from understudy.wire.page import anonymous_file
+
+ENGINE = "understudy.engine.boot:live"
+"""Where a child begins, by its dotted name: spawners do not import the engine."""
+
+_MAX_HEAD = 64 << 20
+
+
+class Target(Protocol):
+    """What to run. ``label`` is the stem of a generated name."""
+
+    label: str
+
+    def spec(self, overrides: dict[str, Any]) -> Spec:
+        """Build and serialize the target, in the caller; ``overrides`` are dotted settings over its own.
+
+        Raises NotAnActor, ConfigError, UnknownField or SerializationError, and whatever a constructor raises.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """Everything that one incarnation needs to begin; it reaches the child in an anonymous file."""
+
+    system: str
+    uid: int
+    incarnation: int
+    name: str
+    directory: str
+    key: bytes = field(repr=False)
+    host: str
+    lives_left: int
+    stop: bool
+    """Whether a stop stands already."""
+    rites: dict[str, Any] | None
+    """The crash that the last rites are held for, if this incarnation is born for them."""
+    circumstances: bytes = field(repr=False)
+    blob: bytes = field(repr=False)
+
+    def to_file(self) -> int:
+        """A descriptor of an anonymous file with all of it; the caller closes it."""
+        head = pack(
+            [
+                self.system,
+                self.uid,
+                self.incarnation,
+                self.name,
+                self.directory,
+                self.key,
+                self.host,
+                self.lives_left,
+                self.stop,
+                self.rites,
+                self.circumstances,
+            ]
+        )
+        fd = anonymous_file("understudy-birth")
+        for part in (len(head).to_bytes(8, "little"), head, self.blob):
+            view = memoryview(part)
+            while view:
+                view = view[os.write(fd, view) :]
+        return fd
+
+    @classmethod
+    def from_file(cls, fd: int) -> Birth:
+        """The reverse; closes the descriptor."""
+        size = os.fstat(fd).st_size
+        data = bytearray(size)
+        view = memoryview(data)
+        at = 0
+        while at < size and (got := os.preadv(fd, [view[at:]], at)):
+            at += got
+        os.close(fd)
+        head = 8 + int.from_bytes(view[:8], "little")
+        return cls(*unpack(view[8:head], _MAX_HEAD), blob=bytes(view[head:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Born:
+    """A process came to be."""
+
+    uid: int
+    incarnation: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotBorn:
+    """None came to be; ``lost`` if only the messenger died and the request may be made again."""
+
+    uid: int
+    incarnation: int
+    reason: str
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A process ended. Both codes None: nobody could tell how."""
+
+    uid: int
+    incarnation: int
+    exit_code: int | None
+    signal: str | None
+    usage: Usage | None
+
+
+News = Born | NotBorn | Gone
+
+
+class Spawner(Protocol):
+    """How processes come to be. All calls are made by the router's thread; none may wait."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there is news."""
+        ...
+
+    def fork(self, birth: Birth, page_fd: int) -> None:
+        """Ask for a process; the answer is news."""
+        ...
+
+    def news(self, now: float) -> list[News]:
+        """What has happened since."""
+        ...
+
+    def due(self) -> float | None:
+        """When `news` wants to be called even if the descriptor is silent (monotonic clock)."""
+        ...
+
+    def signal(self, uid: int, number: int) -> bool:
+        """Send a signal to the actor's process; False if there is none any more."""
+        ...
+
+    def pid(self, uid: int) -> int | None:
+        """The process of the actor, while it has one."""
+        ...
+
+    def forget(self, uid: int) -> None:
+        """The actor's process is buried: free what was held for it, sweep what it left."""
+        ...
+
+    def close(self) -> None:
+        """Everything has ended: end too."""
+        ...

@@ -1,0 +1,75 @@
+"""The parent's circumstances at the time of spawn, for every life of the actor.
+
+Directory, environment, umask, `sys.path`, `sys.argv`, and the levels of its loggers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from typing import Any
+
+from understudy.spawners.family import MARKER
+from understudy.wire.codec import pack, unpack
+
+_LIMIT = 64 << 20
+
+
+def capture() -> bytes:
+    """The circumstances of this process, now."""
+    try:
+        directory: str | None = os.getcwd()
+    except FileNotFoundError:
+        directory = None
+    environment = {key: value for key, value in os.environb.items() if key != MARKER.encode()}
+    arguments = [str(argument) for argument in getattr(sys, "argv", [""])]
+    paths = [entry for entry in sys.path if isinstance(entry, str)]
+    return pack([directory, environment, _umask(), paths, arguments, _levels()])
+
+
+def apply(packed: bytes, mark: str) -> None:
+    """Take them on; ``mark`` names the incarnation in the environment of all that it starts."""
+    directory, environment, umask, paths, arguments, (levels, disabled) = unpack(packed, _LIMIT)
+    _become(environment)
+    os.environ[MARKER] = mark
+    os.umask(umask)
+    if directory is not None:
+        # A directory that is gone since leaves the child where the zygote stands, as it would leave the parent.
+        with contextlib.suppress(OSError):
+            os.chdir(directory)
+    sys.path[:] = paths
+    sys.argv[:] = arguments
+    logging.disable(disabled)
+    for name, level in levels.items():
+        logging.getLogger(name or None).setLevel(level)
+
+
+def _become(environment: dict[bytes, bytes]) -> None:
+    current = os.environb
+    for key in [key for key in current if key not in environment]:
+        del current[key]
+    for key, value in environment.items():
+        if current.get(key) != value:
+            current[key] = value
+
+
+def _umask() -> int:
+    # Reading it by setting it would change it for other threads for a moment.
+    with contextlib.suppress(OSError), open("/proc/self/status", "rb") as file:
+        for line in file:
+            if line.startswith(b"Umask:"):
+                return int(line.split()[1], 8)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _levels() -> tuple[dict[str, int], int]:
+    root = logging.getLogger()
+    levels: dict[str, Any] = {"": root.level}
+    for name, logger in list(root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and logger.level != logging.NOTSET:
+            levels[name] = logger.level
+    return levels, root.manager.disable

@@ -1,0 +1,145 @@
+"""Who descends from whom, and the sweep of what an actor leaves behind.
+
+Orphans of an actor land at the zygote, a child subreaper. Whose they were is told by the session that each actor
+leads, by the marker in the environment of what was exec'd, and by the page that a plain fork still has mapped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from understudy.spawners import signals
+
+MARKER = "UNDERSTUDY_ACTOR"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One process of the process table."""
+
+    pid: int
+    state: str
+    parent: int
+    session: int
+    started: int
+
+
+def row(pid: int) -> Row | None:
+    """A process by its number, or None if there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            text = file.read()
+    except OSError:
+        return None
+    # The command may hold blanks and brackets: what counts follows its last bracket.
+    values = text[text.rindex(b")") + 2 :].split()
+    return Row(pid, values[0].decode(), int(values[1]), int(values[3]), int(values[19]))
+
+
+def table() -> dict[int, Row]:
+    """All processes."""
+    try:
+        names = os.listdir("/proc")
+    except FileNotFoundError:
+        return {}
+    rows = (row(int(name)) for name in names if name.isdigit())
+    return {found.pid: found for found in rows if found is not None}
+
+
+def descendants(rows: dict[int, Row], roots: Iterable[int]) -> list[Row]:
+    """All that descend from the roots, without these."""
+    children: dict[int, list[Row]] = {}
+    for one in rows.values():
+        children.setdefault(one.parent, []).append(one)
+    found: list[Row] = []
+    queue = list(roots)
+    while queue:
+        below = children.get(queue.pop(), [])
+        found.extend(below)
+        queue.extend(one.pid for one in below)
+    return found
+
+
+def marker(system: str, uid: int, incarnation: int) -> str:
+    """The value of the marker in the environment of one incarnation."""
+    return f"{system}/{uid}/{incarnation}"
+
+
+def page_name(system: str, uid: int, incarnation: int) -> str:
+    """The name under which an incarnation's page shows in a process's maps."""
+    return f"understudy:{system}:{uid}:{incarnation}:"
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """An incarnation that has ended."""
+
+    pid: int
+    system: str
+    uid: int
+    incarnation: int
+
+    def left(self, one: Row) -> bool:
+        """Whether that process was started by it."""
+        if one.session == self.pid:
+            return True
+        mark = f"{MARKER}={marker(self.system, self.uid, self.incarnation)}\0".encode()
+        return _contains(f"/proc/{one.pid}/environ", mark) or _contains(
+            f"/proc/{one.pid}/maps", page_name(self.system, self.uid, self.incarnation).encode()
+        )
+
+
+def sweep(departed: Iterable[Departed], *, reaper: int | None) -> list[int]:
+    """Kill what the departed left behind, with its descendants; says which.
+
+    With a ``reaper`` only what has landed there, and what bears a session of theirs, is looked at closely.
+    """
+    gone = list(departed)
+    killed: list[int] = []
+    for _ in range(10):  # what forks while it is swept is found in the next round
+        rows = table()
+        mine = os.getpid()
+        heirs = [
+            one
+            for one in rows.values()
+            if one.pid != mine
+            and one.state != "Z"
+            and all(one.pid != dead.pid for dead in gone)
+            and any(one.session == dead.pid or ((reaper is None or one.parent == reaper) and dead.left(one)) for dead in gone)
+        ]
+        doomed = {one.pid: one for one in (*heirs, *descendants(rows, [one.pid for one in heirs])) if one.state != "Z"}
+        fresh = [one.pid for one in doomed.values() if signals.kill_verified(one.pid, one.started, _started)]
+        if not fresh:
+            break
+        killed.extend(fresh)
+    return sorted(set(killed))
+
+
+def kill(roots: dict[int, int | None]) -> None:
+    """SIGKILL processes (by number, with their pidfd where known) and all that descends from them."""
+    rows = table()
+    below = descendants(rows, roots)
+    for pid, pidfd in roots.items():
+        signals.send(pid, pidfd, 9)
+    for one in below:
+        signals.kill_verified(one.pid, one.started, _started)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether the process is held by SIGSTOP or a tracer."""
+    found = row(pid)
+    return found is not None and found.state in {"T", "t"}
+
+
+def _started(pid: int) -> int | None:
+    found = row(pid)
+    return None if found is None else found.started
+
+
+def _contains(path: str, text: bytes) -> bool:
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return text in file.read()
+    return False

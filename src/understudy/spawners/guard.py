@@ -1,0 +1,54 @@
+"""The leash: a child dies with its parent, whatever it is doing.
+
+The parent holds the only write end of a FIFO. Each child opens the read end for itself and asks the kernel to send
+it SIGKILL when that end hangs up: no thread of the child, no Python and no zygote is needed for that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+
+FIFO = "leash"
+
+
+class Leash:
+    """The parent's end."""
+
+    def __init__(self, directory: str) -> None:
+        path = os.path.join(directory, FIFO)
+        os.mkfifo(path, 0o600)
+        # Read-write, for a FIFO cannot be opened for writing alone before it has a reader.
+        self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def release(self) -> None:
+        """Let go: every child on this leash dies. Also for a forked copy of the parent, which must not hold it."""
+        with contextlib.suppress(OSError):
+            os.close(self._fd)
+
+
+def arm(directory: str) -> int | None:
+    """Put this process on the leash; None means that there is nobody at the other end.
+
+    Where the kernel cannot send signals for a FIFO, the link's heartbeat finds the end hung up.
+    """
+    try:
+        fd = os.open(os.path.join(directory, FIFO), os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    os.set_inheritable(fd, False)
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+    return fd if holds(fd) else None
+
+
+def holds(fd: int) -> bool:
+    """Whether somebody still holds the other end."""
+    try:
+        return os.read(fd, 1) != b""
+    except BlockingIOError:
+        return True

@@ -1,0 +1,216 @@
+"""The zygote: a warm, single-threaded process that forks actors, reaps them, and outlives a killed parent to clean up."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import importlib
+import os
+import random
+import select
+import shutil
+import signal
+import socket
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from understudy import failpoints
+from understudy.spawners import family, signals
+from understudy.spawners.base import ENGINE
+from understudy.wire.codec import pack, unpack
+
+MAX_MESSAGE = 1 << 16
+_SWEEP_AFTER = 0.01
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def main(channel_fd: int, parent: int) -> NoReturn:
+    """Run the zygote at the other end of ``channel_fd`` until the parent closes it or dies."""
+    channel = socket.socket(fileno=channel_fd)
+    settings = unpack(channel.recv(MAX_MESSAGE), MAX_MESSAGE)
+    nursery = Nursery(channel, parent, settings["system"], settings["directory"])
+    nursery.run()
+    # No interpreter teardown: there is nothing to save, and forks share what it would touch.
+    os._exit(0)
+
+
+@dataclass(slots=True)
+class Nursery:
+    """The zygote's loop."""
+
+    channel: socket.socket
+    parent: int
+    system: str
+    directory: str
+    engine: Any = None
+    _children: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _departed: list[family.Departed] = field(default_factory=list)
+    _sweep_at: float | None = None
+    _wake: tuple[int, int] = (-1, -1)
+    _parent_fd: int | None = None
+
+    def run(self) -> None:
+        """Serve until there is nobody to serve."""
+        self._prepare()
+        self._tell(["hello", os.getpid()])
+        poller = select.poll()
+        for fd in (self.channel.fileno(), self._wake[0], self._parent_fd):
+            if fd is not None:
+                poller.register(fd, select.POLLIN)
+        while True:
+            ready = {fd for fd, _ in poller.poll(self._patience())}
+            if self._wake[0] in ready:
+                self._drain_wake()
+                self._reap()
+            if self._parent_fd in ready:
+                self._last_will()
+                return
+            if self.channel.fileno() in ready and not self._serve():
+                self._last_will()
+                return
+            if self._sweep_at is not None and time.monotonic() >= self._sweep_at:
+                self._sweep()
+
+    def _prepare(self) -> None:
+        os.setsid()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else _pipe()
+        signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        with contextlib.suppress(OSError, AttributeError):
+            self._parent_fd = os.pidfd_open(self.parent)
+        module, _, name = ENGINE.partition(":")
+        self.engine = getattr(importlib.import_module(module), name)
+        gc.disable()
+        gc.collect()
+        gc.freeze()  # collections in the children leave the shared pages alone
+
+    def _patience(self) -> int | None:
+        if self._sweep_at is None:
+            return None
+        return max(0, int((self._sweep_at - time.monotonic()) * 1000) + 1)
+
+    def _serve(self) -> bool:
+        try:
+            data, fds, flags, _ = socket.recv_fds(self.channel, MAX_MESSAGE, 4)
+        except (BlockingIOError, InterruptedError):
+            return True
+        except ConnectionError:
+            return False
+        if not data:
+            return False
+        verb, *rest = unpack(data, MAX_MESSAGE)
+        if verb == "fork":
+            self._fork(rest[0], rest[1], fds, truncated=bool(flags & socket.MSG_CTRUNC))
+        elif verb == "sweep":
+            self._depart(family.Departed(rest[0], self.system, rest[1], rest[2]))
+        return True
+
+    def _fork(self, uid: int, incarnation: int, fds: list[int], *, truncated: bool) -> None:
+        try:
+            if truncated or len(fds) != 2:
+                raise OSError(24, "no descriptors left in the zygote")  # noqa: TRY301 - one way out for all failures
+            failpoints.hit("zygote.fork", incarnation)
+            pid = os.fork()
+        except (OSError, RuntimeError) as error:
+            self._tell(["failed", uid, incarnation, f"{type(error).__name__}: {error}"])
+        else:
+            if pid == 0:
+                self._become(uid, incarnation, fds)
+            self._children[pid] = (uid, incarnation)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    def _become(self, uid: int, incarnation: int, fds: list[int]) -> NoReturn:
+        """In the child: tell that we are, then be the actor."""
+        code = 70
+        try:
+            failpoints.hit("child.born", incarnation)
+            # The child itself tells, and then closes: once every end of the channel is closed, nobody is untold.
+            self._tell(["born", uid, incarnation, os.getpid()], os.pidfd_open(os.getpid()) if _PIDFD else None)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for fd in (*self._wake, self._parent_fd):
+                if fd is not None:
+                    os.close(fd)
+            self.channel.close()
+            gc.enable()
+            random.seed()
+            if "numpy" in sys.modules:
+                sys.modules["numpy"].random.seed()
+            code = self.engine(fds[0], fds[1])
+        except BaseException:  # noqa: BLE001 - the last stop before the process ends
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+    def _reap(self) -> None:
+        failpoints.hit("zygote.report")
+        while True:
+            try:
+                pid, status, used = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            born = self._children.pop(pid, None)
+            if born is None:
+                continue  # an orphan of an actor
+            code = os.waitstatus_to_exitcode(status)
+            usage = [used.ru_utime, used.ru_stime, used.ru_maxrss / 1024]
+            self._tell(["gone", *born, pid, code, usage])
+            self._depart(family.Departed(pid, self.system, *born))
+
+    def _depart(self, departed: family.Departed) -> None:
+        # A little later, so that the replacement's fork comes first; many deaths share one look.
+        self._departed.append(departed)
+        if self._sweep_at is None:
+            self._sweep_at = time.monotonic() + _SWEEP_AFTER
+
+    def _sweep(self) -> None:
+        self._sweep_at = None
+        gone, self._departed = self._departed, []
+        if swept := family.sweep(gone, reaper=os.getpid()):
+            self._tell(["swept", swept])
+
+    def _last_will(self) -> None:
+        """The parent is gone, or done with us: nothing that we forked outlives us."""
+        family.kill(dict.fromkeys(self._children))
+        gone = [*self._departed, *(family.Departed(pid, self.system, *born) for pid, born in self._children.items())]
+        for one in family.descendants(family.table(), [os.getpid()]):
+            signals.kill_verified(one.pid, one.started, lambda pid: getattr(family.row(pid), "started", None))
+        family.sweep(gone, reaper=None)
+        if os.getppid() != self.parent:  # else it lives, and cleans up for itself
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _tell(self, message: list[Any], fd: int | None = None) -> None:
+        # The parent may be gone; the loop finds that out by itself.
+        with contextlib.suppress(BrokenPipeError, ConnectionError):
+            if fd is None:
+                self.channel.send(pack(message))
+            else:
+                socket.send_fds(self.channel, [pack(message)], [fd])
+                os.close(fd)
+
+    def _drain_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while os.read(self._wake[0], 4096):
+                pass
+
+
+_PIDFD = hasattr(os, "pidfd_open")
+
+
+def _pipe() -> tuple[int, int]:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+    os.set_blocking(write, False)
+    return read, write

@@ -1,0 +1,55 @@
+"""Signals are sent here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+INTERRUPT = signal.SIGRTMAX - 2
+"""Ends a section that overran; users' code does not use it."""
+STACKS = signal.SIGRTMAX - 3
+"""Makes the fault handler write the stacks of all threads."""
+
+
+def send(pid: int, pidfd: int | None, number: int) -> bool:
+    """Signal a process, by its pidfd where there is one; False if it is gone."""
+    try:
+        if pidfd is not None:
+            signal.pidfd_send_signal(pidfd, number)
+        else:
+            os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def kill_verified(pid: int, started: int, start_of: object) -> bool:
+    """SIGKILL the process if it is still the one that started at that tick; numbers are reused, pidfds are not."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except (ProcessLookupError, AttributeError, OSError):
+        return False
+    try:
+        if callable(start_of) and start_of(pid) != started:
+            return False
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            return True
+        return False
+    finally:
+        os.close(pidfd)
+
+
+def end_self(number: int) -> None:
+    """End this process by the default action of a signal."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def name_of(number: int) -> str:
+    """SIGSEGV for 11."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

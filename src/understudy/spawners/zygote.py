@@ -1,0 +1,275 @@
+"""The parent's side of the zygote: requests, news, and its replacement when it dies or stops."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from understudy.errors import ProtocolError
+from understudy.spawners import signals
+from understudy.spawners.base import Birth, Born, Gone, News, NotBorn
+from understudy.spawners.nursery import MAX_MESSAGE
+from understudy.status import Usage
+from understudy.wire.codec import pack, unpack
+
+ANSWER_WITHIN = 2.0
+"""Seconds after which a zygote that does not answer a request is replaced."""
+HELLO_WITHIN = 30.0
+_WORD_WITHIN = 1.0
+
+
+@dataclass(slots=True)
+class _Zygote:
+    """One zygote process."""
+
+    channel: socket.socket
+    process: subprocess.Popen[bytes]
+    said_hello: bool = False
+    closed: bool = False
+    started: float = field(default_factory=time.monotonic)
+    asked: dict[tuple[int, int], float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Handle:
+    """A process that a zygote forked for us."""
+
+    uid: int
+    incarnation: int
+    pid: int
+    pidfd: int | None
+    zygote: _Zygote
+    silent_until: float | None = None
+    """Its pidfd says dead, its zygote has not yet said how: until then we wait for that word."""
+
+
+class ZygoteSpawner:
+    """A Spawner that forks from a warm process of its own."""
+
+    def __init__(self, system: str, directory: str) -> None:
+        self._system, self._directory = system, directory
+        self._epoll = select.epoll()
+        self._zygotes: list[_Zygote] = []
+        self._handles: dict[int, _Handle] = {}
+        self._by_fd: dict[int, _Zygote | _Handle] = {}
+        self._news: list[News] = []
+        self.swept: list[int] = []
+        self._begin()
+
+    def fileno(self) -> int:
+        """One descriptor for all of it."""
+        return self._epoll.fileno()
+
+    @property
+    def pids(self) -> list[int]:
+        """The zygotes, the current one last."""
+        return [zygote.process.pid for zygote in self._zygotes]
+
+    def fork(self, birth: Birth, page_fd: int) -> None:
+        """Ask the current zygote; one that died meanwhile is replaced first."""
+        zygote = self._zygotes[-1] if self._zygotes and not self._zygotes[-1].closed else self._begin()
+        birth_fd = -1
+        try:
+            birth_fd = birth.to_file()
+            request = pack(["fork", birth.uid, birth.incarnation])
+            socket.send_fds(zygote.channel, [request], [page_fd, birth_fd])
+        except ConnectionError as error:
+            self._news.append(NotBorn(birth.uid, birth.incarnation, f"the zygote is gone: {error}", lost=True))
+            self._drop(zygote)
+        except OSError as error:
+            self._news.append(NotBorn(birth.uid, birth.incarnation, f"{type(error).__name__}: {error}"))
+        else:
+            zygote.asked[birth.uid, birth.incarnation] = time.monotonic()
+        finally:
+            if birth_fd >= 0:
+                os.close(birth_fd)
+
+    def news(self, now: float) -> list[News]:
+        """Read what has come in, and look after the silent."""
+        for fd, _ in self._epoll.poll(0):
+            source = self._by_fd.get(fd)
+            if isinstance(source, _Zygote):
+                self._read(source)
+            elif source is not None:
+                self._epoll.unregister(fd)
+                del self._by_fd[fd]
+                source.silent_until = now if source.zygote.closed else now + _WORD_WITHIN
+        for handle in list(self._handles.values()):
+            if handle.silent_until is not None and (handle.silent_until <= now or handle.zygote.closed):
+                self._gone(handle, Gone(handle.uid, handle.incarnation, None, None, None))
+        for zygote in list(self._zygotes):
+            if self._stuck_at(zygote) <= now:
+                self._drop(zygote)
+        news, self._news = self._news, []
+        return news
+
+    def due(self) -> float | None:
+        """The earliest moment at which silence says something."""
+        moments = [h.silent_until for h in self._handles.values() if h.silent_until is not None]
+        moments += [at for zygote in self._zygotes if (at := self._stuck_at(zygote)) != float("inf")]
+        if self._news:
+            moments.append(0.0)
+        return min(moments, default=None)
+
+    def signal(self, uid: int, number: int) -> bool:
+        """By pidfd: never a stranger's."""
+        handle = self._handles.get(uid)
+        return handle is not None and signals.send(handle.pid, handle.pidfd, number)
+
+    def pid(self, uid: int) -> int | None:
+        """The number of the process, while it has not been buried."""
+        handle = self._handles.get(uid)
+        return None if handle is None else handle.pid
+
+    def pidfd(self, uid: int) -> int | None:
+        """Its pidfd."""
+        handle = self._handles.get(uid)
+        return None if handle is None else handle.pidfd
+
+    def forget(self, uid: int) -> None:
+        """Free the handle; if nobody reaped the process, ask the current zygote to sweep after it."""
+        handle = self._handles.pop(uid, None)
+        if handle is None:
+            return
+        if handle.pidfd is not None:
+            if self._by_fd.pop(handle.pidfd, None) is not None:
+                self._epoll.unregister(handle.pidfd)
+            os.close(handle.pidfd)
+        current = self._zygotes[-1] if self._zygotes else None
+        if handle.zygote.closed and current is not None and not current.closed:
+            with contextlib.suppress(OSError):
+                current.channel.send(pack(["sweep", handle.pid, handle.uid, handle.incarnation]))
+
+    def abandon(self) -> None:
+        """In a forked copy of the parent: hold nothing."""
+        self._epoll.close()
+        for zygote in self._zygotes:
+            zygote.channel.close()
+        for handle in self._handles.values():
+            if handle.pidfd is not None:
+                os.close(handle.pidfd)
+
+    def close(self) -> None:
+        """End the zygotes, which end whatever is left of what they forked."""
+        for zygote in self._zygotes:
+            zygote.channel.close()
+        for zygote in self._zygotes:
+            try:
+                zygote.process.wait(5.0)
+            except subprocess.TimeoutExpired:
+                signals.send(zygote.process.pid, None, signal.SIGKILL)
+                zygote.process.wait()
+        for uid in list(self._handles):
+            self.forget(uid)
+        self._zygotes.clear()
+        self._epoll.close()
+
+    def _begin(self) -> _Zygote:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Its own path first, as a string: nothing of it may depend on where the interpreter would look by itself.
+        paths = [entry for entry in sys.path if isinstance(entry, str)]
+        code = (
+            f"import sys; sys.path[:] = {paths!r}; "
+            f"from understudy.spawners.nursery import main; main({theirs.fileno()}, {os.getpid()})"
+        )
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, *flags, "-c", code], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+        ours.send(pack({"system": self._system, "directory": self._directory}))
+        zygote = _Zygote(ours, process)
+        ours.setblocking(False)
+        self._epoll.register(ours.fileno(), select.EPOLLIN)
+        self._by_fd[ours.fileno()] = zygote
+        self._zygotes.append(zygote)
+        return zygote
+
+    def _read(self, zygote: _Zygote) -> None:
+        while True:
+            try:
+                data, fds, _, _ = socket.recv_fds(zygote.channel, MAX_MESSAGE, 1)
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                data, fds = b"", []
+            if not data:
+                self._lost(zygote)
+                return
+            try:
+                verb, *rest = unpack(data, MAX_MESSAGE)
+            except ProtocolError:
+                continue
+            self._hear(zygote, verb, rest, fds[0] if fds else None)
+
+    def _hear(self, zygote: _Zygote, verb: str, rest: list[Any], fd: int | None) -> None:
+        match verb, rest:
+            case "hello", _:
+                zygote.said_hello = True
+                zygote.asked.update(dict.fromkeys(zygote.asked, time.monotonic()))
+            case "born", [uid, incarnation, pid]:
+                zygote.asked.pop((uid, incarnation), None)
+                handle = self._handles[uid] = _Handle(uid, incarnation, pid, fd, zygote)
+                if fd is not None:
+                    self._epoll.register(fd, select.EPOLLIN)
+                    self._by_fd[fd] = handle
+                self._news.append(Born(uid, incarnation, pid))
+            case "failed", [uid, incarnation, reason]:
+                zygote.asked.pop((uid, incarnation), None)
+                self._news.append(NotBorn(uid, incarnation, reason))
+            case "gone", [uid, incarnation, pid, code, usage]:
+                self._told_gone(zygote, uid, incarnation, pid, code, Usage(*usage))
+            case "swept", [pids]:
+                self.swept.extend(pids)
+
+    def _told_gone(self, zygote: _Zygote, uid: int, incarnation: int, pid: int, code: int, usage: Usage) -> None:
+        exit_code, signal_name = (code, None) if code >= 0 else (None, signals.name_of(-code))
+        gone = Gone(uid, incarnation, exit_code, signal_name, usage)
+        handle = self._handles.get(uid)
+        if zygote.asked.pop((uid, incarnation), None) is not None:
+            # It died before it could tell that it was born.
+            self._news.append(Born(uid, incarnation, pid))
+            self._news.append(gone)
+        elif handle is not None and handle.incarnation == incarnation:
+            self._gone(handle, gone)
+
+    def _gone(self, handle: _Handle, gone: Gone) -> None:
+        handle.silent_until = None
+        if handle.pidfd is not None and self._by_fd.pop(handle.pidfd, None) is not None:
+            self._epoll.unregister(handle.pidfd)
+        self._news.append(gone)
+
+    def _stuck_at(self, zygote: _Zygote) -> float:
+        if zygote.closed:
+            return float("inf")
+        if not zygote.said_hello:
+            return zygote.started + HELLO_WITHIN
+        return min(zygote.asked.values(), default=float("inf")) + ANSWER_WITHIN
+
+    def _drop(self, zygote: _Zygote) -> None:
+        """It is stuck: end it; its channel's end says when nobody is left who could still tell of a birth."""
+        signals.send(zygote.process.pid, None, signal.SIGKILL)
+        zygote.said_hello = True
+        zygote.asked.update(dict.fromkeys(zygote.asked, float("inf")))
+
+    def _lost(self, zygote: _Zygote) -> None:
+        zygote.closed = True
+        self._epoll.unregister(zygote.channel.fileno())
+        del self._by_fd[zygote.channel.fileno()]
+        zygote.channel.close()
+        code = zygote.process.wait()
+        self._zygotes.remove(zygote)
+        lost, zygote.asked = zygote.asked, {}
+        # One that never came up would die again at once: the next request tries another, this one is told.
+        reason = "its zygote died" if zygote.said_hello else f"the zygote cannot start (exit code {code})"
+        if zygote.said_hello and not self._zygotes:
+            self._begin()
+        self._news += [NotBorn(uid, incarnation, reason, lost=zygote.said_hello) for uid, incarnation in lost]

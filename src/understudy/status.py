@@ -1,0 +1,273 @@
+"""Frozen values that every floor shares: what an actor is, was, and died of."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+
+class Status(str, Enum):
+    """Where an actor stands in its life.
+
+    ``CREATED`` belongs to a free-standing Process before ``start()``; ``FINISHED``, ``CRASHED`` and ``KILLED`` are final.
+    """
+
+    CREATED = "CREATED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    RESTARTING = "RESTARTING"
+    FINISHED = "FINISHED"
+    CRASHED = "CRASHED"
+    KILLED = "KILLED"
+
+    @property
+    def ended(self) -> bool:
+        """True for the three final ones."""
+        return self in _ENDED
+
+    def __str__(self) -> str:
+        return self.value
+
+
+_ENDED = frozenset({Status.FINISHED, Status.CRASHED, Status.KILLED})
+
+
+class Health(str, Enum):
+    """How an actor fares, as far as can be told."""
+
+    HEALTHY = "healthy"
+    UNRESPONSIVE = "unresponsive"
+    ZOMBIE = "zombie"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one process used, as the operating system counted it: seconds of CPU, MiB of peak memory."""
+
+    user_seconds: float = 0.0
+    system_seconds: float = 0.0
+    max_rss_mb: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Why one incarnation failed, in plain values: enough to build its error anywhere.
+
+    ``kind`` is one of ``error timeout signal exit lost startup boot unknown``. ``payload`` holds the pickled original
+    exception as opaque frames; nobody but the asking thread opens it.
+    """
+
+    kind: str
+    incarnation: int
+    section: str = ""
+    lap: int = 0
+    phase: str = ""
+    text: str = ""
+    type_name: str = ""
+    traceback: str = ""
+    seconds: float | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    payload: tuple[Any, ...] = field(default=(), repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that msgpack carries."""
+        return {**asdict(self), "payload": [bytes(frame) for frame in self.payload]}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Crash:
+        """The reverse of :meth:`to_dict`."""
+        return cls(**{**values, "payload": tuple(values["payload"])})
+
+    def headline(self, name: str) -> str:
+        """One line that says what happened, where, and to whom."""
+        where = f"lap {self.lap}, incarnation {self.incarnation}"
+        hook = f"__{self.section}__" if self.section else ""
+        match self.kind:
+            case "error":
+                what = f"{self.type_name}: {self.text}" if self.text else self.type_name
+                return f"{what} ({hook} of {name}, {where})"
+            case "timeout":
+                return f"{hook} of {name} ran {self.seconds:g} s ({where})"
+            case "boot":
+                what = f"{self.type_name}: {self.text}" if self.text else self.type_name
+                return f"{what} (while {name} was {self.phase}, incarnation {self.incarnation})"
+            case "startup":
+                return (
+                    f"{name} was not READY within {self.seconds:g} s; it was {self.phase} (incarnation {self.incarnation})"
+                )
+            case _:
+                place = f"in {hook} ({where})" if hook else f"({where})"
+                if self.phase:
+                    place = f"while {self.phase}, before READY (incarnation {self.incarnation})"
+                return f"{name} {self.text} {place}"
+
+
+@dataclass(frozen=True, slots=True)
+class DeathReport:
+    """Everything that is known of the end of one incarnation; prints as a page.
+
+    ``runtime`` is in seconds. ``stderr`` holds the last lines that passed through ``sys.stderr``, ``stacks`` what the
+    fault handler wrote (a crash in C, or the stacks of all threads taken before a kill), ``events`` the last steps.
+    """
+
+    name: str
+    uid: int
+    incarnation: int
+    cause: str
+    exit_code: int | None = None
+    signal: str | None = None
+    section: str = ""
+    lap: int = 0
+    runtime: float = 0.0
+    usage: Usage | None = None
+    stderr: tuple[str, ...] = ()
+    stacks: str = ""
+    events: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{self.name} (incarnation {self.incarnation}, uid {self.uid}): {self.cause}"]
+        ended = self.signal or ("unknown" if self.exit_code is None else f"exit code {self.exit_code}")
+        place = f"__{self.section}__, lap {self.lap}" if self.section else f"lap {self.lap}"
+        lines.append(f"  ended by {ended} in {place}, after {self.runtime:.3f} s")
+        if self.usage is not None:
+            used = self.usage
+            lines.append(
+                f"  used {used.user_seconds:.2f} s user, {used.system_seconds:.2f} s system, {used.max_rss_mb:.1f} MiB"
+            )
+        for title, block in (("last lines of stderr", self.stderr), ("last events", self.events)):
+            if block:
+                lines.append(f"  {title}:")
+                lines.extend(f"    {line}" for line in block)
+        if self.stacks:
+            lines.append("  stacks:")
+            lines.extend(f"    {line}" for line in self.stacks.splitlines())
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One incarnation of an actor, ended or under way; times in seconds since the epoch."""
+
+    incarnation: int
+    pid: int | None
+    started_at: float
+    ended_at: float | None = None
+    cause: str | None = None
+    exit_code: int | None = None
+    signal: str | None = None
+    section: str = ""
+    lap: int = 0
+    report: DeathReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActorInfo:
+    """One row of ``ps``: an actor at one moment. What is not known, or not sampled, is None."""
+
+    name: str
+    uid: int
+    pid: int | None = None
+    parent: str | None = None
+    status: Status = Status.CREATED
+    health: Health = Health.UNKNOWN
+    alive: bool = False
+    os_status: str | None = None
+    incarnation: int = 0
+    lives_left: int = 0
+    lap: int = 0
+    laps_left: int | None = None
+    time_left: float | None = None
+    section: str = ""
+    paused: bool = False
+    progress: float | None = None
+    note: str | None = None
+    next_restart: float | None = None
+    exit_code: int | None = None
+    is_zombie: bool = False
+    cpu_percent: float | None = None
+    memory_mb: float | None = None
+    pss_mb: float | None = None
+    threads: int | None = None
+    open_files: int | None = None
+    command: str | None = None
+    started_at: float | None = None
+    runtime: float | None = None
+    heartbeat_age: float | None = None
+    mailbox_depth: int | None = None
+    stats: dict[str, Any] | None = None
+    completed_laps: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, fit for JSON and msgpack."""
+        row = asdict(self)
+        row["status"], row["health"] = self.status.value, self.health.value
+        return row
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> ActorInfo:
+        """The reverse of :meth:`to_dict`; fields of a newer version are left out."""
+        known = {f.name for f in fields(cls)}
+        values = {key: value for key, value in row.items() if key in known}
+        values["status"], values["health"] = Status(row["status"]), Health(row["health"])
+        return cls(**values)
+
+
+class ActorTable(list[ActorInfo]):
+    """What ``ps()`` returns: a list of :class:`ActorInfo` that prints as a table."""
+
+    COLUMNS = ("name", "pid", "status", "health", "inc", "lives", "lap", "section", "progress", "runtime")
+
+    def __str__(self) -> str:
+        if not self:
+            return "(no actors)"
+        rows = [self.COLUMNS, *(self._cells(info) for info in self)]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(self.COLUMNS))]
+        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+    __repr__ = __str__
+
+    @staticmethod
+    def _cells(info: ActorInfo) -> tuple[str, ...]:
+        return (
+            info.name,
+            "-" if info.pid is None else str(info.pid),
+            str(info.status),
+            str(info.health),
+            str(info.incarnation),
+            str(info.lives_left),
+            str(info.lap),
+            info.section or "-",
+            "-" if info.progress is None else f"{info.progress:.0f} %",
+            "-" if info.runtime is None else f"{info.runtime:.1f} s",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change on the status stream.
+
+    ``seq`` counts the system's events, ``prev`` is the seq of the previous event of the same topic (0: none), so a gap
+    shows. ``before`` and ``after`` are what changed (for kind ``state`` two statuses), ``time`` seconds since the epoch.
+    """
+
+    seq: int
+    prev: int
+    kind: str
+    name: str
+    uid: int
+    incarnation: int
+    before: str | None = None
+    after: str | None = None
+    cause: str | None = None
+    time: float = field(default_factory=time.time)
+    data: dict[str, Any] = field(default_factory=dict)

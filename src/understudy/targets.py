@@ -1,0 +1,137 @@
+"""What can be spawned: Process classes and instances, functions, and dotted names of these."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from understudy.errors import ConfigError, NotAnActor
+from understudy.lifecycle.spec import Spec
+from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, hooks_of, part_of
+from understudy.spawners.base import Target
+from understudy.spawners.circumstances import capture
+from understudy.wire.pickling import dumps
+
+
+@dataclass(slots=True)
+class ProcessTarget:
+    """An instance; it stays as it was and can be spawned again."""
+
+    process: Process
+    label: str
+    command: str
+    root: str = "self"
+
+    def spec(self, overrides: dict[str, Any]) -> Spec:
+        """Serialize it with its settings."""
+        hooks = hooks_of(type(self.process))
+        config = part_of(self.process).config.override(overrides)
+        return Spec(
+            label=self.label,
+            command=self.command,
+            blob=dumps((self.process, config), self.root),
+            circumstances=capture(),
+            config=config,
+            hooks=hooks,
+        )
+
+
+@dataclass(slots=True)
+class ClassTarget:
+    """A Process class with the arguments of its constructor, which runs here and never in a child."""
+
+    cls: type[Process]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The class's name in lower case."""
+        return label_of(self.cls)
+
+    def spec(self, overrides: dict[str, Any]) -> Spec:
+        """Build it, then serialize it."""
+        hooks_of(self.cls)
+        made = self.cls(*self.args, **self.kwargs)
+        if not isinstance(made, Process):
+            raise NotAnActor(f"{self.cls.__qualname__}(...) made a {type(made).__name__}, which is no Process")
+        return ProcessTarget(made, self.label, command_of(self.cls)).spec(overrides)
+
+
+@dataclass(slots=True)
+class FunctionTarget:
+    """A function with its arguments: one lap, whose value is the result."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    timeout: float | None = None
+
+    @property
+    def label(self) -> str:
+        """The function's name in lower case."""
+        return label_of(self.function)
+
+    def spec(self, overrides: dict[str, Any]) -> Spec:
+        """Wrap it in a Process and serialize that."""
+        kind = CoroutineFunctionProcess if inspect.iscoroutinefunction(self.function) else FunctionProcess
+        made = kind(self.function, self.args, self.kwargs)
+        if self.timeout is not None:
+            made.config.timeouts.loop = self.timeout
+        return ProcessTarget(made, self.label, command_of(self.function)).spec(overrides)
+
+
+def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Target:
+    """The Target for whatever was given to `spawn`; raises NotAnActor for what cannot be run."""
+    if isinstance(target, str):
+        target = _imported(target)
+    if isinstance(target, type):
+        if not issubclass(target, Process):
+            raise NotAnActor(f"{target.__qualname__} is a class but no Process; derive it from understudy.Process")
+        return ClassTarget(target, args, kwargs)
+    if isinstance(target, Process):
+        if args or kwargs:
+            raise NotAnActor(f"a {type(target).__name__} that is made already takes no arguments; spawn its class, or change it")
+        return ProcessTarget(target, label_of(type(target)), command_of(type(target)))
+    if callable(getattr(target, "spec", None)) and isinstance(getattr(target, "label", None), str):
+        return target  # type: ignore[return-value]  # somebody's own Target
+    if callable(target):
+        timeout = kwargs.pop("timeout", None)
+        return FunctionTarget(target, args, kwargs, timeout)
+    raise NotAnActor(
+        f"{target!r} cannot be spawned: give a Process class or instance, a function, or 'package.module:Class'"
+    )
+
+
+def label_of(target: object) -> str:
+    """A stem for generated names."""
+    name = getattr(target, "__name__", None) or type(target).__name__
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-_.") or "actor"
+
+
+def command_of(target: object) -> str:
+    """How people call it: module and qualified name."""
+    name = getattr(target, "__qualname__", None) or type(target).__qualname__
+    return f"{getattr(target, '__module__', None) or '?'}:{name}"
+
+
+def _imported(dotted: str) -> object:
+    module_name, colon, path = dotted.partition(":")
+    if not colon or not module_name or not path:
+        raise NotAnActor(f"{dotted!r} is no dotted name: write 'package.module:Class'")
+    try:
+        found: object = importlib.import_module(module_name)
+    except ImportError as error:
+        raise NotAnActor(f"{dotted!r} cannot be imported: {error}") from error
+    for part in path.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError as error:
+            raise NotAnActor(f"{dotted!r} cannot be found: {error}") from error
+    if isinstance(found, str):
+        raise ConfigError(f"{dotted!r} names a text, not a target")
+    return found

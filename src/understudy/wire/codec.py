@@ -1,0 +1,102 @@
+"""Messages to frames and back. Decoding is total: any frames give a message or a ProtocolError, nothing else.
+
+The first frame is a msgpack array: version, kind, system, uid, incarnation, seq, then the message's fields in order.
+Frames that follow are opaque and only there where the kind has a tag.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+import msgpack
+
+from understudy.errors import ProtocolError
+from understudy.wire.messages import ORDERS, REPORTS, Identity
+
+VERSION = 1
+MAX_ENVELOPE = 1 << 20
+MAX_FRAMES = 4096
+_HEAD = 6
+
+
+def encode(identity: Identity, message: Any) -> list[Any]:
+    """The frames of a message; the first is the envelope."""
+    names, has_frames = _layout(type(message))
+    head = [VERSION, message.KIND, identity.system, identity.uid, identity.incarnation, identity.seq]
+    envelope = msgpack.packb([*head, *(getattr(message, name) for name in names)])
+    return [envelope, *message.frames] if has_frames else [envelope]
+
+
+def decode(frames: Sequence[Any], kinds: tuple[type[Any], ...] = REPORTS) -> tuple[Identity, Any]:
+    """Who speaks, and what; raises ProtocolError for anything that is not of this protocol."""
+    if not frames or len(frames) > MAX_FRAMES:
+        raise ProtocolError(f"a message has 1 to {MAX_FRAMES} frames, not {len(frames)}")
+    parts = unpack(frames[0], MAX_ENVELOPE)
+    if not isinstance(parts, list) or len(parts) < _HEAD:
+        raise ProtocolError("an envelope is an array of version, kind, system, uid, incarnation, seq and fields")
+    version, kind = parts[0], parts[1]
+    if version != VERSION:
+        raise ProtocolError(f"the frame is of protocol version {version!r}, this is version {VERSION}")
+    identity = _identity(parts[2:_HEAD])
+    cls = next((c for c in kinds if kind == c.KIND), None)
+    if cls is None:
+        raise ProtocolError(f"{str(kind)[:40]!r} is no kind of message here")
+    names, has_frames = _layout(cls)
+    values = parts[_HEAD:]
+    if len(values) != len(names):
+        raise ProtocolError(f"{kind} has {len(names)} fields, not {len(values)}")
+    for name, value, allowed in zip(names, values, _types(cls), strict=True):
+        if type(value) not in allowed:
+            raise ProtocolError(f"{kind}.{name} is of type {type(value).__name__}")
+    if has_frames:
+        return identity, cls(*values, tuple(frames[1:]))
+    if len(frames) > 1:
+        raise ProtocolError(f"{kind} has one frame, not {len(frames)}")
+    return identity, cls(*values)
+
+
+def unpack(frame: Any, limit: int) -> Any:
+    """Plain values out of one msgpack frame of at most ``limit`` bytes; raises ProtocolError."""
+    if len(frame) > limit:
+        raise ProtocolError(f"a frame of {len(frame)} bytes is over the limit of {limit}")
+    try:
+        return msgpack.unpackb(frame, strict_map_key=False)
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolError(f"not msgpack: {type(error).__name__}: {str(error)[:80]}") from None
+
+
+def pack(value: Any) -> bytes:
+    """Plain values as msgpack."""
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def _identity(values: list[Any]) -> Identity:
+    system, uid, incarnation, seq = values
+    if type(system) is not str or not all(type(n) is int and n >= 0 for n in (uid, incarnation, seq)):
+        raise ProtocolError("system is text; uid, incarnation and seq are numbers from 0")
+    return Identity(system, uid, incarnation, seq)
+
+
+@cache
+def _layout(cls: type[Any]) -> tuple[tuple[str, ...], bool]:
+    names = tuple(f.name for f in fields(cls))
+    return tuple(n for n in names if n != "frames"), "frames" in names
+
+
+@cache
+def _types(cls: type[Any]) -> tuple[frozenset[type], ...]:
+    hints = typing.get_type_hints(cls)
+    return tuple(_allowed(hints[name]) for name in _layout(cls)[0])
+
+
+def _allowed(hint: Any) -> frozenset[type]:
+    if isinstance(hint, types.UnionType):
+        return frozenset().union(*(_allowed(part) for part in typing.get_args(hint)))
+    plain = typing.get_origin(hint) or hint
+    return frozenset({float, int}) if plain is float else frozenset({plain})

@@ -1,0 +1,143 @@
+"""The memory that an incarnation shares with its parent: written without system calls, read also of the held and dead.
+
+    bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, the deadline
+    4096..16383          the last bytes that passed through sys.stderr, a ring
+    16384..65535         what the fault handler wrote
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from enum import IntEnum
+from typing import Self
+
+SIZE = 1 << 16
+RING_AT, RING_SIZE = 4096, 12288
+FAULT_AT = 16384
+NEVER = float("inf")
+
+# Indices of 8-byte words.
+_MAGIC, _PHASE, PLACE, LAPS, TAKEN, HANDLED, _RING = range(7)
+DEADLINE = 8
+_VERSION = 0x756E6401
+
+
+class Phase(IntEnum):
+    """How far a process came before READY, and after its last word."""
+
+    UNBORN = 0
+    BORN = 1
+    GUARDED = 2
+    CONNECTING = 3
+    OPENING = 4
+    READY = 5
+    LEAVING = 6
+
+    @property
+    def words(self) -> str:
+        """The phase as a sentence has it."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Phase.UNBORN: "being forked",
+    Phase.BORN: "arming its guard",
+    Phase.GUARDED: "taking on its circumstances",
+    Phase.CONNECTING: "connecting",
+    Phase.OPENING: "opening its state",
+    Phase.READY: "ready",
+    Phase.LEAVING: "leaving",
+}
+
+SECTIONS = ("", "preloop", "loop", "postloop", "onfinish", "result", "error", "receive")
+"""Sections by their number in the page."""
+SECTION_NUMBER = {name: number for number, name in enumerate(SECTIONS)}
+PLACE_SHIFT = 4
+
+
+class Page:
+    """One incarnation's page, mapped."""
+
+    __slots__ = ("_memory", "reals", "words")
+
+    def __init__(self, fd: int) -> None:
+        self._memory = mmap.mmap(fd, SIZE)
+        view = memoryview(self._memory)
+        self.words = view[:RING_AT].cast("q")
+        self.reals = view[:RING_AT].cast("d")
+
+    @classmethod
+    def create(cls, name: str) -> tuple[Self, int]:
+        """A fresh page and the descriptor to hand on; the caller closes it."""
+        fd = anonymous_file(name)
+        os.ftruncate(fd, SIZE)
+        page = cls(fd)
+        page.words[_MAGIC] = _VERSION
+        page.reals[DEADLINE] = NEVER
+        return page, fd
+
+    @property
+    def phase(self) -> Phase:
+        """How far the process came."""
+        return Phase(self.words[_PHASE])
+
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        self.words[_PHASE] = phase
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """The open section ("" for none) and the lap."""
+        place = self.words[PLACE]
+        return SECTIONS[place & 7], place >> PLACE_SHIFT
+
+    @property
+    def laps(self) -> int:
+        """Completed laps."""
+        return self.words[LAPS]
+
+    def overrun(self, now: float) -> tuple[int, float] | None:
+        """The open place and by how many seconds it is past its deadline, if it is."""
+        before = self.words[PLACE]
+        late = now - self.reals[DEADLINE]
+        # The writer stores the deadline first: a place that stayed is never older than the deadline read with it.
+        return (before, late) if late > 0 and before & 7 and self.words[PLACE] == before else None
+
+    def write_stderr(self, text: bytes) -> None:
+        """Keep the last bytes of stderr."""
+        text = text[-RING_SIZE:]
+        at = self.words[_RING] % RING_SIZE
+        head = text[: RING_SIZE - at]
+        self._memory[RING_AT + at : RING_AT + at + len(head)] = head
+        rest = text[len(head) :]
+        self._memory[RING_AT : RING_AT + len(rest)] = rest
+        self.words[_RING] += len(text)
+
+    def stderr(self, lines: int = 20) -> tuple[str, ...]:
+        """The last lines that passed through sys.stderr."""
+        written = self.words[_RING]
+        at = written % RING_SIZE
+        ring = self._memory[RING_AT : RING_AT + RING_SIZE]
+        text = ring[:written] if written <= RING_SIZE else ring[at:] + ring[:at]
+        return tuple(text.decode("utf-8", "replace").splitlines()[-lines:])
+
+    def fault(self) -> str:
+        """What the fault handler wrote."""
+        text = self._memory[FAULT_AT:SIZE]
+        end = text.find(b"\0")
+        return text[: end if end >= 0 else None].decode("utf-8", "replace")
+
+    def detach(self) -> None:
+        """Let a forked copy write into memory of its own."""
+        copy = bytearray(self._memory[:RING_AT])
+        self.words, self.reals = memoryview(copy).cast("q"), memoryview(copy).cast("d")
+
+
+def anonymous_file(name: str) -> int:
+    """A file without a name in any directory: what is anonymous cannot leak."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(name, os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())

@@ -1,0 +1,204 @@
+"""The only module that knows ZeroMQ: every socket is made, and every option set, here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import zmq
+
+MAX_CONTROL = 1 << 20
+"""Bytes of one frame on the control socket."""
+_CHILD_HWM = 20_000
+_STATUS_HWM = 10_000
+
+Frames = list[Any]
+
+
+def topic(system: str, uid: int, incarnation: int) -> bytes:
+    """The topic of one incarnation's orders; the bar ends each part, so that no topic is a prefix of another."""
+    return f"{system}|{uid}|{incarnation}|".encode()
+
+
+def endpoint(directory: str, name: str) -> str:
+    """Where the socket of that name is bound."""
+    return f"ipc://{directory}/{name}"
+
+
+class Hub:
+    """The parent's four sockets; only the router's thread may touch them."""
+
+    def __init__(self, directory: str, max_report: int) -> None:
+        self._context = zmq.Context(io_threads=1)
+        self._context.set(zmq.MAX_SOCKETS, 8192)
+        self.orders = self._bound(zmq.XPUB, endpoint(directory, "commands"), ((zmq.SNDHWM, 0), (zmq.XPUB_VERBOSE, 1)))
+        self.reports = self._bound(
+            zmq.PULL, endpoint(directory, "reports"), ((zmq.RCVHWM, 0), (zmq.MAXMSGSIZE, max_report))
+        )
+        self.status = self._bound(zmq.XPUB, endpoint(directory, "status"), ((zmq.SNDHWM, _STATUS_HWM),))
+        self._watched_topics: set[bytes] = set()
+        self.control = self._bound(
+            zmq.ROUTER,
+            endpoint(directory, "control"),
+            ((zmq.RCVHWM, 1000), (zmq.SNDHWM, 1000), (zmq.MAXMSGSIZE, MAX_CONTROL)),
+        )
+        self._poller = zmq.Poller()
+        for socket in (self.orders, self.reports, self.control):
+            self._poller.register(socket, zmq.POLLIN)
+        self._descriptors: dict[int, None] = {}
+
+    def watch(self, fd: int) -> None:
+        """Wake `poll` when the descriptor becomes readable."""
+        self._poller.register(fd, zmq.POLLIN)
+
+    def unwatch(self, fd: int) -> None:
+        """No longer."""
+        self._poller.unregister(fd)
+
+    def poll(self, seconds: float | None) -> set[Any]:
+        """The sockets and descriptors that are readable, waiting at most so long (None: for ever)."""
+        # Rounded up: waking a hair early would spin until the deadline.
+        wait = None if seconds is None else max(0, int(seconds * 1000 + 0.999))
+        return {source for source, _ in self._poller.poll(wait)}
+
+    def take(self, socket: Any) -> Iterator[Frames]:
+        """What has arrived at a socket, message by message, without waiting."""
+        while (frames := take(socket)) is not None:
+            yield frames
+
+    def send_orders(self, to: bytes, envelope: bytes) -> None:
+        """Orders for one incarnation."""
+        self.orders.send_multipart([to, envelope])
+
+    def publish(self, about: bytes, event: bytes) -> None:
+        """One event for whoever watches; dropped for those whose queue is full."""
+        self.status.send_multipart([about, event])
+
+    def watched(self) -> bool:
+        """Whether anybody follows the status stream."""
+        while (frames := take(self.status)) is not None:
+            (self._watched_topics.add if frames[0][:1] == b"\x01" else self._watched_topics.discard)(frames[0][1:])
+        return bool(self._watched_topics)
+
+    def reply(self, to: Sequence[Any], body: bytes) -> None:
+        """An answer to a client; dropped if the client's queue is full or the client is gone."""
+        try:
+            self.control.send_multipart([*to, body], flags=zmq.NOBLOCK)
+        except zmq.Again:
+            return
+
+    def close(self) -> None:
+        """Close all; what is not yet handed to the transport is given a moment."""
+        self._context.destroy(linger=100)
+
+    def _bound(self, kind: int, address: str, options: Sequence[tuple[int, int]]) -> Any:
+        socket = self._context.socket(kind)
+        socket.set(zmq.LINGER, 0)
+        for option, value in options:
+            socket.set(option, value)
+        socket.bind(address)
+        return socket
+
+
+def take(socket: Any) -> Frames | None:
+    """One message if there is one; long frames stay where they arrived."""
+    try:
+        first = socket.recv(flags=zmq.NOBLOCK)
+    except zmq.Again:
+        return None
+    frames: Frames = [first]
+    while socket.get(zmq.RCVMORE):
+        frame = socket.recv(flags=zmq.NOBLOCK, copy=False)
+        frames.append(frame.buffer if len(frame) > 65536 else frame.bytes)
+    return frames
+
+
+class Line:
+    """A child's two sockets: reports, sent by any of its threads; orders, read by the link's thread."""
+
+    def __init__(self, directory: str, max_report: int) -> None:
+        self._context = zmq.Context(io_threads=1)
+        self._lock = threading.Lock()
+        self._directory = directory
+        self._push = self._context.socket(zmq.PUSH)
+        self._push.set(zmq.LINGER, 0)
+        self._push.set(zmq.SNDHWM, _CHILD_HWM)
+        self._push.connect(endpoint(directory, "reports"))
+        self._sub: Any = None
+        self._poller = zmq.Poller()
+
+    def subscribe(self, to: bytes, wake_fd: int) -> None:
+        """Begin to hear orders; called by the link's thread, which owns them from then on."""
+        self._sub = self._context.socket(zmq.SUB)
+        self._sub.set(zmq.LINGER, 0)
+        self._sub.set(zmq.SUBSCRIBE, to)
+        self._sub.connect(endpoint(self._directory, "commands"))
+        self._poller.register(self._sub, zmq.POLLIN)
+        self._poller.register(wake_fd, zmq.POLLIN)
+
+    def hear(self, seconds: float | None) -> list[Frames]:
+        """Orders that arrived within so many seconds."""
+        wait = None if seconds is None else max(0, int(seconds * 1000 + 0.999))
+        if not self._poller.poll(wait):
+            return []
+        heard = []
+        while (frames := take(self._sub)) is not None:
+            heard.append(frames)
+        return heard
+
+    def report(self, frames: Frames) -> None:
+        """Send, waiting for room if there is none."""
+        with self._lock:
+            self._push.send_multipart(frames, copy=len(frames) == 1)
+
+    def report_nowait(self, frames: Frames) -> bool:
+        """Send if there is room; says whether it did."""
+        with self._lock:
+            try:
+                self._push.send_multipart(frames, flags=zmq.NOBLOCK)
+            except zmq.Again:
+                return False
+        return True
+
+    def flush(self, milliseconds: int) -> None:
+        """Close the reports' socket and give what is unsent so long to leave; the link must have let go."""
+        self._push.close(linger=milliseconds)
+        self._context.term()
+
+    def unsubscribe(self) -> None:
+        """The link's thread lets go of its socket."""
+        if self._sub is not None:
+            self._sub.close(linger=0)
+
+
+class Tap:
+    """An observer's or remote's sockets: the status stream and the control socket of one system."""
+
+    def __init__(self, directory: str, *, status: bool) -> None:
+        self._context = zmq.Context(io_threads=1)
+        self.control = self._context.socket(zmq.DEALER)
+        self.control.set(zmq.LINGER, 0)
+        self.control.set(zmq.MAXMSGSIZE, 64 * MAX_CONTROL)
+        self.control.connect(endpoint(directory, "control"))
+        self.status: Any = None
+        if status:
+            self.status = self._context.socket(zmq.SUB)
+            self.status.set(zmq.LINGER, 0)
+            self.status.set(zmq.RCVHWM, _STATUS_HWM)
+            self.status.set(zmq.SUBSCRIBE, b"")
+            self.status.connect(endpoint(directory, "status"))
+
+    def request(self, body: bytes) -> None:
+        """Send one request."""
+        self.control.send_multipart([b"", body])
+
+    def wait(self, socket: Any, seconds: float) -> Frames | None:
+        """One message from that socket, or None after so many seconds."""
+        if socket.poll(max(0, int(seconds * 1000 + 0.999))) == 0:
+            return None
+        return take(socket)
+
+    def close(self) -> None:
+        """Close at once."""
+        self._context.destroy(linger=0)

@@ -1,34 +1,34 @@
 """Every error that understudy raises, as one tree.
 
-    UnderstudyError
-      ConfigError (ValueError)         a setting has a wrong value
-      UnknownField (AttributeError)    a setting of that name does not exist
-      NotAnActor (TypeError)           the target cannot be run as an actor
-      SerializationError               a state, message or result cannot travel
-        TooLarge                       ... for it is larger than its limit
-      NameTaken                        a living actor or system has this name
-      UnknownActor (LookupError)       no actor has this name
-      NotStarted                       the Process was never started
-      AlreadyStarted                   the Process is started
-      WaitTimeout (TimeoutError)       what was waited for did not happen in time
-      SystemClosed                     the system was shut down
-      WrongProcess                     the call belongs into another process
-      DepthExceeded                    actors spawn actors too deep
-      NoCapacity                       the machine's limits leave no room for one more actor
-      ActorError                       the outcome of an actor
-        SectionError                   ... a hook raised
-          PreloopError MainLoopError PostLoopError OnFinishError ResultError ReceiveError ErrorHandlerError
-          and of each a ...TimeoutError (also a TimeoutError)
-        StartError                     ... it died before it was READY
-          StartTimeout
-        ActorDied                      ... it died without an exception
-        ActorKilled                    ... it was killed by request
-      AskTimeout (TimeoutError)        no reply in time
-      MailboxFull                      the mailbox takes no more
-      AskCycle                         actors ask one another in a circle
-      PoolTaskError                    a task of a pool failed
-      ProtocolError                    a frame is not of this protocol
-      AccessDenied                     the key does not allow this
+UnderstudyError
+  ConfigError (ValueError)         a setting has a wrong value
+  UnknownField (AttributeError)    a setting of that name does not exist
+  NotAnActor (TypeError)           the target cannot be run as an actor
+  SerializationError               a state, message or result cannot travel
+    TooLarge                       ... for it is larger than its limit
+  NameTaken                        a living actor or system has this name
+  UnknownActor (LookupError)       no actor has this name
+  NotStarted                       the Process was never started
+  AlreadyStarted                   the Process is started
+  WaitTimeout (TimeoutError)       what was waited for did not happen in time
+  SystemClosed                     the system was shut down
+  WrongProcess                     the call belongs into another process
+  DepthExceeded                    actors spawn actors too deep
+  NoCapacity                       the machine's limits leave no room for one more actor
+  ActorError                       the outcome of an actor
+    SectionError                   ... a hook raised
+      PreloopError MainLoopError PostLoopError OnFinishError ResultError ReceiveError ErrorHandlerError
+      and of each a ...TimeoutError (also a TimeoutError)
+    StartError                     ... it died before it was READY
+      StartTimeout
+    ActorDied                      ... it died without an exception
+    ActorKilled                    ... it was killed by request
+  AskTimeout (TimeoutError)        no reply in time
+  MailboxFull                      the mailbox takes no more
+  AskCycle                         actors ask one another in a circle
+  PoolTaskError                    a task of a pool failed
+  ProtocolError                    a frame is not of this protocol
+  AccessDenied                     the key does not allow this
 """
 
 from __future__ import annotations

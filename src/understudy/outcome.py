@@ -64,7 +64,7 @@ def build_error(
         error = StartError(text, phase=crash.phase, exit_code=crash.exit_code, signal=crash.signal, **about)  # type: ignore[arg-type]
     else:
         error = ActorDied(text, exit_code=crash.exit_code, signal=crash.signal, **about)  # type: ignore[arg-type]
-    if crash.kind in {"error", "boot"}:
+    if crash.kind in {"error", "timeout", "boot"}:
         error.__cause__ = _original(crash.payload, crash.traceback) if original is None else original
     return error
 
@@ -74,7 +74,7 @@ def _open_result(payload: Any, name: str, incarnation: int) -> tuple[Any, Any]:
         return None, None
     try:
         return loads(payload.frames), None
-    except BaseException as error:  # noqa: BLE001 - what a user's object does when it is opened is told, not suffered
+    except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
         text = f"{type(error).__name__}: {error} (the result of {name} arrived but cannot be opened here)"
@@ -110,7 +110,7 @@ def _original(frames: Sequence[Any], traceback: str) -> BaseException | None:
         return remote
     try:
         original = loads(frames)
-    except BaseException as error:  # noqa: BLE001 - see _open_result
+    except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
         return remote

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import logging
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from understudy import runtime
 from understudy.config import ProcessConfig
 from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
+from understudy.shadowing import Verb, clash, shadowable, verb
 from understudy.timing import Timers, timed_hooks
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from understudy.ref import ActorRef
     from understudy.status import Status
-
-F = TypeVar("F", bound="Callable[..., Any]")
 
 HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error")
 """The hooks that a class may define, by their sections' names."""
@@ -47,47 +46,6 @@ class Part:
         self.ref = self.inside = None
 
 
-def _clash(owner: str, name: str) -> NoReturn:
-    raise ConfigError(f"{owner}.{name} would hide Process.{name}, which the runtime offers; choose another name")
-
-
-if TYPE_CHECKING:
-
-    def verb(function: F) -> F:
-        """A method that cannot be shadowed."""
-        return function
-
-    shadowable = property
-else:
-
-    class verb:  # noqa: N801 - reads as a decorator
-        """A method that cannot be shadowed: assigning to it raises at that line."""
-
-        def __init__(self, function):
-            self.function = function
-            self.__doc__ = function.__doc__
-            self.__wrapped__ = function
-
-        def __set_name__(self, owner, name):
-            self.name = name
-
-        def __get__(self, instance, owner=None):
-            return self.function if instance is None else self.function.__get__(instance, owner)
-
-        def __set__(self, instance, value):
-            _clash(type(instance).__name__, self.name)
-
-    class shadowable:  # noqa: N801
-        """A property that a user's attribute of that name simply replaces; the runtime does not read it."""
-
-        def __init__(self, function):
-            self.function = function
-            self.__doc__ = function.__doc__
-
-        def __get__(self, instance, owner=None):
-            return self if instance is None else self.function(instance)
-
-
 class Process:
     """Subclass this, define ``__loop__``, and spawn it: each instance runs as an actor in its own process.
 
@@ -111,7 +69,7 @@ class Process:
         super().__init_subclass__(**kwargs)
         for name in VERBS:
             if inspect.getattr_static(cls, name) is not Process.__dict__[name]:
-                _clash(cls.__name__, name)
+                clash(cls.__name__, name)
 
     @property
     def config(self) -> ProcessConfig:
@@ -120,7 +78,7 @@ class Process:
 
     @config.setter
     def config(self, value: object) -> None:
-        _clash(type(self).__name__, "config")
+        clash(type(self).__name__, "config")
 
     # --- in the parent: a free-standing process
 
@@ -134,7 +92,9 @@ class Process:
         if part.inside is not None:
             raise WrongProcess(f"{part.inside.name} runs already; it cannot start itself")
         if part.ref is not None:
-            raise AlreadyStarted(f"this {type(self).__name__} was started as {part.ref.name}; make another to start again")
+            raise AlreadyStarted(
+                f"this {type(self).__name__} was started as {part.ref.name}; make another to start again"
+            )
         part.ref = cast("ActorRef[Self]", runtime.default_system().spawn(self, name=name))
         return part.ref
 
@@ -275,7 +235,7 @@ class Process:
         return part.timers
 
 
-VERBS = ("config", *(name for name, value in vars(Process).items() if isinstance(value, verb)))  # type: ignore[arg-type]
+VERBS = ("config", *(name for name, value in vars(Process).items() if isinstance(value, Verb)))
 """What a subclass may not shadow."""
 
 

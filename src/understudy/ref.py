@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -28,12 +29,14 @@ class ActorRef(Generic[A]):
     WrongProcess.
     """
 
-    __slots__ = ("__weakref__", "name", "system_id", "uid")
+    __slots__ = ("__weakref__", "_home", "name", "system_id", "uid")
 
-    def __init__(self, system_id: str, uid: int, name: str) -> None:
+    def __init__(self, system_id: str, uid: int, name: str, home: runtime.Outside | None = None) -> None:
         self.system_id = system_id
         self.uid = uid
         self.name = name
+        # Keeps the outcome of its actor within reach also when the system has closed.
+        self._home = home
 
     @property
     def aio(self) -> AioRef:
@@ -106,7 +109,7 @@ class ActorRef(Generic[A]):
 
     @property
     def _outside(self) -> runtime.Outside:
-        return runtime.find(self.system_id, self.name)
+        return self._home or runtime.find(self.system_id, self.name)
 
     def _guard(self, verb: str) -> None:
         inside = runtime.inside
@@ -171,15 +174,15 @@ class AioRef:
 
     async def _until(self, future: Future[Any], timeout: float | None) -> None:
         loop = asyncio.get_running_loop()
-        done = loop.create_future()
+        ended = asyncio.Event()
 
         def tell(_: object) -> None:
-            # The loop may have been closed, or the wait given up, before the actor ended.
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(lambda: done.done() or done.set_result(None))
+            # The loop may have been closed before the actor ended.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
 
         future.add_done_callback(tell)
         try:
-            await asyncio.wait_for(done, timeout)
+            await asyncio.wait_for(ended.wait(), timeout)
         except TimeoutError:
             raise WaitTimeout(f"{self._ref.name} did not get there within {timeout:g} s") from None

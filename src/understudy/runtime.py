@@ -5,6 +5,7 @@ In the parent `system` fills it, in a child `engine` does.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 from understudy.errors import NotStarted, WrongProcess
@@ -30,6 +31,11 @@ class Outside(Protocol):
     def info_uid(self, uid: int) -> ActorInfo: ...
     def history_uid(self, uid: int) -> list[Life]: ...
     def timers_uid(self, uid: int) -> Timers | None: ...
+
+
+class Stage(Protocol):
+    """What a free-standing Process asks of the default system."""
+
     def spawn(self, target: Any, /, *args: Any, name: str | None = None, **options: Any) -> Any: ...
 
 
@@ -65,13 +71,13 @@ class Inside(Protocol):
 NOTHING = object()
 """Stands for no value where None is a value."""
 
-systems: dict[str, Outside] = {}
-"""The open systems of this process, by id."""
+systems: weakref.WeakValueDictionary[str, Outside] = weakref.WeakValueDictionary()
+"""The systems of this process by id, for as long as they, or refs of theirs, are held."""
 
 inside: Inside | None = None
 """The engine, if this process is an actor."""
 
-default: Callable[[], Outside] | None = None
+default: Callable[[], Stage] | None = None
 """Makes, or gives, the default system of this process."""
 
 
@@ -81,11 +87,11 @@ def find(system_id: str, name: str) -> Outside:
     if found is not None:
         return found
     if inside is not None:
-        raise WrongProcess(f"{name} cannot be reached from inside the actor {inside.name}: only the parent holds its router")
+        raise WrongProcess(f"{name} cannot be reached from inside the actor {inside.name}: the parent holds its router")
     raise WrongProcess(f"the system of {name} does not run in this process, or was shut down and forgotten")
 
 
-def default_system() -> Outside:
+def default_system() -> Stage:
     """The default system; raises WrongProcess inside an actor."""
     if inside is not None:
         raise WrongProcess(f"the actor {inside.name} cannot spawn actors; spawn them in the parent process")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field, fields
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """Where an actor stands in its life.
 
-    ``CREATED`` belongs to a free-standing Process before ``start()``; ``FINISHED``, ``CRASHED`` and ``KILLED`` are final.
+    ``CREATED`` belongs to a free-standing Process before ``start()``; ``FINISHED``, ``CRASHED``, ``KILLED`` are final.
     """
 
     CREATED = "CREATED"
@@ -35,7 +35,7 @@ class Status(str, Enum):
 _ENDED = frozenset({Status.FINISHED, Status.CRASHED, Status.KILLED})
 
 
-class Health(str, Enum):
+class Health(StrEnum):
     """How an actor fares, as far as can be told."""
 
     HEALTHY = "healthy"
@@ -62,8 +62,8 @@ class Usage:
 class Crash:
     """Why one incarnation failed, in plain values: enough to build its error anywhere.
 
-    ``kind`` is one of ``error timeout signal exit lost startup boot unknown``. ``payload`` holds the pickled original
-    exception as opaque frames; nobody but the asking thread opens it.
+    ``kind`` is one of ``error timeout signal exit lost startup boot unborn unknown``. ``payload`` holds the pickled
+    original exception as opaque frames; nobody but the asking thread opens it.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class Crash:
     phase: str = ""
     text: str = ""
     type_name: str = ""
-    traceback: str = ""
+    traceback: str = field(default="", repr=False)
     seconds: float | None = None
     exit_code: int | None = None
     signal: str | None = None
@@ -102,9 +102,8 @@ class Crash:
                 what = f"{self.type_name}: {self.text}" if self.text else self.type_name
                 return f"{what} (while {name} was {self.phase}, incarnation {self.incarnation})"
             case "startup":
-                return (
-                    f"{name} was not READY within {self.seconds:g} s; it was {self.phase} (incarnation {self.incarnation})"
-                )
+                late = f"{name} was not READY within {self.seconds:g} s"
+                return f"{late}; it was {self.phase} (incarnation {self.incarnation})"
             case _:
                 place = f"in {hook} ({where})" if hook else f"({where})"
                 if self.phase:
@@ -257,7 +256,8 @@ class Event:
     """One change on the status stream.
 
     ``seq`` counts the system's events, ``prev`` is the seq of the previous event of the same topic (0: none), so a gap
-    shows. ``before`` and ``after`` are what changed (for kind ``state`` two statuses), ``time`` seconds since the epoch.
+    shows. ``before`` and ``after`` are what changed (for kind ``state`` two statuses), ``time`` is in seconds since the
+    epoch.
     """
 
     seq: int

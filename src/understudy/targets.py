@@ -95,7 +95,9 @@ def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         return ClassTarget(target, args, kwargs)
     if isinstance(target, Process):
         if args or kwargs:
-            raise NotAnActor(f"a {type(target).__name__} that is made already takes no arguments; spawn its class, or change it")
+            raise NotAnActor(
+                f"a {type(target).__name__} that is made already takes no arguments; spawn its class, or change it"
+            )
         return ProcessTarget(target, label_of(type(target)), command_of(type(target)))
     if callable(getattr(target, "spec", None)) and isinstance(getattr(target, "label", None), str):
         return target  # type: ignore[return-value]  # somebody's own Target

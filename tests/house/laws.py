@@ -12,9 +12,9 @@ Law = Callable[[Sequence[Module]], Iterator[str]]
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"status", "config", "timing", "failpoints", "runtime"}),
+    frozenset({"status", "config", "timing", "failpoints", "runtime", "shadowing"}),
     frozenset({"lifecycle", "wire"}),
-    frozenset({"ref"}),
+    frozenset({"ref", "outcome"}),
     frozenset({"process", "spawners", "observe"}),
     frozenset({"router", "engine", "targets"}),
     frozenset({"system"}),

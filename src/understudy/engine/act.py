@@ -33,7 +33,7 @@ _MAX_CODE = 255
 class Act:
     """The performance of one incarnation, in its main thread."""
 
-    def __init__(  # noqa: PLR0913 - the cast of one life
+    def __init__(
         self,
         process: Process,
         config: ProcessConfig,
@@ -155,9 +155,7 @@ class Act:
             name, text, story = facts(subject)
             frames = travelling(subject) if timeout is None else []
         self._outbox.say(
-            messages.Rites(
-                word, name, text, story, self._measures(), timeout, self._outbox.tag(frames), tuple(frames)
-            )
+            messages.Rites(word, name, text, story, self._measures(), timeout, self._outbox.tag(frames), tuple(frames))
         )
         self._link.acknowledged.wait()
         return CRASHED

@@ -31,7 +31,10 @@ _MAX_REPORT = 1 << 30
 
 
 def live(page_fd: int, birth_fd: int) -> int:
-    """Be one incarnation of an actor; the exit code. ``page_fd`` is its shared page, ``birth_fd`` what it is born with."""
+    """Be one incarnation of an actor; the exit code.
+
+    ``page_fd`` is its shared page, ``birth_fd`` the file with all that it is born with.
+    """
     page = Page(page_fd)
     page.phase = Phase.BORN
     birth = Birth.from_file(birth_fd)
@@ -72,7 +75,7 @@ def live(page_fd: int, birth_fd: int) -> int:
     return code
 
 
-def _open_and_play(  # noqa: PLR0913 - the cast of one life
+def _open_and_play(
     page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
 ) -> int:
     page.phase = Phase.OPENING

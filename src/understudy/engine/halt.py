@@ -25,8 +25,7 @@ class Halt:
     def stop(self, level: int, cause: str) -> None:
         """Wish for the end after this lap or section; a wish only grows stronger."""
         first = self.level == NO
-        if level > self.level:
-            self.level = level
+        self.level = max(self.level, level)
         if first:
             self.cause = cause
             self._lock.release()

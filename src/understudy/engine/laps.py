@@ -70,7 +70,8 @@ def run(
     if loop is None:
         raise TypeError("there is no __loop__")  # hooks_of refused it in the caller
     timeouts = config.timeouts
-    preloop_s, loop_s, postloop_s = (NEVER if s is None else s for s in (timeouts.preloop, timeouts.loop, timeouts.postloop))
+    limits = (timeouts.preloop, timeouts.loop, timeouts.postloop)
+    preloop_s, loop_s, postloop_s = (NEVER if seconds is None else seconds for seconds in limits)
     first, second, third = (SECTION_NUMBER[name] for name in ("preloop", "loop", "postloop"))
     limit, lap = config.num_loops, 0
     now = clock()

@@ -30,7 +30,8 @@ class Forward(logging.Handler):
     def _plain(self, record: logging.LogRecord) -> dict[str, Any]:
         if record.exc_info and not record.exc_text:
             record.exc_text = logging.Formatter().formatException(record.exc_info)
-        extras = {k: v for k, v in vars(record).items() if k not in _STANDARD and isinstance(v, str | int | float | bool)}
+        own = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        extras = {key: value for key, value in own.items() if isinstance(value, str | int | float | bool)}
         return {
             "name": record.name,
             "msg": record.getMessage()[:_TEXT],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-from understudy.errors import SerializationError
 from understudy.wire.pickling import dump_frames, loads
 
 _TEXT_LIMIT = 100_000
@@ -27,18 +26,18 @@ def facts(error: BaseException) -> tuple[str, str, str]:
 
 def travelling(error: BaseException) -> list[Any]:
     """The frames of an error that will open at the other end; none for one that would not."""
-    for attempt in (error, _bare(error)):
-        if attempt is None:
-            continue
-        try:
-            frames = dump_frames(attempt, "error")
-            loads(frames)
-        except (SerializationError, Exception):  # noqa: BLE001 - its text travels in any case
-            continue
-        except SystemExit:
-            continue
-        return frames
-    return []
+    return _opens(error) or _opens(_bare(error)) or []
+
+
+def _opens(error: BaseException | None) -> list[Any] | None:
+    if error is None:
+        return None
+    try:
+        frames = dump_frames(error, "error")
+        loads(frames)
+    except (Exception, SystemExit):  # noqa: BLE001 - its text travels in any case
+        return None
+    return frames
 
 
 def _bare(error: BaseException) -> BaseException | None:

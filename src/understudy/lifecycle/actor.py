@@ -86,7 +86,7 @@ class Actor:
     rites: Any = field(default=None, repr=False)
     crash: Crash | None = None
     """The last crash."""
-    budget: Budget = Budget()
+    budget: Budget = field(default_factory=Budget)
     rungs: tuple[Rung, ...] = ()
     next_restart: float | None = None
     outcome: Outcome | None = None

@@ -27,7 +27,9 @@ def graceful(grace: float | None, now: float) -> tuple[Rung, ...]:
     """The rungs of ``grace`` seconds from request to SIGKILL, divided 2:1:1; none for None."""
     if grace is None:
         return ()
-    return by_ladder(StopLadder(command=grace / 2, term=grace / 4, term_again=grace / 4), now) if grace > 0 else force(now)
+    if grace <= 0:
+        return force(now)
+    return by_ladder(StopLadder(command=grace / 2, term=grace / 4, term_again=grace / 4), now)
 
 
 def by_ladder(ladder: StopLadder, now: float) -> tuple[Rung, ...]:

@@ -19,14 +19,16 @@ from understudy.lifecycle.transitions import Moment, Undecided, transition
 from understudy.status import Status
 
 KEEP_ENDED = 1000
+LONGEST_NAME = 128
 STORY_STEPS = 50
+_STEP_WIDTH = 160
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
 
 
 def check_name(name: object) -> str:
     """The name, if it is one; raises ConfigError that says what a name is."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > 128:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
         raise ConfigError(
             f"{name!r} is not a name: segments of letters, digits, '.', '_' and '-' that begin with a letter or digit, "
             "joined by '/', 128 characters in all"
@@ -62,7 +64,9 @@ class Registry:
             name = self._numbered(spec.label)
         elif name in self._living:
             holder = self.actors[self._living[name]]
-            raise NameTaken(f"{name!r} is the name of a living actor (uid {holder.uid}, {holder.status}); stop it or choose another")
+            raise NameTaken(
+                f"{name!r} is the name of a living actor (uid {holder.uid}, {holder.status}); stop it or choose another"
+            )
         actor, effects = launch(Actor(uid=self._next_uid, name=name, spec=spec))
         self._next_uid += 1
         self.actors[actor.uid] = actor
@@ -160,5 +164,5 @@ class Registry:
 
 def _say(event: Event, before: Actor, after: Actor) -> str:
     what = str(event)
-    what = what if len(what) <= 160 else f"{what[:157]}..."
+    what = what if len(what) <= _STEP_WIDTH else f"{what[: _STEP_WIDTH - 3]}..."
     return what if before.status is after.status else f"{what}: {before.status} -> {after.status}"

@@ -72,7 +72,8 @@ def diagnose(actor: Actor, death: Died) -> Crash:
     if actor.ending is Ending.STARTUP:
         return replace(crash, kind="startup", seconds=actor.spec.config.timeouts.startup)
     if actor.ending is Ending.LOST:
-        return replace(crash, kind="lost", text=f"was silent for {actor.spec.config.heartbeat.misses} heartbeats and was ended")
+        misses = actor.spec.config.heartbeat.misses
+        return replace(crash, kind="lost", text=f"was silent for {misses} heartbeats and was ended")
     if actor.ending in {Ending.ASKED, Ending.LADDER}:
         return replace(crash, kind="signal", text="was killed")
     if death.signal is not None:

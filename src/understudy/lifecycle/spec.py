@@ -11,8 +11,8 @@ from understudy.config import ProcessConfig
 class Spec:
     """One spawn, as it was asked for; every life begins from it.
 
-    ``label`` is the stem of a generated name, ``hooks`` the hooks that the class defines, ``blob`` the pickled object and
-    ``circumstances`` the directory, environment and paths of the parent at the time of spawn.
+    ``label`` is the stem of a generated name, ``hooks`` the hooks that the class defines, ``blob`` the pickled object
+    and ``circumstances`` the directory, environment and paths of the parent at the time of spawn.
     """
 
     label: str

@@ -332,10 +332,8 @@ def _descend(actor: Actor, rungs: tuple[Any, ...], moment: Moment) -> Step:
 
 def _unborn(actor: Actor) -> Step:
     """A stop before there was a process: nothing ran, so nothing failed; later lives have a crash to tell."""
-    if actor.incarnation == 1:
-        outcome = Outcome(Status.FINISHED)
-    else:
-        outcome = Outcome(Status.CRASHED, crash=actor.crash)
+    first = actor.incarnation == 1
+    outcome = Outcome(Status.FINISHED) if first else Outcome(Status.CRASHED, crash=actor.crash)
     ended = replace(actor, status=outcome.status, wish=Wish.STOP, outcome=outcome)
     return ended, (Bury("stopped before it was born", None), Settle(outcome))
 

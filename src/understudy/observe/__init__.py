@@ -1,9 +1,9 @@
 """Watching and steering a system, from inside and from any other process.
 
-    rundir     the directory of a system, and how it is found by name
-    publisher  parent side of the status stream
-    observer   a client that follows the stream: snapshot first, then every change in order
-    remote     a client that stops, kills and restarts by name
+rundir     the directory of a system, and how it is found by name
+publisher  parent side of the status stream
+observer   a client that follows the stream: snapshot first, then every change in order
+remote     a client that stops, kills and restarts by name
 """
 
 from understudy.observe.observer import Observer as Observer

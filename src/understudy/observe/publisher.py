@@ -21,7 +21,7 @@ class Publisher:
         self._heads: dict[str, int] = {}
         self._changed: dict[str, int] = {}
 
-    def publish(  # noqa: PLR0913 - the fields of an event
+    def publish(
         self,
         kind: str,
         name: str,

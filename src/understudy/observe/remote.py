@@ -32,7 +32,7 @@ class Remote:
         """Stop, then begin anew from the original state."""
         return dict(self._client.ask("restart", name=name, grace=grace))
 
-    def ps(self, *, all: bool = False) -> ActorTable:  # noqa: A002 - as ActorSystem.ps
+    def ps(self, *, all: bool = False) -> ActorTable:
         """The living actors; with ``all`` the ended ones too."""
         return ActorTable(ActorInfo.from_dict(row) for row in self._client.ask("ps", all=all))
 
@@ -47,5 +47,7 @@ class Remote:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

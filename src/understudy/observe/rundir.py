@@ -1,4 +1,4 @@
-"""The directory of a system: its sockets, its leash, a directory for each actor. Mode 0700, found by the system's name."""
+"""The directory of a system, of mode 0700: its sockets, its leash, a directory for each actor; found by name."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 def base() -> Path:
     """Where this user's systems have their directories; made if missing, refused if it is somebody else's."""
     runtime_dir = os.environ.get("XDG_RUNTIME_DIR")
-    place = Path(runtime_dir) / "understudy" if runtime_dir else Path(tempfile.gettempdir()) / f"understudy-{os.geteuid()}"
+    own = f"understudy-{os.geteuid()}"
+    place = Path(runtime_dir, "understudy") if runtime_dir else Path(tempfile.gettempdir(), own)
     if len(os.fsencode(place)) > _SOCKET_PATH_LIMIT - 80:
         # A socket's path has about 107 bytes; a deep temporary directory would not leave enough of them.
-        place = Path(f"/tmp/understudy-{os.geteuid()}")  # noqa: S108 - owner and mode are checked below
+        place = Path("/tmp", own)  # noqa: S108 - owner and mode are checked below
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = place.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:

@@ -1,16 +1,16 @@
 """The parent's router: one thread that polls, decodes, decides and performs.
 
-    loop      the thread
-    world     what the parts of the router share
-    perform   effects to deeds: the only doer
-    calls     how other threads reach the router's
-    timers    the clocks
-    orders    standing orders, sent until heard
-    watch     heartbeats and deadlines
-    reports   what the children say
-    records   lives and death reports
-    verbs     stop, kill, restart by name, glob or ref
-    control   the control socket
-    logs      child records to the parent's handlers, on a thread of their own
-    endings   exit, signals, and forked copies of the parent
+loop      the thread
+world     what the parts of the router share
+perform   effects to deeds: the only doer
+calls     how other threads reach the router's
+timers    the clocks
+orders    standing orders, sent until heard
+watch     heartbeats and deadlines
+reports   what the children say
+records   lives and death reports
+verbs     stop, kill, restart by name, glob or ref
+control   the control socket
+logs      child records to the parent's handlers, on a thread of their own
+endings   exit, signals, and forked copies of the parent
 """

@@ -25,7 +25,7 @@ class Calls:
         self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
         # Reentrant: a signal handler may call while its own thread was interrupted in here.
         self._lock = threading.RLock()
-        self._open = True
+        self.is_open = True
         self.thread: threading.Thread | None = None
 
     def fileno(self) -> int:
@@ -33,12 +33,12 @@ class Calls:
         return self._read
 
     def make(self, call: Callable[[], T]) -> T:
-        """Have the router's thread make the call; gives its value or raises its error. Raises SystemClosed after the end."""
+        """Have the router's thread make the call; its value, or its error. Raises SystemClosed after the end."""
         if threading.current_thread() is self.thread:
             return call()
         answer: Future[T] = Future()
         with self._lock:
-            if not self._open:
+            if not self.is_open:
                 raise SystemClosed("this system was shut down; make another")
             self._waiting.append((answer, call))
             with contextlib.suppress(BlockingIOError):
@@ -59,13 +59,13 @@ class Calls:
     def close(self) -> None:
         """No more calls; those that wait are refused."""
         with self._lock:
-            self._open = False
+            self.is_open = False
         while self._waiting:
             self._waiting.popleft()[0].set_exception(SystemClosed("this system was shut down meanwhile"))
 
     def release(self) -> None:
         """Close the bell; nobody polls it any more."""
         with self._lock:
-            self._open = False
+            self.is_open = False
             os.close(self._read)
             os.close(self._write)

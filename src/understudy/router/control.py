@@ -26,13 +26,13 @@ class Control:
         try:
             request = unpack(frames[-1], MAX_CONTROL)
             if not isinstance(request, dict):
-                raise ProtocolError("a request is a map of v, id, verb and the verb's fields")  # noqa: TRY301
+                raise ProtocolError("a request is a map of v, id, verb and the verb's fields")
             number = request.get("id")
             if request.get("v") != VERSION:
-                raise ProtocolError(f"the request is of protocol version {request.get('v')!r}, this is {VERSION}")  # noqa: TRY301
+                raise ProtocolError(f"the request is of protocol version {request.get('v')!r}, this is {VERSION}")
             act = VERBS.get(str(request.get("verb")))
             if act is None:
-                raise ProtocolError(f"{str(request.get('verb'))[:40]!r} is no verb; verbs are {', '.join(VERBS)}")  # noqa: TRY301
+                raise ProtocolError(f"{str(request.get('verb'))[:40]!r} is no verb; verbs are {', '.join(VERBS)}")
             answer = {"v": VERSION, "id": number, "ok": True, "value": act(self, request)}
         except UnderstudyError as error:
             if isinstance(error, ProtocolError):

@@ -28,7 +28,7 @@ class Closable(Protocol):
 
 
 _open: weakref.WeakSet[Closable] = weakref.WeakSet()
-_TAKEN = tuple(number for number in (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP")) if number is not None)
+_TAKEN = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _handled: dict[int, Callable[[int, FrameType | None], None]] = {}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from time import monotonic
 
@@ -63,17 +62,6 @@ def health(actor: Actor, watch: Watch) -> Health:
             return Health.UNRESPONSIVE if watch.misses(actor.uid) else Health.HEALTHY
         case _:
             return Health.UNKNOWN
-
-
-def capacity() -> tuple[int, int]:
-    """Open descriptors of this process, and its limit; (0, a large number) where neither can be told."""
-    import resource  # noqa: PLC0415 - not on every platform
-
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        return len(os.listdir("/proc/self/fd")), soft
-    except OSError:
-        return 0, soft
 
 
 def _stats(measures: dict[str, object]) -> dict[str, object] | None:

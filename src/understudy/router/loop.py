@@ -68,16 +68,20 @@ class Router:
         # Reports were sent after the births that they tell of, and before the deaths: so they are read between.
         reports = list(hub.take(hub.reports)) if hub.reports in ready else []
         news = [one for spawner in world.spawners.values() for one in spawner.news(now)]
-        for one in news:
-            if not isinstance(one, Gone):
-                self._hear(one)
-        if any(isinstance(one, Gone) for one in news):
+        deaths: list[News] = [one for one in news if isinstance(one, Gone)]
+        if deaths:
             reports.extend(hub.take(hub.reports))
+        self._hear_all([one for one in news if not isinstance(one, Gone)])
         for frames in reports:
             self._reports.take(frames)
-        for one in news:
-            if isinstance(one, Gone):
-                self._hear(one)
+        self._hear_all(deaths)
+        self._answer(ready)
+        for act in world.timers.due(monotonic()):
+            act()
+        kill_doomed(world)
+
+    def _answer(self, ready: set[object]) -> None:
+        hub = self.world.hub
         if hub.orders in ready:
             for frames in hub.take(hub.orders):
                 self._subscribed(frames[0])
@@ -86,13 +90,14 @@ class Router:
                 self._control.take(frames)
         if self.calls.fileno() in ready:
             self.calls.run()
-        for act in world.timers.due(monotonic()):
-            act()
-        kill_doomed(world)
 
     def _due(self) -> float | None:
         moments = [spawner.due() for spawner in self.world.spawners.values()]
         return min((at for at in (self.world.timers.next(), *moments) if at is not None), default=None)
+
+    def _hear_all(self, news: list[News]) -> None:
+        for one in news:
+            self._hear(one)
 
     def _hear(self, news: News) -> None:
         world = self.world

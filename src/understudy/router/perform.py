@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from understudy import failpoints
+from understudy.errors import ActorKilled
 from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Wish
 from understudy.lifecycle.effects import (
@@ -62,7 +63,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
     try:
         page, page_fd = Page.create(page_name)
     except OSError as error:
-        world.timers.set((actor.uid, "unborn"), 0.0, lambda: _unborn(world, actor, str(error)))
+        _not_born(world, actor, str(error))
         return
     record.begin(actor.incarnation, page)
     birth = Birth(
@@ -82,14 +83,19 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
     try:
         world.spawner(actor).fork(birth, page_fd)
     except OSError as error:
-        world.timers.set((actor.uid, "unborn"), 0.0, lambda: _unborn(world, actor, str(error)))
+        _not_born(world, actor, str(error))
     finally:
         os.close(page_fd)
 
 
-def _unborn(world: World, actor: Actor, reason: str) -> None:
-    if world.registry.is_current(actor.uid, actor.incarnation):
-        world.happen(actor.uid, ForkFailed(reason))
+def _not_born(world: World, actor: Actor, reason: str) -> None:
+    """Tell it in the next round: this one's effects are not done yet."""
+
+    def tell() -> None:
+        if world.registry.is_current(actor.uid, actor.incarnation):
+            world.happen(actor.uid, ForkFailed(reason))
+
+    world.timers.set((actor.uid, "unborn"), 0.0, tell)
 
 
 def _remind(world: World, actor: Actor, _: Remind) -> None:
@@ -156,8 +162,6 @@ def _start_failed(world: World, actor: Actor, effect: Settle) -> None:
         plain.__cause__ = None
         cell.started.set_exception(plain)
     else:
-        from understudy.errors import ActorKilled  # noqa: PLC0415
-
         cell.started.set_exception(ActorKilled(f"{actor.name} was killed before it was READY", name=actor.name))
 
 

@@ -42,7 +42,9 @@ class Record:
         if self.current is not None:
             self.current = replace(self.current, pid=pid)
 
-    def bury(self, actor: Actor, incarnation: int, cause: str, crash: Crash | None, steps: list[str]) -> DeathReport | None:
+    def bury(
+        self, actor: Actor, incarnation: int, cause: str, crash: Crash | None, steps: list[str]
+    ) -> DeathReport | None:
         """One incarnation has ended: its life, and its report if it failed."""
         life = self.current or Life(incarnation, None, time.time())
         ended_at = time.time()

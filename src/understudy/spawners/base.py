@@ -20,7 +20,10 @@ _MAX_HEAD = 64 << 20
 class Target(Protocol):
     """What to run. ``label`` is the stem of a generated name."""
 
-    label: str
+    @property
+    def label(self) -> str:
+        """The stem of a generated name."""
+        ...
 
     def spec(self, overrides: dict[str, Any]) -> Spec:
         """Build and serialize the target, in the caller; ``overrides`` are dotted settings over its own.
@@ -84,7 +87,8 @@ class Birth:
             at += got
         os.close(fd)
         head = 8 + int.from_bytes(view[:8], "little")
-        return cls(*unpack(view[8:head], _MAX_HEAD), blob=bytes(view[head:]))
+        values = [*unpack(view[8:head], _MAX_HEAD), bytes(view[head:])]
+        return cls(*values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def capture() -> bytes:
         directory = None
     environment = {key: value for key, value in os.environb.items() if key != MARKER.encode()}
     arguments = [str(argument) for argument in getattr(sys, "argv", [""])]
-    paths = [entry for entry in sys.path if isinstance(entry, str)]
+    paths = [str(entry) for entry in sys.path]
     return pack([directory, environment, _umask(), paths, arguments, _levels()])
 
 

@@ -108,7 +108,10 @@ def sweep(departed: Iterable[Departed], *, reaper: int | None) -> list[int]:
             if one.pid != mine
             and one.state != "Z"
             and all(one.pid != dead.pid for dead in gone)
-            and any(one.session == dead.pid or ((reaper is None or one.parent == reaper) and dead.left(one)) for dead in gone)
+            and any(
+                one.session == dead.pid or ((reaper is None or one.parent == reaper) and dead.left(one))
+                for dead in gone
+            )
         ]
         doomed = {one.pid: one for one in (*heirs, *descendants(rows, [one.pid for one in heirs])) if one.state != "Z"}
         fresh = [one.pid for one in doomed.values() if signals.kill_verified(one.pid, one.started, _started)]

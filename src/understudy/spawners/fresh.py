@@ -1,4 +1,4 @@
-"""A fresh interpreter for each actor: slower to start than a fork, with nothing inherited; works where fork does not."""
+"""A fresh interpreter for each actor: slower to start than a fork, nothing inherited; works where fork does not."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ class FreshSpawner:
     def pidfd(self, uid: int) -> int | None:
         """None: its number is enough."""
         del uid
+        return None
 
     def forget(self, uid: int) -> None:
         """Sweep on a thread: without a subreaper the whole process table has to be read."""
@@ -93,7 +94,7 @@ class FreshSpawner:
 
     def _live(self, birth: Birth, page_fd: int, birth_fd: int) -> None:
         key = (birth.uid, birth.incarnation)
-        paths = [entry for entry in sys.path if isinstance(entry, str)]
+        paths = [str(entry) for entry in sys.path]
         module, _, name = ENGINE.partition(":")
         code = (
             f"import sys; sys.path[:] = {paths!r}; import os; from {module} import {name}; "
@@ -101,7 +102,7 @@ class FreshSpawner:
         )
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            process = subprocess.Popen(
                 [sys.executable, *flags, "-c", code],
                 pass_fds=(page_fd, birth_fd),
                 stdin=subprocess.DEVNULL,

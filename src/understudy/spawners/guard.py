@@ -38,7 +38,6 @@ def arm(directory: str) -> int | None:
         fd = os.open(os.path.join(directory, FIFO), os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
-    os.set_inheritable(fd, False)
     if hasattr(fcntl, "F_SETSIG"):
         fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGKILL)

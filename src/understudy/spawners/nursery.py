@@ -1,4 +1,4 @@
-"""The zygote: a warm, single-threaded process that forks actors, reaps them, and outlives a killed parent to clean up."""
+"""The zygote: a warm, single-threaded process that forks actors, reaps them, and cleans up after a killed parent."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from understudy.wire.codec import pack, unpack
 
 MAX_MESSAGE = 1 << 16
 _SWEEP_AFTER = 0.01
+_FDS = 2  # the page and the birth
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -115,8 +116,8 @@ class Nursery:
 
     def _fork(self, uid: int, incarnation: int, fds: list[int], *, truncated: bool) -> None:
         try:
-            if truncated or len(fds) != 2:
-                raise OSError(24, "no descriptors left in the zygote")  # noqa: TRY301 - one way out for all failures
+            if truncated or len(fds) != _FDS:
+                raise OSError(24, "no descriptors left in the zygote")
             failpoints.hit("zygote.fork", incarnation)
             pid = os.fork()
         except (OSError, RuntimeError) as error:

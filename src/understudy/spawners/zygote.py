@@ -175,19 +175,19 @@ class ZygoteSpawner:
     def _begin(self) -> _Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         # Its own path first, as a string: nothing of it may depend on where the interpreter would look by itself.
-        paths = [entry for entry in sys.path if isinstance(entry, str)]
+        paths = [str(entry) for entry in sys.path]
         code = (
             f"import sys; sys.path[:] = {paths!r}; "
             f"from understudy.spawners.nursery import main; main({theirs.fileno()}, {os.getpid()})"
         )
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        process = subprocess.Popen(
             [sys.executable, *flags, "-c", code], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
         )
         theirs.close()
         ours.send(pack({"system": self._system, "directory": self._directory}))
         zygote = _Zygote(ours, process)
-        ours.setblocking(False)
+        ours.settimeout(0)
         self._epoll.register(ours.fileno(), select.EPOLLIN)
         self._by_fd[ours.fileno()] = zygote
         self._zygotes.append(zygote)

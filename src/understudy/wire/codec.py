@@ -16,7 +16,7 @@ from typing import Any
 import msgpack
 
 from understudy.errors import ProtocolError
-from understudy.wire.messages import ORDERS, REPORTS, Identity
+from understudy.wire.messages import REPORTS, Identity
 
 VERSION = 1
 MAX_ENVELOPE = 1 << 20
@@ -26,7 +26,8 @@ _HEAD = 6
 
 def encode(identity: Identity, message: Any) -> list[Any]:
     """The frames of a message; the first is the envelope."""
-    names, has_frames = _layout(type(message))
+    kind: Any = type(message)
+    names, has_frames = _layout(kind)
     head = [VERSION, message.KIND, identity.system, identity.uid, identity.incarnation, identity.seq]
     envelope = msgpack.packb([*head, *(getattr(message, name) for name in names)])
     return [envelope, *message.frames] if has_frames else [envelope]
@@ -43,7 +44,7 @@ def decode(frames: Sequence[Any], kinds: tuple[type[Any], ...] = REPORTS) -> tup
     if version != VERSION:
         raise ProtocolError(f"the frame is of protocol version {version!r}, this is version {VERSION}")
     identity = _identity(parts[2:_HEAD])
-    cls = next((c for c in kinds if kind == c.KIND), None)
+    cls: Any = next((c for c in kinds if kind == c.KIND), None)
     if cls is None:
         raise ProtocolError(f"{str(kind)[:40]!r} is no kind of message here")
     names, has_frames = _layout(cls)
@@ -84,13 +85,13 @@ def _identity(values: list[Any]) -> Identity:
 
 
 @cache
-def _layout(cls: type[Any]) -> tuple[tuple[str, ...], bool]:
+def _layout(cls: Any) -> tuple[tuple[str, ...], bool]:
     names = tuple(f.name for f in fields(cls))
     return tuple(n for n in names if n != "frames"), "frames" in names
 
 
 @cache
-def _types(cls: type[Any]) -> tuple[frozenset[type], ...]:
+def _types(cls: Any) -> tuple[frozenset[type], ...]:
     hints = typing.get_type_hints(cls)
     return tuple(_allowed(hints[name]) for name in _layout(cls)[0])
 

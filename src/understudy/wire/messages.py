@@ -109,8 +109,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Rites:
-    """What `__error__` came to: ``original``, ``raise`` (frames hold the exception), ``fallback`` (frames hold the
-    value) or ``failed`` (it raised itself; frames hold what)."""
+    """What `__error__` came to.
+
+    ``word`` is ``original``, ``raise`` (frames hold the exception), ``fallback`` (frames hold the value) or ``failed``
+    (it raised itself; frames hold what).
+    """
 
     KIND: ClassVar[str] = "rites"
     word: str

@@ -1,8 +1,8 @@
 """The memory that an incarnation shares with its parent: written without system calls, read also of the held and dead.
 
-    bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, the deadline
-    4096..16383          the last bytes that passed through sys.stderr, a ring
-    16384..65535         what the fault handler wrote
+bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, the deadline
+4096..16383          the last bytes that passed through sys.stderr, a ring
+16384..65535         what the fault handler wrote
 """
 
 from __future__ import annotations

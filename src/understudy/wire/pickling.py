@@ -19,6 +19,7 @@ from understudy.errors import SerializationError, UnderstudyError
 
 PROTOCOL = 5
 _MAX_DEPTH = 12
+_WITH_STATE = 3
 
 spawned_at_import: set[str] = set()
 """Modules that spawned while they were imported: importing them in a child would spawn again."""
@@ -44,6 +45,18 @@ def dump_frames(obj: Any, root: str) -> list[Any]:
 def loads(frames: Sequence[Any]) -> Any:
     """The object out of its frames; raises what unpickling raises. Only for frames whose tag is right."""
     return pickle.loads(frames[0], buffers=frames[1:])  # noqa: S301 - the tag was verified by the caller
+
+
+def importing() -> list[str]:
+    """The modules whose import is under way in this thread, innermost first; `__main__` is none of them."""
+    names: list[str] = []
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - the stack is what is asked for
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if frame.f_code.co_name == "<module>" and name != "__main__":
+            names.append(str(name))
+        frame = frame.f_back
+    return names
 
 
 def by_value(module: types.ModuleType) -> bool:
@@ -118,7 +131,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 def _reduce_exception(error: BaseException) -> tuple[Any, ...]:
     reduced: Any = error.__reduce__()
-    state = reduced[2] if len(reduced) > 2 else None
+    state = reduced[2] if len(reduced) == _WITH_STATE else None
     links = (error.__cause__, error.__context__, error.__suppress_context__)
     return _rebuild_exception, (type(error), reduced[1]), (state, links), None, None, _restore_exception
 
@@ -177,22 +190,24 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
         for index, value in enumerate(obj):
             yield f"[{index}]", value
     elif isinstance(obj, set | frozenset):
-        for value in list(obj):
-            yield "{...}", value
+        yield from (("{...}", value) for value in list(obj))
     elif isinstance(obj, types.FunctionType):
-        for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=False):
-            yield f".<closure {name}>", cell.cell_contents
-        for name in obj.__code__.co_names:
-            if name in obj.__globals__:
-                yield f".<global {name}>", obj.__globals__[name]
+        yield from _reached(obj)
     elif isinstance(obj, types.MethodType):
         yield ".__self__", obj.__self__
     else:
-        for name, value in list(getattr(obj, "__dict__", {}).items()):
-            yield f".{name}", value
-        for name in getattr(type(obj), "__slots__", ()):
-            if isinstance(name, str) and hasattr(obj, name):
-                yield f".{name}", getattr(obj, name)
+        yield from ((f".{name}", value) for name, value in list(getattr(obj, "__dict__", {}).items()))
+        slots = [name for name in getattr(type(obj), "__slots__", ()) if hasattr(obj, str(name))]
+        yield from ((f".{name}", getattr(obj, name)) for name in slots)
+
+
+def _reached(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a function takes with it when it travels by value."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        yield f".<closure {name}>", cell.cell_contents
+    for name in function.__code__.co_names:
+        if name in function.__globals__:
+            yield f".<global {name}>", function.__globals__[name]
 
 
 def _first_line(error: BaseException) -> str:

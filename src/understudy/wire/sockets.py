@@ -11,6 +11,7 @@ import zmq
 MAX_CONTROL = 1 << 20
 """Bytes of one frame on the control socket."""
 _CHILD_HWM = 20_000
+_LONG = 65536
 _STATUS_HWM = 10_000
 
 Frames = list[Any]
@@ -110,7 +111,7 @@ def take(socket: Any) -> Frames | None:
     frames: Frames = [first]
     while socket.get(zmq.RCVMORE):
         frame = socket.recv(flags=zmq.NOBLOCK, copy=False)
-        frames.append(frame.buffer if len(frame) > 65536 else frame.bytes)
+        frames.append(frame.buffer if len(frame) > _LONG else frame.bytes)
     return frames
 
 

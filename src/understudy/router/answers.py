@@ -1,0 +1,104 @@
+"""What refs ask of the system that runs in this process; an implementation of `runtime.Outside`."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from understudy import runtime
+from understudy.errors import UnknownActor, WrongProcess
+from understudy.lifecycle.actor import Actor
+from understudy.outcome import open_outcome
+from understudy.ref import ActorRef
+from understudy.router import verbs
+from understudy.router.calls import Calls
+from understudy.router.listing import info
+from understudy.router.watch import Watch
+from understudy.router.world import Cell, World
+from understudy.status import ActorInfo, Life, Status
+from understudy.timing import Timers
+
+
+class Answers:
+    """Answers from any thread; what has ended is answered also after the system has closed."""
+
+    def __init__(self, world: World, calls: Calls, watch: Watch) -> None:
+        self._world, self._calls, self._watch = world, calls, watch
+        self._pid = os.getpid()
+        self._opening = threading.RLock()
+
+    def check_process(self) -> None:
+        """Raise WrongProcess in a forked copy."""
+        if os.getpid() != self._pid:
+            raise WrongProcess(
+                f"the system {self._world.system} belongs to process {self._pid}; this is a forked copy of it"
+            )
+
+    def ref(self, actor: Actor) -> ActorRef[Any]:
+        """The one ref of an actor that this process hands out."""
+        found = self._world.refs.get(actor.uid)
+        if found is None:
+            found = self._world.refs[actor.uid] = ActorRef(self._world.system, actor.uid, actor.name, self)
+        return found
+
+    def started(self, uid: int) -> Future[None]:
+        """Done when the actor was READY once, or could not be."""
+        return self._cell(uid).started
+
+    def settled(self, uid: int) -> Future[Status]:
+        """Done when it has ended."""
+        return self._cell(uid).settled
+
+    def outcome(self, uid: int) -> tuple[Any, BaseException | None]:
+        """Value and error of an ended actor, opened in the asking thread, once."""
+        cell = self._cell(uid)
+        with self._opening:
+            if cell.opened is None and cell.outcome is not None:
+                actor, record = self._world.registry.actors[uid], self._world.records[uid]
+                cell.opened = open_outcome(cell.outcome, actor.name, actor.incarnation, record.report)
+        return cell.opened or (runtime.NOTHING, None)
+
+    def stop_uid(self, uid: int, *, grace: float | None = None) -> str:
+        """As `ActorSystem.stop`."""
+        return self._word(uid, lambda ref: verbs.stop(self._world, ref, grace))
+
+    def kill_uid(self, uid: int) -> str:
+        """As `ActorSystem.kill`."""
+        return self._word(uid, lambda ref: verbs.kill(self._world, ref))
+
+    def restart_uid(self, uid: int, *, grace: float | None = None) -> str:
+        """As `ActorSystem.restart`."""
+        return self._word(uid, lambda ref: verbs.restart(self._world, ref, grace))
+
+    def info_uid(self, uid: int) -> ActorInfo:
+        """One row of ps."""
+        self._cell(uid)
+        return info(self._world, self._watch, self._world.registry.actors[uid])
+
+    def history_uid(self, uid: int) -> list[Life]:
+        """Its lives."""
+        self._cell(uid)
+        return self._world.records[uid].history()
+
+    def timers_uid(self, uid: int) -> Timers | None:
+        """What its last life that told any measured."""
+        self._cell(uid)
+        state = self._world.records[uid].measures.get("timers")
+        return Timers.from_state(state) if isinstance(state, dict) else None
+
+    def _word(self, uid: int, act: Callable[[ActorRef[Any]], dict[str, str]]) -> str:
+        if self._cell(uid).settled.done() and not self._calls.is_open:
+            return verbs.ENDED
+        actor = self._world.registry.actors[uid]
+        words = self._calls.make(lambda: act(self.ref(actor)))
+        return next(iter(words.values()))
+
+    def _cell(self, uid: int) -> Cell:
+        self.check_process()
+        try:
+            return self._world.cells[uid]
+        except KeyError:
+            raise UnknownActor(f"the actor of uid {uid} ended long ago and is forgotten") from None

@@ -1,0 +1,55 @@
+"""What a user's attribute may replace, and what it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from understudy.errors import ConfigError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def clash(owner: str, name: str) -> NoReturn:
+    """Refuse an attribute that would hide what the runtime offers."""
+    raise ConfigError(f"{owner}.{name} would hide Process.{name}, which the runtime offers; choose another name")
+
+
+class Verb:
+    """A method that cannot be shadowed: assigning to it raises at that line."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self.function if instance is None else self.function.__get__(instance, owner)
+
+    def __set__(self, instance: Any, value: object) -> None:
+        clash(type(instance).__name__, self.name)
+
+
+class Shadowable:
+    """A property that a user's attribute of that name simply replaces; the runtime does not read it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else self.function(instance)
+
+
+if TYPE_CHECKING:
+
+    def verb(function: F) -> F:
+        """A method, for the type checker."""
+        return function
+
+    shadowable = property
+else:
+    verb, shadowable = Verb, Shadowable

@@ -18,72 +18,164 @@ process takes over from the original serialized state. Where things live, from t
     system      ActorSystem, which puts it all together
 """
 
-from understudy.config import Backoff as Backoff
-from understudy.config import Heartbeat as Heartbeat
-from understudy.config import Limits as Limits
-from understudy.config import ProcessConfig as ProcessConfig
-from understudy.config import Restart as Restart
-from understudy.config import StopLadder as StopLadder
-from understudy.config import Timeouts as Timeouts
-from understudy.errors import AccessDenied as AccessDenied
-from understudy.errors import ActorDied as ActorDied
-from understudy.errors import ActorError as ActorError
-from understudy.errors import ActorKilled as ActorKilled
-from understudy.errors import AlreadyStarted as AlreadyStarted
-from understudy.errors import AskCycle as AskCycle
-from understudy.errors import AskTimeout as AskTimeout
-from understudy.errors import ConfigError as ConfigError
-from understudy.errors import DepthExceeded as DepthExceeded
-from understudy.errors import ErrorHandlerError as ErrorHandlerError
-from understudy.errors import ErrorHandlerTimeoutError as ErrorHandlerTimeoutError
-from understudy.errors import MailboxFull as MailboxFull
-from understudy.errors import MainLoopError as MainLoopError
-from understudy.errors import MainLoopTimeoutError as MainLoopTimeoutError
-from understudy.errors import NameTaken as NameTaken
-from understudy.errors import NoCapacity as NoCapacity
-from understudy.errors import NotAnActor as NotAnActor
-from understudy.errors import NotStarted as NotStarted
-from understudy.errors import OnFinishError as OnFinishError
-from understudy.errors import OnFinishTimeoutError as OnFinishTimeoutError
-from understudy.errors import PoolTaskError as PoolTaskError
-from understudy.errors import PostLoopError as PostLoopError
-from understudy.errors import PostLoopTimeoutError as PostLoopTimeoutError
-from understudy.errors import PreloopError as PreloopError
-from understudy.errors import PreloopTimeoutError as PreloopTimeoutError
-from understudy.errors import ProtocolError as ProtocolError
-from understudy.errors import ReceiveError as ReceiveError
-from understudy.errors import ReceiveTimeoutError as ReceiveTimeoutError
-from understudy.errors import ResultError as ResultError
-from understudy.errors import ResultTimeoutError as ResultTimeoutError
-from understudy.errors import SectionError as SectionError
-from understudy.errors import SerializationError as SerializationError
-from understudy.errors import StartError as StartError
-from understudy.errors import StartTimeout as StartTimeout
-from understudy.errors import SystemClosed as SystemClosed
-from understudy.errors import TooLarge as TooLarge
-from understudy.errors import UnderstudyError as UnderstudyError
-from understudy.errors import UnknownActor as UnknownActor
-from understudy.errors import UnknownField as UnknownField
-from understudy.errors import WaitTimeout as WaitTimeout
-from understudy.errors import WrongProcess as WrongProcess
-from understudy.observe import Observer as Observer
-from understudy.observe import Remote as Remote
-from understudy.process import Process as Process
-from understudy.ref import ActorRef as ActorRef
-from understudy.spawners import Spawner as Spawner
-from understudy.spawners import Target as Target
-from understudy.status import ActorInfo as ActorInfo
-from understudy.status import ActorTable as ActorTable
-from understudy.status import DeathReport as DeathReport
-from understudy.status import Event as Event
-from understudy.status import Health as Health
-from understudy.status import Life as Life
-from understudy.status import Status as Status
-from understudy.status import Usage as Usage
-from understudy.system import ActorSystem as ActorSystem
-from understudy.timing import Timer as Timer
-from understudy.timing import Timers as Timers
-from understudy.timing import timethis as timethis
+import importlib as _importlib
+import typing as _typing
+
+if _typing.TYPE_CHECKING:
+    from understudy.config import Backoff as Backoff
+    from understudy.config import Heartbeat as Heartbeat
+    from understudy.config import Limits as Limits
+    from understudy.config import ProcessConfig as ProcessConfig
+    from understudy.config import Restart as Restart
+    from understudy.config import StopLadder as StopLadder
+    from understudy.config import Timeouts as Timeouts
+    from understudy.errors import AccessDenied as AccessDenied
+    from understudy.errors import ActorDied as ActorDied
+    from understudy.errors import ActorError as ActorError
+    from understudy.errors import ActorKilled as ActorKilled
+    from understudy.errors import AlreadyStarted as AlreadyStarted
+    from understudy.errors import AskCycle as AskCycle
+    from understudy.errors import AskTimeout as AskTimeout
+    from understudy.errors import ConfigError as ConfigError
+    from understudy.errors import DepthExceeded as DepthExceeded
+    from understudy.errors import ErrorHandlerError as ErrorHandlerError
+    from understudy.errors import ErrorHandlerTimeoutError as ErrorHandlerTimeoutError
+    from understudy.errors import MailboxFull as MailboxFull
+    from understudy.errors import MainLoopError as MainLoopError
+    from understudy.errors import MainLoopTimeoutError as MainLoopTimeoutError
+    from understudy.errors import NameTaken as NameTaken
+    from understudy.errors import NoCapacity as NoCapacity
+    from understudy.errors import NotAnActor as NotAnActor
+    from understudy.errors import NotStarted as NotStarted
+    from understudy.errors import OnFinishError as OnFinishError
+    from understudy.errors import OnFinishTimeoutError as OnFinishTimeoutError
+    from understudy.errors import PoolTaskError as PoolTaskError
+    from understudy.errors import PostLoopError as PostLoopError
+    from understudy.errors import PostLoopTimeoutError as PostLoopTimeoutError
+    from understudy.errors import PreloopError as PreloopError
+    from understudy.errors import PreloopTimeoutError as PreloopTimeoutError
+    from understudy.errors import ProtocolError as ProtocolError
+    from understudy.errors import ReceiveError as ReceiveError
+    from understudy.errors import ReceiveTimeoutError as ReceiveTimeoutError
+    from understudy.errors import ResultError as ResultError
+    from understudy.errors import ResultTimeoutError as ResultTimeoutError
+    from understudy.errors import SectionError as SectionError
+    from understudy.errors import SerializationError as SerializationError
+    from understudy.errors import StartError as StartError
+    from understudy.errors import StartTimeout as StartTimeout
+    from understudy.errors import SystemClosed as SystemClosed
+    from understudy.errors import TooLarge as TooLarge
+    from understudy.errors import UnderstudyError as UnderstudyError
+    from understudy.errors import UnknownActor as UnknownActor
+    from understudy.errors import UnknownField as UnknownField
+    from understudy.errors import WaitTimeout as WaitTimeout
+    from understudy.errors import WrongProcess as WrongProcess
+    from understudy.observe import Observer as Observer
+    from understudy.observe import Remote as Remote
+    from understudy.process import Process as Process
+    from understudy.ref import ActorRef as ActorRef
+    from understudy.spawners import Spawner as Spawner
+    from understudy.spawners import Target as Target
+    from understudy.status import ActorInfo as ActorInfo
+    from understudy.status import ActorTable as ActorTable
+    from understudy.status import DeathReport as DeathReport
+    from understudy.status import Event as Event
+    from understudy.status import Health as Health
+    from understudy.status import Life as Life
+    from understudy.status import Status as Status
+    from understudy.status import Usage as Usage
+    from understudy.system import ActorSystem as ActorSystem
+    from understudy.timing import Timer as Timer
+    from understudy.timing import Timers as Timers
+    from understudy.timing import timethis as timethis
+else:
+    # Each name is imported at its first use: what a child does not use, the zygote does not carry.
+    _WHERE = {
+        "Backoff": "config",
+        "Heartbeat": "config",
+        "Limits": "config",
+        "ProcessConfig": "config",
+        "Restart": "config",
+        "StopLadder": "config",
+        "Timeouts": "config",
+        "AccessDenied": "errors",
+        "ActorDied": "errors",
+        "ActorError": "errors",
+        "ActorKilled": "errors",
+        "AlreadyStarted": "errors",
+        "AskCycle": "errors",
+        "AskTimeout": "errors",
+        "ConfigError": "errors",
+        "DepthExceeded": "errors",
+        "ErrorHandlerError": "errors",
+        "ErrorHandlerTimeoutError": "errors",
+        "MailboxFull": "errors",
+        "MainLoopError": "errors",
+        "MainLoopTimeoutError": "errors",
+        "NameTaken": "errors",
+        "NoCapacity": "errors",
+        "NotAnActor": "errors",
+        "NotStarted": "errors",
+        "OnFinishError": "errors",
+        "OnFinishTimeoutError": "errors",
+        "PoolTaskError": "errors",
+        "PostLoopError": "errors",
+        "PostLoopTimeoutError": "errors",
+        "PreloopError": "errors",
+        "PreloopTimeoutError": "errors",
+        "ProtocolError": "errors",
+        "ReceiveError": "errors",
+        "ReceiveTimeoutError": "errors",
+        "ResultError": "errors",
+        "ResultTimeoutError": "errors",
+        "SectionError": "errors",
+        "SerializationError": "errors",
+        "StartError": "errors",
+        "StartTimeout": "errors",
+        "SystemClosed": "errors",
+        "TooLarge": "errors",
+        "UnderstudyError": "errors",
+        "UnknownActor": "errors",
+        "UnknownField": "errors",
+        "WaitTimeout": "errors",
+        "WrongProcess": "errors",
+        "Observer": "observe",
+        "Remote": "observe",
+        "Process": "process",
+        "ActorRef": "ref",
+        "Spawner": "spawners",
+        "Target": "spawners",
+        "ActorInfo": "status",
+        "ActorTable": "status",
+        "DeathReport": "status",
+        "Event": "status",
+        "Health": "status",
+        "Life": "status",
+        "Status": "status",
+        "Usage": "status",
+        "ActorSystem": "system",
+        "Timer": "timing",
+        "Timers": "timing",
+        "timethis": "timing",
+    }
+
+    def __getattr__(name: str) -> object:
+        where = _WHERE.get(name)
+        if where is None:
+            raise AttributeError(f"module 'understudy' has no attribute {name!r}")
+        value = globals()[name] = getattr(_importlib.import_module(f"understudy.{where}"), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_WHERE})
+
+
+def _default_system() -> object:
+    """The system of free-standing processes: `process` cannot import what stands above it."""
+    return _importlib.import_module("understudy.system").ActorSystem.default()
+
+
+_importlib.import_module("understudy.runtime").default = _default_system
 
 __all__ = [
     "AccessDenied",

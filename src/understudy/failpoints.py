@@ -39,6 +39,7 @@ VARIABLE = "UNDERSTUDY_FAILPOINTS"
 NAMES = {
     "zygote.fork": "The zygote is about to fork for a spawn.",
     "zygote.report": "The zygote is about to report a wait status to the parent.",
+    "zygote.sweep": "The zygote is about to look for what the departed left behind.",
     "child.born": "The child has just been forked and has run nothing of its own.",
     "child.boot": "The child is about to open the state of its actor.",
     "child.guard": "The child is about to arm its guard against the parent's death.",

@@ -89,17 +89,13 @@ def _after_rites(rites: Rites, error: ActorError, name: str, incarnation: int) -
     if rites.word == "fallback":
         value, trouble = _open_result(rites, name, incarnation)
         return (value, error) if trouble is None else (NOTHING, trouble)
-    if rites.word == "failed":
-        where = f"(__error__ of {name}, incarnation {incarnation})"
-        plain, timed_out = SECTION_ERRORS["error"]
-        if rites.timeout is not None:
-            failed: ActorError = timed_out(f"__error__ of {name} ran {rites.timeout:g} s {where}", section="error")
-        else:
-            failed = plain(f"{rites.type_name}: {rites.text} {where}", section="error")
-        failed.name, failed.incarnation, failed.report = name, incarnation, error.report
+    if rites.timeout is not None:
+        error.add_note(f"__error__ of {name} ran {rites.timeout:g} s and was ended")
+    elif rites.word == "failed":
+        text = f"{rites.type_name}: {rites.text} (__error__ of {name}, incarnation {incarnation})"
+        failed = ErrorHandlerError(text, name=name, incarnation=incarnation, report=error.report, section="error")
         failed.__context__ = _original(rites.frames, rites.traceback)
         failed.__cause__ = error
-        assert isinstance(failed, ErrorHandlerError)  # noqa: S101 - for the type checker
         return NOTHING, failed
     return NOTHING, error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from understudy import runtime
@@ -25,13 +26,14 @@ HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error")
 class Part:
     """The runtime's one private attribute of a Process: nothing else of it lives in the user's object."""
 
-    __slots__ = ("config", "inside", "ref", "timers")
+    __slots__ = ("config", "inside", "ref", "starting", "timers")
 
     def __init__(self, timed: tuple[str, ...]) -> None:
         self.config = ProcessConfig()
         self.timers: Timers | None = Timers().used(timed) if timed else None
         self.ref: ActorRef[Any] | None = None
         self.inside: runtime.Inside | None = None
+        self.starting = threading.RLock()
 
     def __getstate__(self) -> tuple[ProcessConfig, tuple[str, ...] | None]:
         # What travels is the role, not the actor: a copy is not started, and has measured nothing.
@@ -44,6 +46,7 @@ class Part:
         self.config, timed = state
         self.timers = None if timed is None else Timers().used(timed)
         self.ref = self.inside = None
+        self.starting = threading.RLock()
 
 
 class Process:
@@ -60,7 +63,8 @@ class Process:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Set up once per object, before any ``__init__``."""
-        del args, kwargs
+        if (args or kwargs) and cls.__init__ is object.__init__:
+            raise TypeError(f"{cls.__name__}() takes no arguments")  # what object.__new__ would say
         made = super().__new__(cls)
         made.__dict__["_understudy"] = Part(timed_hooks(cls))
         return made
@@ -91,22 +95,23 @@ class Process:
         part = part_of(self)
         if part.inside is not None:
             raise WrongProcess(f"{part.inside.name} runs already; it cannot start itself")
-        if part.ref is not None:
-            raise AlreadyStarted(
-                f"this {type(self).__name__} was started as {part.ref.name}; make another to start again"
-            )
-        part.ref = cast("ActorRef[Self]", runtime.default_system().spawn(self, name=name))
-        return part.ref
+        with part.starting:  # of threads that start one object at once, one does
+            if part.ref is not None:
+                raise AlreadyStarted(
+                    f"this {type(self).__name__} was started as {part.ref.name}; make another to start again"
+                )
+            part.ref = cast("ActorRef[Self]", runtime.default_system().spawn(self, name=name))
+            return part.ref
 
     @verb
     def wait(self, timeout: float | None = None) -> Status:
         """Wait until it has ended, at most ``timeout`` seconds; raises WaitTimeout, NotStarted, WrongProcess inside."""
-        return self._started("wait for").wait(timeout)
+        return _started(self, "wait for").wait(timeout)
 
     @verb
     def result(self, timeout: float | None = None) -> Any:
         """What ``__result__`` returned in its process, waiting for it; raises its error, WaitTimeout, NotStarted."""
-        return self._started("ask the result of").result(timeout)
+        return _started(self, "ask the result of").result(timeout)
 
     @verb
     def stop(self, *, after: str = "section", grace: float | None = None) -> str:
@@ -117,7 +122,7 @@ class Process:
         """
         inside = part_of(self).inside
         if inside is None:
-            return self._started("stop").stop(grace=grace)
+            return _started(self, "stop").stop(grace=grace)
         if after not in {"section", "lap"}:
             raise ConfigError(f"stop(after={after!r}): it is 'section' or 'lap'")
         inside.stop(after)
@@ -128,24 +133,16 @@ class Process:
         """End now: no ``__onfinish__``, no ``__result__``. Inside hooks it does not return."""
         inside = part_of(self).inside
         if inside is None:
-            return self._started("kill").kill()
+            return _started(self, "kill").kill()
         inside.kill()
         return "asked"
-
-    def _started(self, what: str) -> ActorRef[Any]:
-        part = part_of(self)
-        if part.inside is not None:
-            raise WrongProcess(f"{part.inside.name} cannot {what} itself: it runs in this very process")
-        if part.ref is None:
-            raise NotStarted(f"cannot {what} a {type(self).__name__} that was never started; call start() first")
-        return part.ref
 
     # --- inside hooks
 
     @verb
     def sleep(self, seconds: float) -> bool:
         """Sleep, but end early at a stop; True if it slept the whole time."""
-        return self._inside("sleep").sleep(seconds)
+        return _inside(self, "sleep").sleep(seconds)
 
     @verb
     def progress(self, done: float, total: float | None = None, *, note: str | None = None) -> None:
@@ -159,63 +156,57 @@ class Process:
             raise ConfigError(f"progress({done!r}, {total!r}): {error}") from None
         if not 0 <= percent <= 100:  # noqa: PLR2004 - percent
             raise ConfigError(f"progress is from 0 to 100 percent, not {percent:g}")
-        self._inside("progress").progress(percent, note)
-
-    def _inside(self, what: str) -> runtime.Inside:
-        inside = part_of(self).inside
-        if inside is None:
-            raise WrongProcess(f"{what}() is for hooks: this {type(self).__name__} does not run in this process")
-        return inside
+        _inside(self, "progress").progress(percent, note)
 
     @shadowable
     def stopping(self) -> bool:
         """Whether a stop stands."""
-        return self._inside("stopping").stopping
+        return _inside(self, "stopping").stopping
 
     @shadowable
     def name(self) -> str:
         """The actor's name; raises NotStarted before there is one."""
         inside = part_of(self).inside
-        return self._started("name").name if inside is None else inside.name
+        return _started(self, "name").name if inside is None else inside.name
 
     @shadowable
     def current_lap(self) -> int:
         """The lap under way, from 1; 0 before the first."""
         inside = part_of(self).inside
-        return self._started("ask the lap of").info().lap if inside is None else inside.lap
+        return _started(self, "ask the lap of").info().lap if inside is None else inside.lap
 
     @shadowable
     def completed_laps(self) -> int:
         """How many laps are complete."""
         inside = part_of(self).inside
-        return self._started("ask the laps of").info().completed_laps if inside is None else inside.completed_laps
+        return _started(self, "ask the laps of").info().completed_laps if inside is None else inside.completed_laps
 
     @shadowable
     def incarnation(self) -> int:
         """Which life this is, from 1."""
         inside = part_of(self).inside
-        return self._started("ask the incarnation of").info().incarnation if inside is None else inside.incarnation
+        return _started(self, "ask the incarnation of").info().incarnation if inside is None else inside.incarnation
 
     @shadowable
     def lives_left(self) -> int:
         """How many restarts are still possible."""
         inside = part_of(self).inside
-        return self._started("ask the lives of").info().lives_left if inside is None else inside.lives_left
+        return _started(self, "ask the lives of").info().lives_left if inside is None else inside.lives_left
 
     @shadowable
     def last_lap_time(self) -> float | None:
         """Seconds from the first section's start to the last one's end, of the last complete lap."""
-        return self._inside("last_lap_time").last_lap_time
+        return _inside(self, "last_lap_time").last_lap_time
 
     @shadowable
     def error(self) -> BaseException | None:
         """Inside ``__error__``: the error that took the last life."""
-        return self._inside("error").error
+        return _inside(self, "error").error
 
     @shadowable
     def stats(self) -> dict[str, Any]:
         """Laps, and the mean, fastest and slowest lap in seconds, so far."""
-        return self._inside("stats").stats
+        return _inside(self, "stats").stats
 
     @shadowable
     def log(self) -> logging.Logger:
@@ -247,6 +238,22 @@ def part_of(process: Process) -> Part:
     return part
 
 
+def _started(process: Process, what: str) -> ActorRef[Any]:
+    part = part_of(process)
+    if part.inside is not None:
+        raise WrongProcess(f"{part.inside.name} cannot {what} itself: it runs in this very process")
+    if part.ref is None:
+        raise NotStarted(f"cannot {what} a {type(process).__name__} that was never started; call start() first")
+    return part.ref
+
+
+def _inside(process: Process, what: str) -> runtime.Inside:
+    inside = part_of(process).inside
+    if inside is None:
+        raise WrongProcess(f"{what}() is for hooks: this {type(process).__name__} does not run in this process")
+    return inside
+
+
 def hooks_of(cls: type) -> frozenset[str]:
     """The hooks that a class defines; raises NotAnActor if it could do nothing."""
     hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
@@ -269,7 +276,7 @@ class FunctionProcess(Process):
 
     def __loop__(self) -> None:
         if self.wants_stop_event:
-            self.kwargs["stop_event"] = self._inside("stop_event").stop_event
+            self.kwargs["stop_event"] = _inside(self, "stop_event").stop_event
         self.value = self.function(*self.args, **self.kwargs)
 
     def __result__(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -143,7 +142,7 @@ class ActorRef(Generic[A]):
         return type(self), (self.system_id, self.uid, self.name)
 
 
-class AioRef:
+class AioRef:  # imports asyncio where it is used: refs travel into children that do without it
     """The waiting calls of an ActorRef as coroutines; cancelling one leaves the actor alone."""
 
     def __init__(self, ref: ActorRef[Any]) -> None:
@@ -161,11 +160,15 @@ class AioRef:
 
     async def result(self, timeout: float | None = None) -> Any:
         """As `ActorRef.result`."""
+        import asyncio
+
         await self.wait(timeout)
         return await asyncio.to_thread(self._ref.result)
 
     async def exception(self, timeout: float | None = None) -> BaseException | None:
         """As `ActorRef.exception`."""
+        import asyncio
+
         await self.wait(timeout)
         return await asyncio.to_thread(self._ref.exception)
 
@@ -173,6 +176,10 @@ class AioRef:
         return self.result().__await__()
 
     async def _until(self, future: Future[Any], timeout: float | None) -> None:
+        import asyncio
+
+        if future.done():  # also for a wait of no time
+            return
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 

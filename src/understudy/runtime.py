@@ -96,5 +96,5 @@ def default_system() -> Stage:
     if inside is not None:
         raise WrongProcess(f"the actor {inside.name} cannot spawn actors; spawn them in the parent process")
     if default is None:
-        raise NotStarted("no runtime is loaded in this process; import understudy first")
+        raise NotStarted("no runtime is loaded in this process; import understudy.system first")
     return default()

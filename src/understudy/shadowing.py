@@ -40,8 +40,14 @@ class Shadowable:
         self.function = function
         self.__doc__ = function.__doc__
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else self.function(instance)
+        if instance is None:
+            # A dataclass would take what it finds here for the default of a field of that name.
+            raise AttributeError(f"{self.name} is an attribute of instances, not of the class")
+        return self.function(instance)
 
 
 if TYPE_CHECKING:

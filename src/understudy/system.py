@@ -8,8 +8,8 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -54,17 +54,18 @@ class ActorSystem:
 
     ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid). With ``signals``
     SIGTERM and SIGHUP end all actors before they end this process, where nobody else handles them. Leaving the
-    ``with`` block, or `shutdown`, ends every actor. Raises WrongProcess inside an actor.
+    ``with`` block, or `shutdown`, ends every actor. ``preload`` names modules that the zygote imports first, so that
+    actors of their classes start faster; one that raises or starts a Python thread is refused with ConfigError. Raises
+    WrongProcess inside an actor.
     """
 
-    def __init__(self, name: str | None = None, *, signals: bool = True) -> None:
+    def __init__(self, name: str | None = None, *, signals: bool = True, preload: Iterable[str] = ()) -> None:
         if runtime.inside is not None:
             at = next((f", while it imports {module}" for module in importing()), "")
             raise WrongProcess(f"an ActorSystem belongs to the parent, not inside the actor {runtime.inside.name}{at}")
         self.name = _default_name() if name is None else rundir.check_system_name(name)
         self._pid = os.getpid()
         self._closing = threading.RLock()
-        self._shutting = False
         self._closed = False
         directory = rundir.make(self.name)
         system_id = os.path.basename(directory)
@@ -76,7 +77,7 @@ class ActorSystem:
                 directory=directory,
                 key=new_key(),
                 hub=hub,
-                spawners={"process": ZygoteSpawner(system_id, directory), "spawn": FreshSpawner()},
+                spawners={"process": ZygoteSpawner(system_id, directory, _names(preload)), "spawn": FreshSpawner()},
                 publisher=Publisher(hub),
                 timers=timers,
                 orders=OrdersDesk(system_id, hub, timers),
@@ -128,12 +129,7 @@ class ActorSystem:
         spec = replace(target_of(target, args, kwargs).spec(_overrides(config)), host=host)
         check_capacity(self._world)
 
-        def admit() -> ActorRef[Any]:
-            if self._shutting:
-                raise SystemClosed(f"the system {self.name} is shutting down and spawns no more")
-            return self._answers.ref(self._world.admit(spec, name))
-
-        return self._calls.make(admit)
+        return self._calls.make(lambda: self._answers.ref(self._world.admit(spec, name)))
 
     def ref(self, name: str) -> ActorRef[Any]:
         """The ref of the living actor of that name, else of the last that bore it; raises UnknownActor."""
@@ -232,9 +228,9 @@ class ActorSystem:
             spawner.abandon()
 
     def _close(self, ladder: StopLadder | None, *, force: bool) -> None:
-        if os.getpid() != self._pid or self._closed:
+        if os.getpid() != self._pid:
             return
-        self._shutting = True
+        self._world.closing = True
         interrupted: KeyboardInterrupt | None = None
         try:
             end_all(self._world, self._calls, ladder, force=force)
@@ -242,7 +238,7 @@ class ActorSystem:
             interrupted = error
             end_all(self._world, self._calls, None, force=True)
         except SystemClosed:
-            return  # another thread closed it meanwhile
+            pass  # another thread closes it; what follows waits for that
         self._release()
         if interrupted is not None:
             raise interrupted
@@ -254,10 +250,11 @@ class ActorSystem:
             self._closed = True
             self._router.stop()
             self._logs.close(_LOGS_WAIT)
+            # While the zygote lives: if a signal ends this process in here, the zygote cleans up.
+            shutil.rmtree(self._world.directory, ignore_errors=True)
             for spawner in self._world.spawners.values():
                 spawner.close()
             self._leash.release()
-            shutil.rmtree(self._world.directory, ignore_errors=True)
             self._calls.release()
             endings.leave(self)
 
@@ -275,7 +272,12 @@ class ActorSystem:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.to_thread(self.shutdown)
+        try:
+            await asyncio.to_thread(self.shutdown)
+        except asyncio.CancelledError:
+            # As Ctrl-C does where nobody awaits; a shutdown that was given up would end behind everybody's back.
+            await asyncio.to_thread(self.shutdown, force=True)
+            raise
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else f"{len(self._world.registry.living())} actors"
@@ -318,7 +320,6 @@ class ActorSystem:
 
 _default: list[ActorSystem] = []
 _default_lock = threading.RLock()
-runtime.default = ActorSystem.default
 
 
 def _default_name() -> str:
@@ -327,11 +328,17 @@ def _default_name() -> str:
     return f"{stem[:40]}-{os.getpid()}"
 
 
+def _names(preload: Iterable[str]) -> list[str]:
+    if isinstance(preload, str):
+        raise ConfigError(f"preload={preload!r}: give a list of module names")
+    return [str(name) for name in preload]
+
+
 def _overrides(config: dict[str, Any] | ProcessConfig | None) -> dict[str, Any]:
     if config is None:
         return {}
     if isinstance(config, ProcessConfig):
-        return config.to_dict()
+        return {one.name: getattr(config, one.name) for one in fields(config)}
     if not isinstance(config, dict):
         raise ConfigError(f"config= takes a dict of dotted settings or a ProcessConfig, not {type(config).__name__}")
     return config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class ProcessTarget:
             circumstances=capture(),
             config=config,
             hooks=hooks,
+            modules=("asyncio",) if any(map(inspect.iscoroutinefunction, _bound(self.process, hooks))) else (),
         )
 
 
@@ -83,6 +84,10 @@ class FunctionTarget:
         if self.timeout is not None:
             made.config.timeouts.loop = self.timeout
         return ProcessTarget(made, self.label, command_of(self.function)).spec(overrides)
+
+
+def _bound(process: Process, hooks: Iterable[str]) -> Iterator[Any]:
+    return (getattr(process, f"__{name}__") for name in hooks)
 
 
 def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Target:

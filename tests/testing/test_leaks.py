@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import _multiprocessing  # type: ignore[import-not-found]
+import contextlib
 import gc
 import os
 import pickle
@@ -230,7 +232,30 @@ def test_a_block_left_in_shared_memory_is_told():
     assert leaks == [Leak("file", str(path))]
 
 
-def test_shared_memory_in_use_by_somebody_else_is_no_leak():
+@contextlib.contextmanager
+def _block_of_somebody():
+    block = _untracked(SharedMemory(create=True, size=4096))
+    try:
+        yield
+    finally:
+        block.close()
+        Path(f"/dev/shm/{block.name}").unlink()  # noqa: S108 - the place is the point
+
+
+@contextlib.contextmanager
+def _semaphore_of_somebody():
+    # It is mapped under a passing name, and bears its own only afterwards.
+    name = f"/us-{os.getpid()}"
+    semaphore = _multiprocessing.SemLock(1, 1, 1, name, False)  # noqa: FBT003 - positional only
+    try:
+        yield
+    finally:
+        del semaphore
+        _multiprocessing.sem_unlink(name)
+
+
+@pytest.mark.parametrize("make", [_block_of_somebody, _semaphore_of_somebody])
+def test_shared_memory_in_use_by_somebody_else_is_no_leak(make):
     environment = {name: value for name, value in os.environ.items() if name != MARKER}
     watcher = """
         import sys
@@ -242,14 +267,10 @@ def test_shared_memory_in_use_by_somebody_else_is_no_leak():
     """
     with python(watcher, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as watching:
         assert watching.stdout.readline() == "started\n"
-        block = _untracked(SharedMemory(create=True, size=4096))
-        try:
+        with make():
             watching.stdin.write("\n")
             watching.stdin.flush()
             assert watching.stdout.readline() == "[]\n"
-        finally:
-            block.close()
-            Path(f"/dev/shm/{block.name}").unlink()  # noqa: S108 - the place is the point
 
 
 @pytest.mark.parametrize("place", ["temporary", "runtime"])

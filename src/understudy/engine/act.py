@@ -69,23 +69,27 @@ class Act:
 
     def _laps(self) -> None:
         timers = part_of(self._process).timers
+        hooks = {name: self._hooks[name] for name in ("preloop", "loop", "postloop")}
         after_lap = None
         if timers is not None or self._config.log_laps:
             log = self._actor_log()
+            spent: dict[str, float] = {}
+            if self._config.log_laps:
+                hooks = {name: found and laps.noting(found, name, spent) for name, found in hooks.items()}
 
             def after_lap(lap: int) -> None:
                 if timers is not None:
                     timers.finish_lap()
                 if self._config.log_laps:
-                    log.debug("lap %d took %.6f s", lap, self._actor.last_lap_time)
+                    sections = ", ".join(f"{name} {seconds:.6f}" for name, seconds in spent.items())
+                    log.debug("lap %d took %.6f s (%s)", lap, self._actor.last_lap_time, sections)
 
-        hooks = {name: self._hooks[name] for name in ("preloop", "loop", "postloop")}
         laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap)
 
     def _finish(self) -> int:
         self._link.flush()
-        cause = self._halt.cause or "laps done"
-        self._outbox.say(messages.Finishing(cause, self._halt.level != NO))
+        if not self._link.ordered:  # else the parent knows
+            self._outbox.say(messages.Finishing(self._halt.cause or "laps done", self._halt.level != NO))
         try:
             self._section("onfinish")
         except Cut:

@@ -7,6 +7,7 @@ import os
 import sys
 
 from understudy import failpoints, runtime
+from understudy.config import ProcessConfig
 from understudy.engine.act import CRASHED, Act
 from understudy.engine.halt import Halt
 from understudy.engine.hooks import Loop
@@ -23,11 +24,20 @@ from understudy.spawners.base import Birth
 from understudy.spawners.signals import STACKS
 from understudy.status import Crash
 from understudy.wire import messages
+from understudy.wire.codec import prepare
 from understudy.wire.page import FAULT_AT, Page, Phase
 from understudy.wire.pickling import loads
 from understudy.wire.sockets import Line
 
 _MAX_REPORT = 1 << 30
+
+
+def rehearse() -> None:
+    """In the zygote: do once what is remembered, so that no child has to."""
+    ProcessConfig()
+    circumstances.remember()
+    for kind in (*messages.REPORTS, *messages.ORDERS):
+        prepare(kind)
 
 
 def live(page_fd: int, birth_fd: int) -> int:
@@ -46,6 +56,7 @@ def live(page_fd: int, birth_fd: int) -> int:
     if leash is None:
         return 0  # nobody is left to act for
     page.phase = Phase.GUARDED
+    family.wear_mark(birth.system, birth.uid, birth.incarnation)
     circumstances.apply(birth.circumstances, family.marker(birth.system, birth.uid, birth.incarnation))
     failpoints.load(os.environ.get(failpoints.VARIABLE))
     failpoints.hit("child.boot", birth.incarnation)

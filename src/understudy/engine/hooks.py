@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.engine.sections import Interruption
 from understudy.process import Process
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Loop:
@@ -19,6 +21,8 @@ class Loop:
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run it to its end; an interruption cancels all tasks and lets them clean up."""
+        import asyncio  # the zygote has it if an actor of its ever had an async hook; the others do without
+
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         task = self._loop.create_task(coroutine)
@@ -40,9 +44,11 @@ class Loop:
 
 def hook(process: Process, section: str, loop: Loop) -> Callable[..., Any] | None:
     """The hook of a section as a plain callable, or None if the class has none."""
-    found: Callable[..., Any] | None = getattr(process, f"__{section}__", None)
-    if found is None:
+    name = f"__{section}__"
+    # The class is asked, as Python does for such names: a user's __getattr__ may have an answer to everything.
+    if not callable(getattr(type(process), name, None)):
         return None
+    found: Callable[..., Any] = getattr(process, name)
     if inspect.iscoroutinefunction(found):
         return lambda *args: loop.run(found(*args))
     return found

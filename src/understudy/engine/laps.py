@@ -56,6 +56,17 @@ class LapTimes:
         }
 
 
+def noting(hook: Callable[[], Any], name: str, spent: dict[str, float]) -> Callable[[], Any]:
+    """The hook, which notes under its name how many seconds it took."""
+
+    def noted() -> None:
+        began = monotonic()
+        hook()
+        spent[name] = monotonic() - began
+
+    return noted
+
+
 def run(
     page: Page,
     halt: Halt,
@@ -89,19 +100,19 @@ def run(
         reals[DEADLINE] = now + loop_s
         words[PLACE] = place | second
         loop()
-        if halt.level == AFTER_SECTION:
-            return
-        now = clock()
         if postloop is not None:
-            reals[DEADLINE] = now + postloop_s
-            words[PLACE] = place | third
-            postloop()
             if halt.level == AFTER_SECTION:
                 return
             now = clock()
+            reals[DEADLINE] = now + postloop_s
+            words[PLACE] = place | third
+            postloop()
+        # With its last section done the lap is complete, whatever was wished meanwhile.
+        now = clock()
         words[LAPS] = lap
         fresh.append(now - start)
         if not lap & _FOLD:
             times.fold()
         if after_lap is not None:
             after_lap(lap)
+            now = clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import threading
 from time import monotonic
@@ -36,15 +37,18 @@ class Link:
         self._progress: Progress | None = None
         self._progress_at = 0.0
         self.verdict = ""
+        self.ordered = False
+        """Whether the parent itself asked for the stop."""
         self.judged = threading.Event()
         self.acknowledged = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="understudy-link", daemon=True)
         self._closing = False
+        self._gone = threading.Event()
 
     def start(self, halt: Halt, sections: Sections) -> None:
         """Begin to hear and to beat."""
         self._halt, self._sections = halt, sections
-        self._thread.start()
+        # Without waiting for it to run, as Thread.start would: it gets its turn when the main thread has begun to act.
+        _thread.start_new_thread(self._run, ())
 
     def take_on(self, config: ProcessConfig) -> None:
         """Use the settings of the actor, which are known only when its state is open."""
@@ -79,28 +83,29 @@ class Link:
         """End the thread; it lets go of its socket."""
         self._closing = True
         self.ring()
-        self._thread.join(1.0)
+        self._gone.wait(1.0)
 
     def _run(self) -> None:
         birth = self._birth
         failpoints.hit("link.subscribe", birth.incarnation)
         self._line.subscribe(topic(birth.system, birth.uid, birth.incarnation), self._bell[0])
-        beat_at = monotonic() + self._config.heartbeat.interval
+        beaten_at = monotonic()
         while not self._closing:
-            for frames in self._line.hear(self._patience(beat_at)):
+            for frames in self._line.hear(self._patience(beaten_at + self._config.heartbeat.interval)):
                 self._obey(frames)
             self._drain()
             if self._halt.level != NO and not self._halt.event.is_set():
                 self._halt.event.set()
             now = monotonic()
-            if now >= beat_at:
+            if now >= beaten_at + self._config.heartbeat.interval:  # which the opened state may have changed
                 self._outbox.say_nowait(Beat())
-                beat_at = now + self._config.heartbeat.interval
+                beaten_at = now
             if self._progress is not None and now - self._progress_at >= _PROGRESS_EVERY:
                 self._progress_at = now
                 self.flush()
             self._watch(now)
         self._line.unsubscribe()
+        self._gone.set()
 
     def _patience(self, beat_at: float) -> float:
         now = monotonic()
@@ -131,11 +136,13 @@ class Link:
         if (identity.uid, identity.incarnation) != (self._birth.uid, self._birth.incarnation):
             return
         self.obey(orders)
-        self._outbox.say_nowait(Heard(orders.number))
+        if not (orders.acknowledged or orders.verdict):  # to these the process answers by going on, or away
+            self._outbox.say_nowait(Heard(orders.number))
 
     def obey(self, orders: Orders) -> None:
         """Take all wishes that stand; to hear them twice changes nothing."""
         if orders.stop:
+            self.ordered = True
             self._halt.stop(AFTER_SECTION, "stop")
         if orders.verdict and not self.judged.is_set():
             self.verdict = orders.verdict

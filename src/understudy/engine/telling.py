@@ -7,7 +7,9 @@ from typing import Any
 
 from understudy.wire.pickling import dump_frames, loads
 
-_TEXT_LIMIT = 100_000
+_TEXT_LIMIT = 50_000
+"""Characters of up to 4 bytes: twice that and the timers of a life stay below what an envelope may hold."""
+_NAME_LIMIT = 1_000
 
 
 def facts(error: BaseException) -> tuple[str, str, str]:
@@ -21,7 +23,7 @@ def facts(error: BaseException) -> tuple[str, str, str]:
         story = "".join(traceback.format_exception(error))
     except BaseException as trouble:  # noqa: BLE001
         story = f"<its traceback cannot be had: {type(trouble).__name__}>"
-    return name, text[:_TEXT_LIMIT], story[-_TEXT_LIMIT:]
+    return name[:_NAME_LIMIT], text[:_TEXT_LIMIT], story[-_TEXT_LIMIT:]
 
 
 def travelling(error: BaseException) -> list[Any]:

@@ -125,6 +125,11 @@ class Expired:
 
     alarm: Alarm
 
+    @property
+    def cause(self) -> str:
+        """In words."""
+        return f"{self.alarm.value} over"
+
 
 @dataclass(frozen=True, slots=True)
 class Overran:

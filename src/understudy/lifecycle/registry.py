@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
 from understudy.lifecycle.actor import Actor, Body
-from understudy.lifecycle.effects import Effect, Publish
+from understudy.lifecycle.effects import Bury, Effect, Publish
 from understudy.lifecycle.events import Event
 from understudy.lifecycle.settle import launch
 from understudy.lifecycle.spec import Spec
@@ -21,6 +21,7 @@ from understudy.status import Status
 KEEP_ENDED = 1000
 LONGEST_NAME = 128
 STORY_STEPS = 50
+_LOOK_AT = 3
 _STEP_WIDTH = 160
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
@@ -55,6 +56,8 @@ class Registry:
     _living: dict[str, int] = field(default_factory=dict)
     _latest: dict[str, int] = field(default_factory=dict)
     _ended: deque[int] = field(default_factory=deque)
+    _held: deque[int] = field(default_factory=deque)
+    """Those that ended longer ago and are still referred to."""
     _numbers: dict[str, int] = field(default_factory=dict)
     _next_uid: int = 1
 
@@ -89,8 +92,9 @@ class Registry:
             return effects
         if after.status.ended:
             self._retire(after)
-        cause = str(getattr(event, "cause", "") or type(event).__name__.lower())
-        if after.incarnation > before.incarnation:
+        buried = next((effect.cause for effect in effects if isinstance(effect, Bury)), "")
+        cause = buried or str(getattr(event, "cause", "") or type(event).__name__.lower())
+        if after.incarnation > before.incarnation and after.rites_for is None:
             self.restarts += 1
         return (*effects, Publish("state", before.status, after.status, cause))
 
@@ -147,15 +151,21 @@ class Registry:
         self._ended.append(actor.uid)
         if len(self._ended) <= KEEP_ENDED:
             return
-        for _ in range(len(self._ended) - KEEP_ENDED):
-            uid = self._ended.popleft()
+        self._held.append(self._ended.popleft())
+        # The newest, and a few of the others in turn: all at each end would cost the more the more are held.
+        self._held.rotate(1)
+        for _ in range(min(_LOOK_AT, len(self._held))):
+            uid = self._held.popleft()
             if self.keep(uid):
-                self._ended.append(uid)
-                continue
-            gone = self.actors.pop(uid)
-            self.stories.pop(uid, None)
-            if self._latest.get(gone.name) == uid:
-                del self._latest[gone.name]
+                self._held.append(uid)
+            else:
+                self._drop(uid)
+
+    def _drop(self, uid: int) -> None:
+        gone = self.actors.pop(uid)
+        self.stories.pop(uid, None)
+        if self._latest.get(gone.name) == uid:
+            del self._latest[gone.name]
 
     def _tell(self, actor: Actor, moment: Moment, step: str) -> None:
         story = self.stories.setdefault(actor.uid, deque(maxlen=STORY_STEPS))

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from understudy.lifecycle import budget as budgets
 from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
-from understudy.lifecycle.effects import Bury, Effect, Fork, SetAlarm, Settle
+from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, SetAlarm, Settle
 from understudy.lifecycle.events import Alarm, Died
+from understudy.lifecycle.spec import Spec
 from understudy.status import Crash, Status
 
 Step = tuple[Actor, tuple[Effect, ...]]
@@ -16,7 +17,9 @@ Step = tuple[Actor, tuple[Effect, ...]]
 def settle(actor: Actor, death: Died, now: float, chance: float) -> Step:
     """The actor after the death of its process, or after the failure to get one."""
     crash = diagnose(actor, death)
-    clean_exit = death.exit_code == 0 or actor.ending in {Ending.EXIT, Ending.LADDER}
+    # Where nobody can say how it ended, an acknowledged result speaks for it.
+    untold = death.exit_code is None and death.signal is None
+    clean_exit = death.exit_code == 0 or untold or actor.ending in {Ending.EXIT, Ending.LADDER}
     actor = replace(actor, body=Body.NONE, pid=None, rungs=(), misses=0)
 
     if actor.wish is Wish.KILL:
@@ -24,7 +27,10 @@ def settle(actor: Actor, death: Died, now: float, chance: float) -> Step:
     if actor.wish is Wish.RESTART:
         return _anew(actor, crash if actor.result is None else None)
     if actor.rites_for is not None:
-        return _end(actor, _after_rites(actor), "last rites held", crash if actor.rites is None else None)
+        # A process of their own that held them has failed in nothing; one that told its error first has.
+        held = actor.rites is not None and actor.told is None
+        cause, failed = ("last rites held", None) if held else (crash.headline(actor.name), crash)
+        return _end(actor, _after_rites(actor), cause, failed)
     if actor.result is not None and clean_exit:
         return _finished(actor, now)
     if actor.result is not None:
@@ -88,7 +94,7 @@ def diagnose(actor: Actor, death: Died) -> Crash:
 def launch(actor: Actor) -> Step:
     """Ask for a process for the actor's incarnation."""
     startup = actor.spec.config.timeouts.startup
-    clock = () if startup is None else (SetAlarm(Alarm.START, startup),)
+    clock = ClearAlarm(Alarm.START) if startup is None else SetAlarm(Alarm.START, startup)
     fresh = replace(
         actor,
         body=Body.ASKED,
@@ -102,7 +108,14 @@ def launch(actor: Actor) -> Step:
         verdict=None,
         next_restart=None,
     )
-    return fresh, (Fork(), *clock)
+    return fresh, (Fork(), clock)
+
+
+def recast(actor: Actor, spec: Spec | None) -> Step:
+    """Another target takes over, if there is one: its clock of ``join_in`` begins with its own first READY."""
+    if spec is None:
+        return actor, ()
+    return replace(actor, spec=spec, successor=None, first_ready_at=None), (ClearAlarm(Alarm.JOIN),)
 
 
 def _end(actor: Actor, outcome: Outcome, cause: str, crash: Crash | None) -> Step:
@@ -124,11 +137,9 @@ def _finished(actor: Actor, now: float) -> Step:
 
 def _anew(actor: Actor, crash: Crash | None) -> Step:
     """A restart by request: lives full, no backoff."""
-    spec = actor.successor or actor.spec
+    actor, cleared = recast(actor, actor.successor)
     again = replace(
         actor,
-        spec=spec,
-        successor=None,
         status=Status.STARTING,
         incarnation=actor.incarnation + 1,
         wish=Wish.NOTHING,
@@ -137,7 +148,7 @@ def _anew(actor: Actor, crash: Crash | None) -> Step:
         rites=None,
     )
     again, effects = launch(again)
-    return again, (Bury("restarted by request", crash), *effects)
+    return again, (Bury("restarted by request", crash), *cleared, *effects)
 
 
 def _crashed(actor: Actor, crash: Crash, now: float, chance: float) -> Step:

@@ -22,3 +22,5 @@ class Spec:
     config: ProcessConfig
     hooks: frozenset[str] = frozenset()
     host: str = "process"
+    modules: tuple[str, ...] = ()
+    """What its process will need at once; the zygote keeps it warm."""

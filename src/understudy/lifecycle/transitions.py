@@ -46,11 +46,13 @@ from understudy.lifecycle.events import (
     Stage,
     Stop,
 )
-from understudy.lifecycle.ladder import Action, tighter
+from understudy.lifecycle.ladder import Action, Rung, tighter
 from understudy.status import Crash, Health, Status
 
 UNKILLABLE_AFTER = 5.0
 """Seconds after SIGKILL from which a process that still lives is told as unkillable."""
+UNANSWERED_AFTER = 10.0
+"""Seconds for which the answer to a fork is waited for beyond ``timeouts.startup``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +82,26 @@ def transition(actor: Actor, event: Event, moment: Moment) -> Step:
 # --- birth
 
 
-def forked(actor: Actor, event: Forked, _: Moment) -> Step:
-    """A process exists; if a kill was asked meanwhile, it goes at once."""
+def forked(actor: Actor, event: Forked, moment: Moment) -> Step:
+    """A process exists; if its end was due meanwhile, it goes at once."""
     alive = replace(actor, body=Body.LIVE, pid=event.pid)
     if actor.wish is Wish.KILL:
         return _kill(alive, Ending.ASKED)
-    return alive, ()
+    if actor.ending is Ending.STARTUP:
+        return _kill(alive, Ending.STARTUP)
+    return _descend(alive, alive.rungs, moment) if alive.rungs else (alive, ())
 
 
 def fork_failed(actor: Actor, event: ForkFailed, moment: Moment) -> Step:
     """No process: asked again if only the zygote was lost, else an end like any other before READY."""
-    if event.lost and actor.wish is Wish.NOTHING:
-        return ends.launch(actor)
+    if actor.body is Body.LIVE:
+        return actor, ()
     if event.lost and actor.wish is Wish.STOP:
         return _unborn(actor)
+    if event.lost and actor.ending is Ending.STARTUP:
+        return _given_up(actor, moment)
+    if event.lost and actor.wish is Wish.NOTHING:
+        return ends.launch(actor)
     told = Crash(kind="unborn", incarnation=actor.incarnation, text=f"could not be forked: {event.reason}")
     return ends.settle(replace(actor, told=told), Died(None, None, Place()), moment.now, moment.chance)
 
@@ -105,11 +113,12 @@ def become_running(actor: Actor, _: Ready, moment: Moment) -> Step:
 
 
 def note_ready(actor: Actor, _: Ready, moment: Moment) -> Step:
-    """The start clock stops; the first READY of all starts the clock of ``join_in``."""
-    effects: tuple[Effect, ...] = (ClearAlarm(Alarm.START),)
-    if actor.first_ready_at is None and actor.spec.config.join_in is not None:
-        effects = (*effects, SetAlarm(Alarm.JOIN, actor.spec.config.join_in))
+    """The start clock stops; the clock of ``join_in`` runs from the first READY of all."""
     first = moment.now if actor.first_ready_at is None else actor.first_ready_at
+    effects: tuple[Effect, ...] = (ClearAlarm(Alarm.START),)
+    if (join_in := actor.spec.config.join_in) is not None:
+        # Set anew each time: it may have run out while a restart was under way.
+        effects = (*effects, SetAlarm(Alarm.JOIN, max(0.0, first + join_in - moment.now)))
     return replace(actor, ready_at=moment.now, first_ready_at=first), effects
 
 
@@ -170,8 +179,6 @@ def stop(actor: Actor, event: Stop, moment: Moment) -> Step:
     """A stop of what may have a process: ordered, then climbed down the ladder."""
     if actor.wish is Wish.KILL:
         return actor, ()
-    if actor.body is Body.NONE:
-        return _unborn(actor)
     wished = replace(actor, status=Status.STOPPING, wish=Wish.STOP, successor=None)
     return _descend(wished, event.rungs, moment)
 
@@ -183,20 +190,18 @@ def stop_waiting(actor: Actor, _: Stop | Expired, __: Moment) -> Step:
     return ended, (ClearAlarm(Alarm.BACKOFF), Settle(last))
 
 
-def kill(actor: Actor, _: Kill, moment: Moment) -> Step:
+def kill(actor: Actor, _: Kill, __: Moment) -> Step:
     """SIGKILL now, or as soon as there is a process to send it to."""
     if actor.wish is Wish.KILL:
         return actor, ()
     wished = replace(actor, wish=Wish.KILL)
     if actor.body is Body.LIVE:
         return _kill(wished, Ending.ASKED)
-    if actor.body is Body.ASKED:
-        return replace(wished, status=Status.STOPPING), ()
-    return kill_waiting(actor, _, moment)
+    return replace(wished, status=Status.STOPPING), ()
 
 
 def kill_waiting(actor: Actor, _: Kill, __: Moment) -> Step:
-    """A kill of what has no process."""
+    """A kill in backoff."""
     outcome = Outcome(Status.KILLED, crash=actor.crash)
     ended = replace(actor, status=Status.KILLED, wish=Wish.KILL, outcome=outcome, next_restart=None)
     return ended, (ClearAlarm(Alarm.BACKOFF), Settle(outcome))
@@ -206,18 +211,15 @@ def restart(actor: Actor, event: Restart, moment: Moment) -> Step:
     """A stop, with another life to follow it."""
     if actor.wish is Wish.KILL:
         return actor, ()
-    if actor.body is Body.NONE:
-        fresh = replace(actor, spec=event.spec or actor.spec)
-        return ends.launch(fresh)
     wished = replace(actor, status=Status.STOPPING, wish=Wish.RESTART, successor=event.spec or actor.successor)
     return _descend(wished, event.rungs, moment)
 
 
 def restart_now(actor: Actor, event: Restart, moment: Moment) -> Step:
     """A restart in backoff skips what is left of it, lives full."""
-    fresh = replace(actor, spec=event.spec or actor.spec, budget=budgets.Budget())
-    again, effects = start_again(fresh, event, moment)
-    return again, (ClearAlarm(Alarm.BACKOFF), *effects)
+    recast, cleared = ends.recast(actor, event.spec)
+    again, effects = start_again(replace(recast, budget=budgets.Budget()), event, moment)
+    return again, (ClearAlarm(Alarm.BACKOFF), *cleared, *effects)
 
 
 # --- clocks
@@ -229,7 +231,7 @@ def expired(actor: Actor, event: Expired, moment: Moment) -> Step:
         case Alarm.START if actor.ready_at is None and actor.body is Body.LIVE and actor.ending is None:
             return _kill(actor, Ending.STARTUP)
         case Alarm.START if actor.ready_at is None and actor.body is Body.ASKED:
-            return fork_failed(actor, ForkFailed("the zygote did not answer", lost=False), moment)
+            return _unanswered(actor, moment)
         case Alarm.RUNG if actor.rungs:
             return _descend(actor, actor.rungs, moment)
         case Alarm.EXIT if actor.body is Body.LIVE and actor.ending is None:
@@ -314,35 +316,44 @@ def _kill(actor: Actor, why: Ending, *, stacks: bool = False) -> Step:
     return ended, (KillFamily(stacks=stacks), SetAlarm(Alarm.UNKILLABLE, UNKILLABLE_AFTER))
 
 
-def _descend(actor: Actor, rungs: tuple[Any, ...], moment: Moment) -> Step:
+def _descend(actor: Actor, rungs: tuple[Rung, ...], moment: Moment) -> Step:
     rungs = tighter(actor.rungs, rungs)
+    if actor.body is not Body.LIVE:
+        # There is nobody to send a signal to: `forked` climbs down what is due by then.
+        return replace(actor, rungs=rungs), (Remind(),)
     effects: tuple[Effect, ...] = (Remind(),)
     while rungs and rungs[0].at <= moment.now:
         action, rungs = rungs[0].action, rungs[1:]
-        if action is Action.TERMINATE:
-            effects = (*effects, Terminate())
-        elif actor.body is Body.LIVE:
+        if action is Action.KILL:
             killed, more = _kill(replace(actor, rungs=()), Ending.LADDER)
             return killed, (*effects, *more)
-        else:
-            return kill(actor, Kill("ladder"), moment)
+        effects = (*effects, Terminate())
     clock = (SetAlarm(Alarm.RUNG, rungs[0].at - moment.now),) if rungs else (ClearAlarm(Alarm.RUNG),)
     return replace(actor, rungs=rungs), (*effects, *clock)
+
+
+def _unanswered(actor: Actor, moment: Moment) -> Step:
+    """Not born in time. The answer is waited for all the same: what is born unawaited would live unseen."""
+    if actor.ending is None:
+        return replace(actor, ending=Ending.STARTUP), (SetAlarm(Alarm.START, UNANSWERED_AFTER),)
+    return _given_up(actor, moment)
+
+
+def _given_up(actor: Actor, moment: Moment) -> Step:
+    return ends.settle(actor, Died(None, None, Place(phase="being forked")), moment.now, moment.chance)
 
 
 def _unborn(actor: Actor) -> Step:
     """A stop before there was a process: nothing ran, so nothing failed; later lives have a crash to tell."""
     first = actor.incarnation == 1
     outcome = Outcome(Status.FINISHED) if first else Outcome(Status.CRASHED, crash=actor.crash)
-    ended = replace(actor, status=outcome.status, wish=Wish.STOP, outcome=outcome)
+    ended = replace(actor, status=outcome.status, wish=Wish.STOP, body=Body.NONE, outcome=outcome)
     return ended, (Bury("stopped before it was born", None), Settle(outcome))
 
 
 _ALIVE: Mapping[type[Any], Handler] = {
-    ForkFailed: fork_failed,
     Resulted: resulted,
     Errored: errored,
-    Rited: rited,
     Finishing: finishing,
     Died: died,
     Stop: stop,
@@ -362,13 +373,13 @@ _LATE: Mapping[type[Any], Handler] = dict.fromkeys(
 
 _ENDED: Mapping[type[Any], Handler] = {**_LATE, Stop: late, Kill: late, Restart: late, Expired: late}
 
-_BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Rited, Finishing}}
+_BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Finishing}}
 
 TABLE: Mapping[Status, Mapping[type[Any], Handler]] = {
     Status.CREATED: {},
-    Status.STARTING: {**_BEFORE_READY, Forked: forked, Ready: become_running},
+    Status.STARTING: {**_BEFORE_READY, Forked: forked, ForkFailed: fork_failed, Ready: become_running},
     Status.RUNNING: {**_ALIVE, Ready: late},
-    Status.STOPPING: {**_ALIVE, Forked: forked, Ready: note_ready},
+    Status.STOPPING: {**_ALIVE, Forked: forked, ForkFailed: fork_failed, Ready: note_ready, Rited: rited},
     Status.RESTARTING: {
         **_LATE,
         Stop: stop_waiting,

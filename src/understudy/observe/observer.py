@@ -84,7 +84,9 @@ class Observer:
         info = self.actors.get(event.name)
         if info is None or info.uid != event.uid:
             info = ActorInfo(name=event.name, uid=event.uid, started_at=event.time)
-        info = replace(info, incarnation=event.incarnation)
+        if info.incarnation != event.incarnation:  # what the former life had reached is not this one's
+            fresh = ActorInfo(info.name, info.uid, incarnation=event.incarnation)
+            info = replace(fresh, status=info.status, lives_left=info.lives_left, started_at=info.started_at)
         match event.kind:
             case "state" if event.after is not None:
                 info = replace(info, status=Status(event.after), **event.data)

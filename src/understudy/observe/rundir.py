@@ -53,15 +53,23 @@ def make(name: str) -> str:
 def resolve(endpoint: str) -> str:
     """The directory of a local system, by its endpoint or its name; raises UnknownActor where there is none."""
     if endpoint.startswith("ipc://"):
-        return endpoint.removeprefix("ipc://")
-    found = [
-        str(entry.parent)
-        for entry in base().glob("*/name")
-        if (lines := entry.read_text(encoding="utf-8").split("\n"))[0] == endpoint and _lives(int(lines[1]))
-    ]
+        directory = endpoint.removeprefix("ipc://")
+        if not os.path.isdir(directory):  # a socket would wait for it until the timeout, without a word
+            raise UnknownActor(f"no system runs at {endpoint!r}")
+        return directory
+    found = [str(entry.parent) for entry in base().glob("*/name") if _bears(entry, endpoint)]
     if not found:
         raise UnknownActor(f"no system named {endpoint!r} runs here")
     return found[-1]
+
+
+def _bears(entry: Path, name: str) -> bool:
+    """Whether that file is of a living system of that name; it may be half written, or gone by now."""
+    try:
+        first, pid, *_ = entry.read_text(encoding="utf-8").split("\n")
+    except (OSError, ValueError):
+        return False
+    return first == name and pid.isdecimal() and _lives(int(pid))
 
 
 def _lives(pid: int) -> bool:

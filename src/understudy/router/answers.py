@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -28,7 +27,6 @@ class Answers:
     def __init__(self, world: World, calls: Calls, watch: Watch) -> None:
         self._world, self._calls, self._watch = world, calls, watch
         self._pid = os.getpid()
-        self._opening = threading.RLock()
 
     def check_process(self) -> None:
         """Raise WrongProcess in a forked copy."""
@@ -55,7 +53,7 @@ class Answers:
     def outcome(self, uid: int) -> tuple[Any, BaseException | None]:
         """Value and error of an ended actor, opened in the asking thread, once."""
         cell = self._cell(uid)
-        with self._opening:
+        with cell.opening:
             if cell.opened is None and cell.outcome is not None:
                 actor, record = self._world.registry.actors[uid], self._world.records[uid]
                 cell.opened = open_outcome(cell.outcome, actor.name, actor.incarnation, record.report)
@@ -71,7 +69,7 @@ class Answers:
 
     def restart_uid(self, uid: int, *, grace: float | None = None) -> str:
         """As `ActorSystem.restart`."""
-        return self._word(uid, lambda ref: verbs.restart(self._world, ref, grace))
+        return self._ask(uid, lambda ref: verbs.restart(self._world, ref, grace))
 
     def info_uid(self, uid: int) -> ActorInfo:
         """One row of ps."""
@@ -92,6 +90,10 @@ class Answers:
     def _word(self, uid: int, act: Callable[[ActorRef[Any]], dict[str, str]]) -> str:
         if self._cell(uid).settled.done() and not self._calls.is_open:
             return verbs.ENDED
+        return self._ask(uid, act)
+
+    def _ask(self, uid: int, act: Callable[[ActorRef[Any]], dict[str, str]]) -> str:
+        self._cell(uid)
         actor = self._world.registry.actors[uid]
         words = self._calls.make(lambda: act(self.ref(actor)))
         return next(iter(words.values()))

@@ -53,8 +53,10 @@ def leave(system: Closable) -> None:
 
 
 def _on_signal(number: int, _: FrameType | None) -> None:
-    _close_all()
-    end_self(number)
+    try:
+        _close_all()
+    finally:
+        end_self(number)
 
 
 def _close_all() -> None:

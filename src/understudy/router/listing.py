@@ -17,7 +17,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
     record, config = world.records[actor.uid], actor.spec.config
     page, life = record.page, record.current or (record.lives[-1] if record.lives else None)
     section, lap = ("", life.lap if life else 0) if page is None else page.place
-    completed = 0 if page is None else page.laps
+    completed = record.laps if page is None else page.laps
     now, ended_at = monotonic(), None if life is None else life.ended_at
     ended = actor.status.ended
     time_left = None

@@ -44,10 +44,9 @@ class LogThread:
     def _run(self) -> None:
         while (plain := self._records.get()) is not None:
             record = logging.makeLogRecord(plain)
-            logger = logging.getLogger(record.name)
-            if not logger.isEnabledFor(record.levelno):
-                continue
-            try:
-                logger.handle(record)
+            try:  # around all of it: a record from outside may hold anything under any name
+                logger = logging.getLogger(record.name)
+                if logger.isEnabledFor(record.levelno):
+                    logger.handle(record)
             except Exception:  # noqa: BLE001 - logging's own rule: a handler's trouble is printed, not raised
                 logging.lastResort.handleError(record) if logging.lastResort else None

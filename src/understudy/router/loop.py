@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from time import monotonic
 
-from understudy.lifecycle.events import Died, Forked, ForkFailed, Place
+from understudy.lifecycle.events import Died, Forked, ForkFailed, Place, Ready
 from understudy.observe.publisher import TICK
 from understudy.router.calls import Calls
 from understudy.router.control import Control
@@ -18,7 +18,8 @@ from understudy.spawners.base import Born, Gone, News, NotBorn
 from understudy.wire.codec import pack
 from understudy.wire.page import Phase
 
-_LATE = 1.0
+_LATE = 0.2
+_QUIET, _CATCH_UP = 0.05, 0.5
 
 
 class Router:
@@ -58,12 +59,28 @@ class Router:
             now = monotonic()
             if due is not None and now - due > _LATE:
                 self.watch.forgive(now - due)
+                self._catch_up()
             self._round(ready, now)
         self.calls.close()
         hub.publish(b"|", pack({"v": 1, "seq": self.world.publisher.seq, "kind": "bye"}))
         hub.close()
 
+    def _catch_up(self) -> None:
+        """After a pause of this process: what was said meanwhile is heard before any clock strikes.
+
+        ZeroMQ's own thread was paused too, and needs a moment to hand over what waits in the kernel.
+        """
+        until = monotonic() + _CATCH_UP
+        while (now := monotonic()) < until and (ready := self.world.hub.poll(_QUIET)):
+            self._listen(ready, now)
+
     def _round(self, ready: set[object], now: float) -> None:
+        self._listen(ready, now)
+        for act in self.world.timers.due(monotonic()):
+            act()
+        kill_doomed(self.world)
+
+    def _listen(self, ready: set[object], now: float) -> None:
         hub, world = self.world.hub, self.world
         # Reports were sent after the births that they tell of, and before the deaths: so they are read between.
         reports = list(hub.take(hub.reports)) if hub.reports in ready else []
@@ -76,9 +93,6 @@ class Router:
             self._reports.take(frames)
         self._hear_all(deaths)
         self._answer(ready)
-        for act in world.timers.due(monotonic()):
-            act()
-        kill_doomed(world)
 
     def _answer(self, ready: set[object]) -> None:
         hub = self.world.hub
@@ -112,12 +126,15 @@ class Router:
         elif isinstance(news, NotBorn):
             world.happen(news.uid, ForkFailed(news.reason, news.lost))
         else:
-            record.usage = news.usage
+            record.gone(news)
             page = record.page
             place = Place()
             if page is not None:
                 section, lap = page.place
                 phase = page.phase
+                if phase >= Phase.READY and actor.ready_at is None:
+                    # It died before its word of it had left the process: the page is proof enough.
+                    world.happen(news.uid, Ready())
                 place = Place(section, lap, phase.words if phase < Phase.READY else "")
             world.happen(news.uid, Died(news.exit_code, news.signal, place))
 

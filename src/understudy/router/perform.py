@@ -58,10 +58,9 @@ def kill_doomed(world: World) -> None:
 
 
 def _fork(world: World, actor: Actor, _: Fork) -> None:
-    page_name = family.page_name(world.system, actor.uid, actor.incarnation)
     record = world.records[actor.uid]
     try:
-        page, page_fd = Page.create(page_name)
+        page, page_fd = Page.create(f"understudy-page:{world.system}:{actor.uid}:{actor.incarnation}")
     except OSError as error:
         _not_born(world, actor, str(error))
         return
@@ -77,6 +76,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         lives_left=budget.lives_left(actor.spec.config, actor.budget, monotonic()),
         stop=actor.wish is Wish.STOP,
         rites=None if actor.rites_for is None else actor.rites_for.to_dict(),
+        modules=actor.spec.modules,
         circumstances=actor.spec.circumstances,
         blob=actor.spec.blob,
     )
@@ -156,13 +156,13 @@ def _start_failed(world: World, actor: Actor, effect: Settle) -> None:
     cell, outcome = world.cells[actor.uid], effect.outcome
     if outcome.status is Status.FINISHED:
         cell.started.set_result(None)
-    elif outcome.crash is not None:
+    elif outcome.status is Status.KILLED or outcome.crash is None:
+        cell.started.set_exception(ActorKilled(f"{actor.name} was killed before it was READY", name=actor.name))
+    else:
         # Built without its original: the router opens no pickle.
         plain = build_error(outcome.crash, actor.name, world.records[actor.uid].report, _CLOSED)
         plain.__cause__ = None
         cell.started.set_exception(plain)
-    else:
-        cell.started.set_exception(ActorKilled(f"{actor.name} was killed before it was READY", name=actor.name))
 
 
 def _publish(world: World, actor: Actor, effect: Publish) -> None:

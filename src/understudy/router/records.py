@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 from understudy.lifecycle.actor import Actor
+from understudy.spawners.base import Gone
 from understudy.status import Crash, DeathReport, Life, Usage
 from understudy.wire.page import Page
 
@@ -28,6 +29,8 @@ class Record:
     note: str | None = None
     started_at: float = field(default_factory=time.time)
     lingering: tuple[str, ...] = ()
+    laps: int = 0
+    """How many laps the last process completed that has ended."""
 
     def begin(self, incarnation: int, page: Page) -> None:
         """A process was asked for."""
@@ -41,6 +44,12 @@ class Record:
         """It exists."""
         if self.current is not None:
             self.current = replace(self.current, pid=pid)
+
+    def gone(self, news: Gone) -> None:
+        """Its process ended."""
+        self.usage = news.usage
+        if self.current is not None:
+            self.current = replace(self.current, exit_code=news.exit_code, signal=news.signal)
 
     def bury(
         self, actor: Actor, incarnation: int, cause: str, crash: Crash | None, steps: list[str]
@@ -65,20 +74,19 @@ class Record:
                 runtime=max(0.0, ended_at - life.started_at),
                 usage=self.usage,
                 stderr=() if self.page is None else self.page.stderr(),
-                stacks="" if self.page is None else self.page.fault(),
+                stacks="\n".join(filter(None, (crash.traceback, "" if self.page is None else self.page.fault()))),
                 events=tuple(steps[-_EVENTS:]),
             )
         done = replace(
             life,
             ended_at=ended_at,
             cause=cause,
-            exit_code=None if crash is None else crash.exit_code,
-            signal=None if crash is None else crash.signal,
             section=section,
             lap=lap,
             report=report,
         )
         self.lives.append(done)
+        self.laps = 0 if self.page is None else self.page.laps
         self.current, self.page = None, None
         self.report = report or self.report
         return report

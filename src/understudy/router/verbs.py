@@ -65,6 +65,7 @@ def kill(world: World, selector: Any) -> dict[str, str]:
 
 def restart(world: World, selector: Any, grace: float | None, spec: Spec | None = None) -> dict[str, str]:
     """Stop and begin anew; an ended actor is spawned anew from its spec, under its name and a new uid."""
+    world.check_open()
     seconds = check_grace(grace)
     return _each(world, selector, lambda actor: _restart_one(world, actor, ladder.graceful(seconds, monotonic()), spec))
 

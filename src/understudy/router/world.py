@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from understudy.errors import SystemClosed
 from understudy.lifecycle.actor import Actor, Outcome
 from understudy.lifecycle.effects import Effect
 from understudy.lifecycle.events import Event
@@ -32,6 +34,8 @@ class Cell:
     settled: Future[Status] = field(default_factory=Future)
     outcome: Outcome | None = None
     opened: tuple[Any, BaseException | None] | None = None
+    opening: threading.RLock = field(default_factory=threading.RLock)
+    """One thread opens the outcome, and holds up nobody who asks for another."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ class World:
     dropped: int = 0
     """Frames that were malformed, untagged or altered."""
     undecided: list[str] = field(default_factory=list)
+    closing: bool = False
+    """Set by who shuts the system down: from then on nothing comes up any more."""
     perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None
 
     def happen(self, uid: int, event: Event) -> None:
@@ -69,7 +75,8 @@ class World:
             self.perform(self, self.registry.actors[uid], effects)
 
     def admit(self, spec: Spec, name: str | None) -> Actor:
-        """A new actor, on its way to a process."""
+        """A new actor, on its way to a process. Raises NameTaken, SystemClosed."""
+        self.check_open()
         actor, effects = self.registry.admit(spec, name, self.moment())
         self.cells[actor.uid] = Cell()
         self.records[actor.uid] = Record()
@@ -77,6 +84,11 @@ class World:
         for uid in [uid for uid in self.cells if uid not in self.registry.actors]:
             del self.cells[uid], self.records[uid]
         return actor
+
+    def check_open(self) -> None:
+        """Raise SystemClosed where nothing is to come up any more."""
+        if self.closing:
+            raise SystemClosed(f"the system {self.system} is shutting down; nothing comes up in it any more")
 
     def moment(self) -> Moment:
         """Time and chance for a decision."""

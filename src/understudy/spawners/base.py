@@ -13,6 +13,8 @@ from understudy.wire.page import anonymous_file
 
 ENGINE = "understudy.engine.boot:live"
 """Where a child begins, by its dotted name: spawners do not import the engine."""
+REHEARSAL = "rehearse"
+"""Of the same module: what the zygote does once for all its children."""
 
 _MAX_HEAD = 64 << 20
 
@@ -49,6 +51,7 @@ class Birth:
     """Whether a stop stands already."""
     rites: dict[str, Any] | None
     """The crash that the last rites are held for, if this incarnation is born for them."""
+    modules: tuple[str, ...]
     circumstances: bytes = field(repr=False)
     blob: bytes = field(repr=False)
 
@@ -66,6 +69,7 @@ class Birth:
                 self.lives_left,
                 self.stop,
                 self.rites,
+                self.modules,
                 self.circumstances,
             ]
         )

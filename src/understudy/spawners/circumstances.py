@@ -17,22 +17,31 @@ from understudy.wire.codec import pack, unpack
 _LIMIT = 64 << 20
 
 
+_remembered = b""
+
+
+def remember() -> None:
+    """In a zygote: what its children inherit they need not take on."""
+    global _remembered  # noqa: PLW0603 - of the process, as the environment is
+    _remembered = _environment()
+
+
 def capture() -> bytes:
     """The circumstances of this process, now."""
     try:
         directory: str | None = os.getcwd()
     except FileNotFoundError:
         directory = None
-    environment = {key: value for key, value in os.environb.items() if key != MARKER.encode()}
     arguments = [str(argument) for argument in getattr(sys, "argv", [""])]
     paths = [str(entry) for entry in sys.path]
-    return pack([directory, environment, _umask(), paths, arguments, _levels()])
+    return pack([directory, _environment(), _umask(), paths, arguments, _levels()])
 
 
 def apply(packed: bytes, mark: str) -> None:
     """Take them on; ``mark`` names the incarnation in the environment of all that it starts."""
     directory, environment, umask, paths, arguments, (levels, disabled) = unpack(packed, _LIMIT)
-    _become(environment)
+    if environment != _remembered:
+        _become(unpack(environment, _LIMIT))
     os.environ[MARKER] = mark
     os.umask(umask)
     if directory is not None:
@@ -44,6 +53,10 @@ def apply(packed: bytes, mark: str) -> None:
     logging.disable(disabled)
     for name, level in levels.items():
         logging.getLogger(name or None).setLevel(level)
+
+
+def _environment() -> bytes:
+    return pack({key: value for key, value in os.environb.items() if key != MARKER.encode()})
 
 
 def _become(environment: dict[bytes, bytes]) -> None:

@@ -1,19 +1,22 @@
 """Who descends from whom, and the sweep of what an actor leaves behind.
 
 Orphans of an actor land at the zygote, a child subreaper. Whose they were is told by the session that each actor
-leads, by the marker in the environment of what was exec'd, and by the page that a plain fork still has mapped.
+leads, by the marker in the environment of what was exec'd, and by the mark that a plain fork still has mapped.
 """
 
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from understudy.spawners import signals
+from understudy.wire.page import anonymous_file
 
 MARKER = "UNDERSTUDY_ACTOR"
+_worn: list[mmap.mmap] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,17 @@ def marker(system: str, uid: int, incarnation: int) -> str:
     return f"{system}/{uid}/{incarnation}"
 
 
-def page_name(system: str, uid: int, incarnation: int) -> str:
-    """The name under which an incarnation's page shows in a process's maps."""
-    return f"understudy:{system}:{uid}:{incarnation}:"
+def mark_name(system: str, uid: int, incarnation: int) -> str:
+    """The name under which the mark of an incarnation shows in the maps of what it forked."""
+    return f"understudy-mark:{system}:{uid}:{incarnation}:"
+
+
+def wear_mark(system: str, uid: int, incarnation: int) -> None:
+    """Map the mark into this process and so into all that it forks; not the page, for the parent maps that too."""
+    fd = anonymous_file(mark_name(system, uid, incarnation))
+    os.ftruncate(fd, mmap.PAGESIZE)
+    _worn.append(mmap.mmap(fd, mmap.PAGESIZE, prot=mmap.PROT_READ))
+    os.close(fd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,7 @@ class Departed:
             return True
         mark = f"{MARKER}={marker(self.system, self.uid, self.incarnation)}\0".encode()
         return _contains(f"/proc/{one.pid}/environ", mark) or _contains(
-            f"/proc/{one.pid}/maps", page_name(self.system, self.uid, self.incarnation).encode()
+            f"/proc/{one.pid}/maps", mark_name(self.system, self.uid, self.incarnation).encode()
         )
 
 

@@ -7,12 +7,11 @@ import ctypes
 import gc
 import importlib
 import os
-import random
 import select
-import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -20,11 +19,11 @@ from typing import Any, NoReturn
 
 from understudy import failpoints
 from understudy.spawners import family, signals
-from understudy.spawners.base import ENGINE
+from understudy.spawners.base import ENGINE, REHEARSAL
 from understudy.wire.codec import pack, unpack
 
 MAX_MESSAGE = 1 << 16
-_SWEEP_AFTER = 0.01
+_SWEEP_AFTER, _SWEEP_BY = 0.2, 1.0
 _FDS = 2  # the page and the birth
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -33,7 +32,7 @@ def main(channel_fd: int, parent: int) -> NoReturn:
     """Run the zygote at the other end of ``channel_fd`` until the parent closes it or dies."""
     channel = socket.socket(fileno=channel_fd)
     settings = unpack(channel.recv(MAX_MESSAGE), MAX_MESSAGE)
-    nursery = Nursery(channel, parent, settings["system"], settings["directory"])
+    nursery = Nursery(channel, parent, settings["system"], settings["directory"], settings["preload"])
     nursery.run()
     # No interpreter teardown: there is nothing to save, and forks share what it would touch.
     os._exit(0)
@@ -47,16 +46,23 @@ class Nursery:
     parent: int
     system: str
     directory: str
+    preload: list[str]
     engine: Any = None
     _children: dict[int, tuple[int, int]] = field(default_factory=dict)
     _departed: list[family.Departed] = field(default_factory=list)
     _sweep_at: float | None = None
+    _sweep_by: float = 0.0
     _wake: tuple[int, int] = (-1, -1)
     _parent_fd: int | None = None
 
     def run(self) -> None:
         """Serve until there is nobody to serve."""
         self._prepare()
+        refusal = self._preload()
+        if refusal is not None:
+            self._tell(["refused", refusal])
+            return
+        self._warm()
         self._tell(["hello", os.getpid()])
         poller = select.poll()
         for fd in (self.channel.fileno(), self._wake[0], self._parent_fd):
@@ -77,7 +83,6 @@ class Nursery:
                 self._sweep()
 
     def _prepare(self) -> None:
-        os.setsid()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) if hasattr(os, "pipe2") else _pipe()
@@ -88,7 +93,23 @@ class Nursery:
         with contextlib.suppress(OSError, AttributeError):
             self._parent_fd = os.pidfd_open(self.parent)
         module, _, name = ENGINE.partition(":")
-        self.engine = getattr(importlib.import_module(module), name)
+        engine = importlib.import_module(module)
+        self.engine = getattr(engine, name)
+        getattr(engine, REHEARSAL)()
+
+    def _preload(self) -> str | None:
+        """Import what was asked for; says why not, if a module cannot be had or would make forks unsafe."""
+        for name in self.preload:
+            try:
+                importlib.import_module(name)
+            except BaseException as error:  # noqa: BLE001 - a module may raise anything, or exit
+                return f"{name} cannot be imported: {type(error).__name__}: {error}"
+            others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+            if others:
+                return f"{name} starts a Python thread ({', '.join(others)}), which a fork would lose"
+        return None
+
+    def _warm(self) -> None:
         gc.disable()
         gc.collect()
         gc.freeze()  # collections in the children leave the shared pages alone
@@ -109,10 +130,20 @@ class Nursery:
             return False
         verb, *rest = unpack(data, MAX_MESSAGE)
         if verb == "fork":
+            if self._sweep_at is not None:
+                self._sweep_at = min(self._sweep_by, time.monotonic() + _SWEEP_AFTER)
+            self._learn(rest[2])
             self._fork(rest[0], rest[1], fds, truncated=bool(flags & socket.MSG_CTRUNC))
         elif verb == "sweep":
             self._depart(family.Departed(rest[0], self.system, rest[1], rest[2]))
         return True
+
+    def _learn(self, modules: list[str]) -> None:
+        """Modules of the standard library that start nothing, for this child and those after it."""
+        for name in modules:
+            if name not in sys.modules:
+                importlib.import_module(name)
+                self._warm()
 
     def _fork(self, uid: int, incarnation: int, fds: list[int], *, truncated: bool) -> None:
         try:
@@ -144,7 +175,6 @@ class Nursery:
                     os.close(fd)
             self.channel.close()
             gc.enable()
-            random.seed()
             if "numpy" in sys.modules:
                 sys.modules["numpy"].random.seed()
             code = self.engine(fds[0], fds[1])
@@ -171,14 +201,19 @@ class Nursery:
             self._depart(family.Departed(pid, self.system, *born))
 
     def _depart(self, departed: family.Departed) -> None:
-        # A little later, so that the replacement's fork comes first; many deaths share one look.
+        # What stayed in its process group goes at once. The rest takes a look at all processes: a little later, so
+        # that it delays no fork, and many deaths share it.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(departed.pid, signal.SIGKILL)
         self._departed.append(departed)
         if self._sweep_at is None:
             self._sweep_at = time.monotonic() + _SWEEP_AFTER
+            self._sweep_by = time.monotonic() + _SWEEP_BY
 
     def _sweep(self) -> None:
         self._sweep_at = None
         gone, self._departed = self._departed, []
+        failpoints.hit("zygote.sweep")
         if swept := family.sweep(gone, reaper=os.getpid()):
             self._tell(["swept", swept])
 
@@ -190,6 +225,8 @@ class Nursery:
             signals.kill_verified(one.pid, one.started, lambda pid: getattr(family.row(pid), "started", None))
         family.sweep(gone, reaper=None)
         if os.getppid() != self.parent:  # else it lives, and cleans up for itself
+            import shutil  # nothing that every fork would have to carry
+
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _tell(self, message: list[Any], fd: int | None = None) -> None:

@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from understudy.errors import ProtocolError
+from understudy.errors import ConfigError, ProtocolError
 from understudy.spawners import signals
 from understudy.spawners.base import Birth, Born, Gone, News, NotBorn
 from understudy.spawners.nursery import MAX_MESSAGE
@@ -54,15 +55,18 @@ class _Handle:
 class ZygoteSpawner:
     """A Spawner that forks from a warm process of its own."""
 
-    def __init__(self, system: str, directory: str) -> None:
-        self._system, self._directory = system, directory
+    def __init__(self, system: str, directory: str, preload: Sequence[str] = ()) -> None:
+        self._system, self._directory, self._preload = system, directory, list(preload)
+        self._refusal = ""
         self._epoll = select.epoll()
         self._zygotes: list[_Zygote] = []
         self._handles: dict[int, _Handle] = {}
         self._by_fd: dict[int, _Zygote | _Handle] = {}
         self._news: list[News] = []
         self.swept: list[int] = []
-        self._begin()
+        zygote = self._begin()
+        if preload:
+            self._await_hello(zygote)
 
     def fileno(self) -> int:
         """One descriptor for all of it."""
@@ -79,7 +83,7 @@ class ZygoteSpawner:
         birth_fd = -1
         try:
             birth_fd = birth.to_file()
-            request = pack(["fork", birth.uid, birth.incarnation])
+            request = pack(["fork", birth.uid, birth.incarnation, birth.modules])
             socket.send_fds(zygote.channel, [request], [page_fd, birth_fd])
         except ConnectionError as error:
             self._news.append(NotBorn(birth.uid, birth.incarnation, f"the zygote is gone: {error}", lost=True))
@@ -181,17 +185,31 @@ class ZygoteSpawner:
             f"from understudy.spawners.nursery import main; main({theirs.fileno()}, {os.getpid()})"
         )
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+        # In a session of its own from its first instant: Ctrl-C is for the parent.
         process = subprocess.Popen(
-            [sys.executable, *flags, "-c", code], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            [sys.executable, *flags, "-c", code],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         theirs.close()
-        ours.send(pack({"system": self._system, "directory": self._directory}))
+        ours.send(pack({"system": self._system, "directory": self._directory, "preload": self._preload}))
         zygote = _Zygote(ours, process)
         ours.settimeout(0)
         self._epoll.register(ours.fileno(), select.EPOLLIN)
         self._by_fd[ours.fileno()] = zygote
         self._zygotes.append(zygote)
         return zygote
+
+    def _await_hello(self, zygote: _Zygote) -> None:
+        """Before the router runs: what was to be preloaded is refused in the caller."""
+        until = time.monotonic() + HELLO_WITHIN
+        while not zygote.said_hello and not zygote.closed and time.monotonic() < until:
+            if self._epoll.poll(until - time.monotonic()):
+                self._read(zygote)
+        if not zygote.said_hello:
+            self.close()
+            raise ConfigError(f"preload: {self._refusal or 'the zygote does not start'}")
 
     def _read(self, zygote: _Zygote) -> None:
         while True:
@@ -215,6 +233,8 @@ class ZygoteSpawner:
             case "hello", _:
                 zygote.said_hello = True
                 zygote.asked.update(dict.fromkeys(zygote.asked, time.monotonic()))
+            case "refused", [why]:
+                self._refusal = str(why)
             case "born", [uid, incarnation, pid]:
                 zygote.asked.pop((uid, incarnation), None)
                 handle = self._handles[uid] = _Handle(uid, incarnation, pid, fd, zygote)
@@ -269,7 +289,8 @@ class ZygoteSpawner:
         self._zygotes.remove(zygote)
         lost, zygote.asked = zygote.asked, {}
         # One that never came up would die again at once: the next request tries another, this one is told.
-        reason = "its zygote died" if zygote.said_hello else f"the zygote cannot start (exit code {code})"
+        reason = self._refusal or f"the zygote cannot start (exit code {code})"
+        reason = "its zygote died" if zygote.said_hello else reason
         if zygote.said_hello and not self._zygotes:
             self._begin()
         self._news += [NotBorn(uid, incarnation, reason, lost=zygote.said_hello) for uid, incarnation in lost]

@@ -147,7 +147,9 @@ class LeakCheck:
         for path in sorted(after.entries - before.entries):
             if path.startswith(snapshot.SHARED_MEMORY):  # the one place that all programs of the machine share
                 ours = snapshot.family(after) if ours is None else ours
-                if any(snapshot.maps(pid, path) for pid in after.processes.keys() - ours if not self._mark.is_on(pid)):
+                if any(snapshot.holds(pid, path) for pid in after.processes.keys() - ours if not self._mark.is_on(pid)):
+                    continue
+                if not os.path.lexists(path):  # unlinked and unmapped while we looked for who maps it
                     continue
             yield path
 

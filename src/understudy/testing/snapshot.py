@@ -102,6 +102,19 @@ def maps(pid: int, name: str) -> bool:
     return name.encode() in _read(f"/proc/{pid}/maps")
 
 
+def holds(pid: int, path: str) -> bool:
+    """Whether a process has this very file mapped, under whatever name it did so; False as for `maps`.
+
+    A semaphore of `multiprocessing` gets its name only after its maker has mapped it.
+    """
+    try:
+        file = os.stat(path)
+    except FileNotFoundError:
+        return False
+    device, inode = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}".encode(), str(file.st_ino).encode()
+    return any(line.split(maxsplit=5)[3:5] == [device, inode] for line in _read(f"/proc/{pid}/maps").splitlines())
+
+
 def _processes() -> dict[int, SeenProcess]:
     found: dict[int, SeenProcess] = {}
     for entry in os.listdir("/proc"):

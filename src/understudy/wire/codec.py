@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
 
 import msgpack
 
+from understudy.config import shown
 from understudy.errors import ProtocolError
 from understudy.wire.messages import REPORTS, Identity
 
@@ -22,6 +23,8 @@ VERSION = 1
 MAX_ENVELOPE = 1 << 20
 MAX_FRAMES = 4096
 _HEAD = 6
+_LONE = "surrogatepass"
+"""Python's text may hold lone surrogates, such as in the name of a file that is no UTF-8: they travel as they are."""
 
 
 def encode(identity: Identity, message: Any) -> list[Any]:
@@ -29,7 +32,7 @@ def encode(identity: Identity, message: Any) -> list[Any]:
     kind: Any = type(message)
     names, has_frames = _layout(kind)
     head = [VERSION, message.KIND, identity.system, identity.uid, identity.incarnation, identity.seq]
-    envelope = msgpack.packb([*head, *(getattr(message, name) for name in names)])
+    envelope = pack([*head, *(getattr(message, name) for name in names)])
     return [envelope, *message.frames] if has_frames else [envelope]
 
 
@@ -51,9 +54,9 @@ def decode(frames: Sequence[Any], kinds: tuple[type[Any], ...] = REPORTS) -> tup
     values = parts[_HEAD:]
     if len(values) != len(names):
         raise ProtocolError(f"{kind} has {len(names)} fields, not {len(values)}")
-    for name, value, allowed in zip(names, values, _types(cls), strict=True):
-        if type(value) not in allowed:
-            raise ProtocolError(f"{kind}.{name} is of type {type(value).__name__}")
+    for name, value, fits in zip(names, values, _checks(cls), strict=True):
+        if not fits(value):
+            raise ProtocolError(f"{kind}.{name} cannot be {shown(value)}")
     if has_frames:
         return identity, cls(*values, tuple(frames[1:]))
     if len(frames) > 1:
@@ -61,19 +64,25 @@ def decode(frames: Sequence[Any], kinds: tuple[type[Any], ...] = REPORTS) -> tup
     return identity, cls(*values)
 
 
+def prepare(kind: Any) -> None:
+    """Work out the layout of a kind of message ahead of its first use."""
+    _layout(kind)
+    _checks(kind)
+
+
 def unpack(frame: Any, limit: int) -> Any:
     """Plain values out of one msgpack frame of at most ``limit`` bytes; raises ProtocolError."""
     if len(frame) > limit:
         raise ProtocolError(f"a frame of {len(frame)} bytes is over the limit of {limit}")
     try:
-        return msgpack.unpackb(frame, strict_map_key=False)
+        return msgpack.unpackb(frame, strict_map_key=False, unicode_errors=_LONE)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise ProtocolError(f"not msgpack: {type(error).__name__}: {str(error)[:80]}") from None
 
 
 def pack(value: Any) -> bytes:
     """Plain values as msgpack."""
-    packed: bytes = msgpack.packb(value)
+    packed: bytes = msgpack.packb(value, unicode_errors=_LONE)
     return packed
 
 
@@ -91,13 +100,23 @@ def _layout(cls: Any) -> tuple[tuple[str, ...], bool]:
 
 
 @cache
-def _types(cls: Any) -> tuple[frozenset[type], ...]:
-    hints = typing.get_type_hints(cls)
-    return tuple(_allowed(hints[name]) for name in _layout(cls)[0])
+def _checks(cls: Any) -> tuple[Callable[[Any], bool], ...]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return tuple(_check(hints[name]) for name in _layout(cls)[0])
 
 
-def _allowed(hint: Any) -> frozenset[type]:
-    if isinstance(hint, types.UnionType):
-        return frozenset().union(*(_allowed(part) for part in typing.get_args(hint)))
-    plain = typing.get_origin(hint) or hint
-    return frozenset({float, int}) if plain is float else frozenset({plain})
+def _check(hint: Any) -> Callable[[Any], bool]:
+    """Says of a value, as msgpack gave it, whether it is what the hint of a field allows, down to what it holds."""
+    plain, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if plain is types.UnionType:
+        parts = [_check(part) for part in inner]
+        return lambda value: any(fits(value) for fits in parts)
+    if plain is typing.Annotated:
+        return lambda value: type(value) is str and value in inner[1]
+    if plain is list:
+        fits_one = _check(inner[0])
+        return lambda value: type(value) is list and all(map(fits_one, value))
+    if plain is dict:
+        return lambda value: type(value) is dict and all(type(key) is str for key in value)
+    allowed = {float, int} if plain is float else {plain}
+    return lambda value: type(value) in allowed

@@ -5,11 +5,15 @@ It covers the pickle and the lengths of its buffers: what the buffers hold is da
 
 from __future__ import annotations
 
-import hmac
-import secrets
+import os
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Any
+
+try:
+    # hashlib would bring OpenSSL into the zygote, and its pages into every fork.
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 KEY_BYTES = 32
 TAG_BYTES = 16
@@ -17,7 +21,7 @@ TAG_BYTES = 16
 
 def new_key() -> bytes:
     """A fresh key for one system."""
-    return secrets.token_bytes(KEY_BYTES)
+    return os.urandom(KEY_BYTES)
 
 
 def tag(key: bytes, frames: Sequence[Any]) -> bytes:
@@ -32,4 +36,6 @@ def tag(key: bytes, frames: Sequence[Any]) -> bytes:
 
 def verify(key: bytes, frames: Sequence[Any], claimed: bytes | None) -> bool:
     """Whether the frames are what somebody with the key wrote."""
+    import hmac  # only the parent verifies; see above
+
     return claimed is not None and len(frames) > 0 and hmac.compare_digest(tag(key, frames), claimed)

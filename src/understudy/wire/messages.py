@@ -7,7 +7,14 @@ Each message bears who speaks, or is spoken to: system, uid, incarnation and a s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
+
+from understudy.wire.page import SECTIONS
+
+Section = Annotated[str, SECTIONS]
+Word = Annotated[str, ("original", "raise", "fallback", "failed")]
+Verdict = Annotated[str, ("", "again", "rites", "end")]
+"""Texts of which the codec lets through these only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +92,7 @@ class Error:
     """A hook, or the opening of the state (``section`` empty), failed; the process waits for a verdict."""
 
     KIND: ClassVar[str] = "error"
-    section: str
+    section: Section
     lap: int
     phase: str
     timeout: float | None
@@ -116,7 +123,7 @@ class Rites:
     """
 
     KIND: ClassVar[str] = "rites"
-    word: str
+    word: Word
     type_name: str
     text: str
     traceback: str
@@ -153,7 +160,7 @@ class Orders:
     KIND: ClassVar[str] = "orders"
     number: int
     stop: bool
-    verdict: str
+    verdict: Verdict
     acknowledged: bool
 
 

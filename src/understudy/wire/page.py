@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from enum import IntEnum
 from typing import Self
 
@@ -139,5 +138,7 @@ def anonymous_file(name: str) -> int:
     """A file without a name in any directory: what is anonymous cannot leak."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name, os.MFD_CLOEXEC)
+    import tempfile  # the zygote does without, where it can
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

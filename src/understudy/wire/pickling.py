@@ -18,6 +18,7 @@ import cloudpickle
 from understudy.errors import SerializationError, UnderstudyError
 
 PROTOCOL = 5
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _MAX_DEPTH = 12
 _WITH_STATE = 3
 
@@ -36,6 +37,8 @@ def dumps(obj: Any, root: str) -> bytes:
 
 def dump_frames(obj: Any, root: str) -> list[Any]:
     """A pickle and its out-of-band buffers. Raises SerializationError."""
+    if type(obj) in _PLAIN:
+        return [pickle.dumps(obj, PROTOCOL)]
     stream = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
     _dump(obj, root, stream, buffers.append)

@@ -1,0 +1,14 @@
+"""A system for each test."""
+
+from __future__ import annotations
+
+import pytest
+
+from understudy import ActorSystem
+
+
+@pytest.fixture
+def system(nothing_is_left_behind):
+    opened = ActorSystem()
+    yield opened
+    opened.shutdown(force=True)

@@ -1,0 +1,69 @@
+"""The parent is stopped for a while: its own absence is nobody else's fault."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.stage import parent, said, state_of, until
+
+SCRIPT = """
+import json, os, signal, sys, time
+from tests.stage import until
+from understudy import ActorSystem, Process
+
+starting = sys.argv[1] == "starting"
+
+class Idle(Process):
+    def __init__(self):
+        self.config.heartbeat.interval = 0.1
+        self.config.heartbeat.misses = 3
+        self.config.heartbeat.kill = "always"
+        self.config.lives = 3
+        self.config.timeouts.startup = 1.0
+
+    def __loop__(self):
+        self.sleep(0.01)
+
+system = ActorSystem()
+if starting:
+    system.spawn(os.getpid).wait(20)  # the zygote is up
+refs = [system.spawn(Idle) for _ in range(20)]
+if not starting:
+    for ref in refs:
+        ref.wait_ready()
+    until(lambda: all((ref.info().heartbeat_age or 9) < 0.3 for ref in refs))
+print("up", flush=True)
+sys.stdin.readline()
+for ref in refs:
+    ref.wait_ready(20)
+laps = [ref.info().lap for ref in refs]
+until(lambda: all(ref.info().lap > lap for ref, lap in zip(refs, laps)))
+until(lambda: all(ref.info().health == "healthy" for ref in refs))
+print(json.dumps({
+    "lives": [[life.cause for life in ref.history()] for ref in refs],
+    "stories": [system.story(ref.name) for ref in refs],
+}), flush=True)
+system.shutdown(force=True)
+"""
+
+
+@pytest.mark.fault("F32")
+@pytest.mark.parametrize(("when", "seconds"), [("running", 0.8), ("running", 2.5), ("starting", 2.5)])
+def test_no_actor_pays_for_a_pause_of_the_parent_that_is_longer_than_all_its_patience(tmp_path, when, seconds):
+    # Heartbeats of 0.1 s, three misses: a pause of 2.5 s is to these what one of 50 s is to the usual ones.
+    with parent(SCRIPT, tmp_path, when, stdin=subprocess.PIPE) as process:
+        assert said(process) == "up"
+        process.send_signal(signal.SIGSTOP)
+        until(lambda: state_of(process.pid) == "T")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+        process.stdin.write("on\n")
+        process.stdin.flush()
+        told = json.loads(said(process) or "{}")
+        assert told["lives"] == [[None]] * 20, told["stories"]
+        assert process.wait(20) == 0

@@ -1,0 +1,284 @@
+"""The table of transitions: every state meets every event."""
+
+from __future__ import annotations
+
+import typing
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.lifecycle.scene import (
+    DONE,
+    EXIT_0,
+    EXIT_1,
+    IN_LOOP,
+    RESULT,
+    RITES,
+    SIGKILLED,
+    SIGSEGV,
+    START,
+    UNKNOWN,
+    Pass,
+    Scene,
+    boom,
+    boot,
+    overrun_of,
+    spec,
+)
+from understudy.lifecycle.actor import Actor, Body
+from understudy.lifecycle.effects import Fork, KillFamily, Publish, Settle
+from understudy.lifecycle.events import (
+    Alarm,
+    Died,
+    Errored,
+    Event,
+    Expired,
+    Finishing,
+    Forked,
+    ForkFailed,
+    Heard,
+    Kill,
+    Overran,
+    Place,
+    Ready,
+    Restart,
+    Resulted,
+    Rited,
+    Silent,
+    Stage,
+    Stop,
+)
+from understudy.lifecycle.ladder import Action, Rung
+from understudy.lifecycle.transitions import TABLE, Undecided
+from understudy.status import Status
+
+EVENTS: tuple[type[Any], ...] = typing.get_args(Event)
+
+OVER, AHEAD = (Rung(START - 1, Action.KILL),), (Rung(START + 1, Action.TERMINATE), Rung(START + 2, Action.KILL))
+
+EXAMPLES: dict[type[Any], tuple[Any, ...]] = {
+    Forked: (Forked(8),),
+    ForkFailed: (ForkFailed("EAGAIN"), ForkFailed("its zygote died", lost=True)),
+    Ready: (Ready(),),
+    Finishing: (DONE, Finishing("self.stop()", stop=True)),
+    Resulted: (Resulted(RESULT),),
+    Errored: (Errored(boom()), Errored(boot()), Errored(overrun_of("onfinish"))),
+    Rited: (Rited(RITES),),
+    Died: (EXIT_0, EXIT_1, SIGKILLED, SIGSEGV, UNKNOWN),
+    Stop: (Stop(), Stop(OVER), Stop(AHEAD)),
+    Kill: (Kill(),),
+    Restart: (Restart(), Restart(OVER), Restart((), spec({"lives": 5}))),
+    Expired: tuple(Expired(alarm) for alarm in Alarm),
+    Overran: (Overran(Stage.INTERRUPT, Place()), Overran(Stage.KILL, IN_LOOP)),
+    Silent: (Silent(1, lost=False, held=False), Silent(3, lost=True, held=False), Silent(4, lost=True, held=True)),
+    Heard: (Heard(),),
+}
+
+BORN: tuple[Any, ...] = (Forked(7),)
+READY: tuple[Any, ...] = (*BORN, Ready())
+LIVES = {"lives": 3}
+HANDLER = ("loop", "error")
+
+# How an actor comes to be where it is: settings, hooks, and what happened since its spawn.
+CAST: dict[Status, dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[Any, ...]]]] = {
+    Status.STARTING: {
+        "asked for": ({}, ("loop",), ()),
+        "born": ({}, ("loop",), BORN),
+        "over its time before it was born": ({}, ("loop",), (Expired(Alarm.START),)),
+        "over its time": ({}, ("loop",), (*BORN, Expired(Alarm.START))),
+        "with a state that does not open": (LIVES, ("loop",), (*BORN, Errored(boot()))),
+        "in its second life": (LIVES, HANDLER, (*READY, SIGSEGV, Expired(Alarm.BACKOFF))),
+        "asked for again by request": ({}, ("loop",), (*READY, Restart(), EXIT_0)),
+    },
+    Status.RUNNING: {
+        "well": (LIVES, HANDLER, READY),
+        "with a clock for its end": ({"join_in": 5}, ("loop",), READY),
+        "silent": ({}, ("loop",), (*READY, Silent(1, lost=False, held=False))),
+        "silent for too long": ({}, ("loop",), (*READY, Silent(3, lost=True, held=True))),
+        "over the time of its section": (LIVES, HANDLER, (*READY, Overran(Stage.KILL, IN_LOOP))),
+        "about to leave for its next life": (LIVES, HANDLER, (*READY, Errored(boom()))),
+        "about to leave for good": ({}, ("loop",), (*READY, Errored(boom()))),
+    },
+    Status.STOPPING: {
+        "asked to stop before it was born": ({}, ("loop",), (Stop(),)),
+        "asked to stop": ({}, ("loop",), (*READY, Stop())),
+        "on the ladder": ({}, ("loop",), (*READY, Stop(AHEAD))),
+        "at the end of the ladder": ({}, ("loop",), (*READY, Stop(OVER))),
+        "at the end of the ladder before it was born": ({}, ("loop",), (Stop(OVER),)),
+        "at its own end": ({"restart.policy": "always"}, ("loop",), (*READY, DONE)),
+        "at its own end by its own wish": ({}, HANDLER, (*READY, Finishing("self.stop()", stop=True))),
+        "with its result told": (LIVES, HANDLER, (*READY, DONE, Resulted(RESULT))),
+        "in its last rites": ({}, HANDLER, (*READY, Errored(boom()))),
+        "after its last rites": ({}, HANDLER, (*READY, Errored(boom()), Rited(RITES))),
+        "asked for to hold its rites": ({}, HANDLER, (*READY, SIGSEGV)),
+        "in rites in a process of their own": ({}, HANDLER, (*READY, SIGSEGV, Forked(8), Ready())),
+        "killed before it was born": ({}, ("loop",), (Kill(),)),
+        "killed": (LIVES, ("loop",), (*READY, Kill())),
+        "on its way to a restart": (LIVES, ("loop",), (*READY, Restart())),
+        "on its way to a restart before it was born": ({}, ("loop",), (Restart(),)),
+    },
+    Status.RESTARTING: {
+        "after a crash": (LIVES, HANDLER, (*READY, SIGSEGV)),
+        "after a death before READY": (LIVES, HANDLER, (*BORN, SIGKILLED)),
+        "after a fork that failed": (LIVES, HANDLER, (ForkFailed("EAGAIN"),)),
+        "after it finished": ({"restart.policy": "always"}, ("loop",), (*READY, DONE, Resulted(RESULT), EXIT_0)),
+    },
+    Status.FINISHED: {
+        "with a result": ({}, ("loop",), (*READY, DONE, Resulted(RESULT), EXIT_0)),
+        "for it was never born": ({}, ("loop",), (Stop(), ForkFailed("its zygote died", lost=True))),
+    },
+    Status.CRASHED: {
+        "by a signal": ({}, ("loop",), (*READY, SIGSEGV)),
+        "after its rites": ({}, HANDLER, (*READY, Errored(boom()), Rited(RITES), EXIT_1)),
+        "by a stop in backoff": (LIVES, ("loop",), (*READY, SIGSEGV, Stop())),
+    },
+    Status.KILLED: {
+        "by request": ({}, ("loop",), (*READY, Kill(), SIGKILLED)),
+        "in backoff": (LIVES, ("loop",), (*READY, SIGSEGV, Kill())),
+    },
+}
+
+NEVER_REGISTERED = "an actor is registered when its process is asked for, and is STARTING from then on"
+NOT_BEFORE_READY = "a child sends READY first, and what one child sends stays in its order"
+ANSWERED_ONCE = "a fork is answered once, and READY comes from a process that was told of"
+ANSWERED_BEFORE = "an end waits for the answer to the fork; what is born after it was given up never gets here"
+
+IMPOSSIBLE: dict[tuple[Status, type[Any]], str] = {
+    **{(Status.CREATED, event): NEVER_REGISTERED for event in EVENTS},
+    (Status.STARTING, Finishing): NOT_BEFORE_READY,
+    (Status.STARTING, Resulted): NOT_BEFORE_READY,
+    (Status.STARTING, Rited): "rites are held in STOPPING, in a process of their own too",
+    (Status.RUNNING, Forked): ANSWERED_ONCE,
+    (Status.RUNNING, ForkFailed): ANSWERED_ONCE,
+    (Status.RUNNING, Rited): "the verdict that allows rites makes it STOPPING",
+    **{(status, event): ANSWERED_BEFORE for status in (Status.RESTARTING, *CAST) for event in (Forked, ForkFailed)
+       if status is Status.RESTARTING or status.ended},
+}
+
+
+def play(status: Status, part: str) -> Scene:
+    config, hooks, steps = CAST[status][part]
+    scene = Scene(config, hooks).happens(*steps)
+    assert scene.status is status, f"{part} is {scene.status}"
+    return scene
+
+
+DECIDED = [
+    pytest.param(status, event, id=f"{event.__name__} while {status}")
+    for status in CAST
+    for event in EVENTS
+    if (status, event) not in IMPOSSIBLE
+]
+
+
+def test_every_pair_of_state_and_event_is_decided_or_impossible_with_a_reason():
+    decided = {(status, event) for status, row in TABLE.items() for event in row}
+    every = {(status, event) for status in Status for event in EVENTS}
+    assert decided | set(IMPOSSIBLE) == every
+    assert not decided & set(IMPOSSIBLE)
+    assert all(IMPOSSIBLE.values())
+
+
+def test_the_examples_hold_every_event_and_the_cast_every_state_of_the_registry():
+    assert set(EXAMPLES) == set(EVENTS)
+    assert set(CAST) == set(Status) - {Status.CREATED}
+    for status, parts in CAST.items():
+        for part in parts:
+            play(status, part)
+
+
+@pytest.mark.parametrize(("status", "event"), DECIDED)
+def test_a_decided_pair_leaves_a_sound_actor(status: Status, event: type[Any]):
+    for part in CAST[status]:
+        for example in EXAMPLES[event]:
+            scene = play(status, part)
+            before = scene.actor
+            scene.happens(example)
+            try:
+                check(before, scene)
+            except AssertionError as error:
+                error.add_note(f"an actor that is {part}, after {example}: {scene.actor}, {scene.effects}")
+                raise
+
+
+def check(before: Actor, scene: Scene) -> None:
+    after = scene.actor
+    if before.status.ended:
+        assert after is before
+        assert not scene.effects
+        return
+    assert (after.uid, after.name) == (before.uid, before.name)
+    assert after.incarnation - before.incarnation in {0, 1}
+    assert after.status.ended == bool(scene.does(Settle)) == bool(scene.did(Settle))
+    assert not after.status.ended or after.outcome == scene.only(Settle).outcome
+    assert (after.body is Body.NONE) == (after.status.ended or after.status is Status.RESTARTING)
+    assert (after.pid is not None) == (after.body is Body.LIVE)
+    assert (after.next_restart is not None) == (after.status is Status.RESTARTING)
+    if scene.forks:
+        assert after.body is Body.ASKED
+        assert before.body is not Body.LIVE or after.incarnation > before.incarnation
+    if scene.kills:
+        assert after.body is Body.LIVE
+        assert after.ending is not None
+    changed = (before.status, before.incarnation) != (after.status, after.incarnation)
+    states = [effect for effect in scene.does(Publish) if effect.kind == "state"]
+    assert [(each.before, each.after) for each in states] == [(before.status, after.status)] * changed
+
+
+@pytest.mark.parametrize(
+    ("status", "event"),
+    [pytest.param(status, event, id=f"{event.__name__} while {status}") for status, event in IMPOSSIBLE],
+)
+def test_an_impossible_pair_is_undecided_and_tells_the_story(status: Status, event: type[Any]):
+    scene = play(status, next(iter(CAST[status]))) if status in CAST else Scene()
+    if status not in CAST:
+        scene.registry.actors[1] = replace(scene.actor, status=status)
+    story, before = scene.registry.story(1), scene.actor
+    for example in EXAMPLES[event]:
+        with pytest.raises(Undecided) as caught:
+            scene.happens(example)
+        headline, *told = str(caught.value).splitlines()
+        assert headline == f"{event.__name__} cannot come while indexer is {status}"
+        assert told == story
+        assert "spawned as texts:Indexer" in told[0]
+    assert scene.actor is before
+
+
+def test_the_story_has_a_line_a_step_with_its_time_incarnation_and_change():
+    scene = Scene({"lives": 2}).happens(Forked(7), Pass(1), Ready(), Pass(1.5), SIGSEGV)
+    assert scene.registry.story(1) == [
+        "1000.000 indexer#1 spawned as texts:Indexer",
+        "1000.000 indexer#1 Forked(pid=7)",
+        "1001.000 indexer#1 Ready(): STARTING -> RUNNING",
+        "1002.500 indexer#1 Died(exit_code=None, signal='SIGSEGV', place=Place(section='loop', lap=17, phase='')):"
+        " RUNNING -> RESTARTING",
+    ]
+
+
+def test_a_story_keeps_its_last_fifty_steps_and_shortens_long_ones():
+    scene = Scene().happens(Forked(7), Ready())
+    for number in range(60):
+        scene.happens(Silent(number + 2, lost=False, held=False))
+    scene.happens(Errored(replace(boom(), text="x" * 10_000)))
+    story = scene.registry.story(1)
+    assert len(story) == 50
+    assert "Silent(misses=61," in story[-2]
+    assert len(story[-1]) < 200
+    assert story[-1].endswith("...")
+
+
+def test_what_changes_nothing_is_no_step_of_the_story():
+    scene = Scene().happens(Forked(7), Ready())
+    before = scene.registry.story(1)
+    scene.happens(Ready(), Expired(Alarm.BACKOFF), Expired(Alarm.START))
+    assert scene.registry.story(1) == before
+    assert not scene.effects
+
+
+def test_a_kill_is_for_a_process_that_lives():
+    for status, parts in CAST.items():
+        for part in parts:
+            scene = play(status, part)
+            killed = scene.happens(Kill()).does(KillFamily)
+            assert bool(killed) == (scene.actor.body is Body.LIVE and "killed" not in part)

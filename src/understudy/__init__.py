@@ -175,7 +175,8 @@ def _default_system() -> object:
     return _importlib.import_module("understudy.system").ActorSystem.default()
 
 
-_importlib.import_module("understudy.runtime").default = _default_system
+_runtime: _typing.Any = _importlib.import_module("understudy.runtime")
+_runtime.default = _default_system
 
 __all__ = [
     "AccessDenied",

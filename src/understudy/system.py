@@ -25,7 +25,7 @@ from understudy.ref import ActorRef
 from understudy.router import endings, verbs
 from understudy.router.answers import Answers
 from understudy.router.calls import Calls
-from understudy.router.capacity import check_capacity
+from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import end_all
 from understudy.router.listing import info
 from understudy.router.logs import LogThread
@@ -71,13 +71,15 @@ class ActorSystem:
         system_id = os.path.basename(directory)
         self._leash = Leash(directory)
         try:
+            # The zygote first: it may refuse, and it must not inherit sockets.
+            spawners = {"process": ZygoteSpawner(system_id, directory, _names(preload)), "spawn": FreshSpawner()}
             hub, timers = Hub(directory, _MAX_REPORT), Timers()
             self._world = World(
                 system=system_id,
                 directory=directory,
                 key=new_key(),
                 hub=hub,
-                spawners={"process": ZygoteSpawner(system_id, directory, _names(preload)), "spawn": FreshSpawner()},
+                spawners=spawners,
                 publisher=Publisher(hub),
                 timers=timers,
                 orders=OrdersDesk(system_id, hub, timers),
@@ -127,9 +129,13 @@ class ActorSystem:
         # A child that imported a module at whose import this spawn happens would spawn again.
         spawned_at_import.update(importing())
         spec = replace(target_of(target, args, kwargs).spec(_overrides(config)), host=host)
-        check_capacity(self._world)
+        opened = opened_descriptors()
 
-        return self._calls.make(lambda: self._answers.ref(self._world.admit(spec, name)))
+        def admit() -> ActorRef[Any]:
+            check_capacity(self._world, opened)
+            return self._answers.ref(self._world.admit(spec, name))
+
+        return self._calls.make(admit)
 
     def ref(self, name: str) -> ActorRef[Any]:
         """The ref of the living actor of that name, else of the last that bore it; raises UnknownActor."""

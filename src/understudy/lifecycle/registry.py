@@ -53,6 +53,8 @@ class Registry:
     stale: int = 0
     """Frames and facts of earlier incarnations, dropped."""
     restarts: int = 0
+    forgotten: list[int] = field(default_factory=list)
+    """Actors that were dropped from the list of the ended, for others to drop too."""
     _living: dict[str, int] = field(default_factory=dict)
     _latest: dict[str, int] = field(default_factory=dict)
     _ended: deque[int] = field(default_factory=deque)
@@ -120,8 +122,8 @@ class Registry:
         return [self.actors[uid] for name, uid in self._living.items() if fnmatch.fnmatchcase(name, pattern)]
 
     def living(self) -> list[Actor]:
-        """All that have not ended, in the order of their spawn."""
-        return [self.actors[uid] for uid in self._living.values()]
+        """All that have not ended, in the order of their spawn; any thread may ask."""
+        return [self.actors[uid] for uid in list(self._living.values())]
 
     def listed(self) -> list[Actor]:
         """All that are kept, the ended ones too, in the order of their spawn."""
@@ -164,6 +166,7 @@ class Registry:
     def _drop(self, uid: int) -> None:
         gone = self.actors.pop(uid)
         self.stories.pop(uid, None)
+        self.forgotten.append(uid)
         if self._latest.get(gone.name) == uid:
             del self._latest[gone.name]
 

@@ -6,24 +6,43 @@ import os
 import resource
 
 from understudy.errors import NoCapacity
+from understudy.lifecycle.actor import Actor, Body
 from understudy.router.world import World
+from understudy.wire.page import Phase
 
-FDS_PER_ACTOR = 3
-"""A pidfd and a connection each for orders and reports."""
+FDS_PER_ACTOR = 4
+"""The shared page, a pidfd, and a connection each for orders and reports."""
 RESERVE = 64
 
 
-def check_capacity(world: World) -> None:
-    """Raise NoCapacity, with the numbers, where the limit on descriptors leaves no room."""
+def check_capacity(world: World, opened: int | None) -> None:
+    """Raise NoCapacity, with the numbers, where the limit leaves no room beside what is ``opened`` and promised.
+
+    For the router's thread; ``opened`` is what `opened_descriptors` said just before, None where nothing tells.
+    """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        opened = len(os.listdir("/proc/self/fd"))
-    except OSError:
-        return  # nothing tells
-    starting = sum(1 for actor in world.registry.living() if actor.ready_at is None)
-    promised = starting * FDS_PER_ACTOR
-    if opened + promised + FDS_PER_ACTOR + RESERVE > limit:
+    promises = [_promised(world, actor) for actor in world.registry.living()]
+    promised, starting = sum(promises), sum(1 for one in promises if one)
+    if opened is not None and opened + promised + FDS_PER_ACTOR + RESERVE > limit:
         raise NoCapacity(
             f"one more actor needs {FDS_PER_ACTOR} descriptors in this process: {opened} of {limit} are open, "
             f"{promised} promised to {starting} starting actors, {RESERVE} kept in reserve; raise `ulimit -n`"
         )
+
+
+def opened_descriptors() -> int | None:
+    """How many descriptors this process has open."""
+    try:
+        return len(os.listdir("/proc/self/fd"))
+    except OSError:
+        return None
+
+
+def _promised(world: World, actor: Actor) -> int:
+    """What an actor will open and has not yet: nothing from the moment that its process has connected."""
+    page = world.records[actor.uid].page
+    if page is None:
+        return FDS_PER_ACTOR
+    if page.phase > Phase.CONNECTING:
+        return 0
+    return FDS_PER_ACTOR - (2 if actor.body is Body.LIVE else 1)

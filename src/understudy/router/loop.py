@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from time import monotonic
 
@@ -20,6 +21,7 @@ from understudy.wire.page import Phase
 
 _LATE = 0.2
 _QUIET, _CATCH_UP = 0.05, 0.5
+_log = logging.getLogger("understudy")
 
 
 class Router:
@@ -60,7 +62,11 @@ class Router:
             if due is not None and now - due > _LATE:
                 self.watch.forgive(now - due)
                 self._catch_up()
-            self._round(ready, now)
+            try:
+                self._round(ready, now)
+            except Exception:  # noqa: BLE001 - told in full, see below
+                # A defect of ours must not take the other actors' router with it.
+                _log.exception("the router met an error of its own and goes on; please report it")
         self.calls.close()
         hub.publish(b"|", pack({"v": 1, "seq": self.world.publisher.seq, "kind": "bye"}))
         hub.close()

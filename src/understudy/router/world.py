@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import weakref
@@ -24,6 +25,8 @@ from understudy.router.records import Record
 from understudy.router.timers import Timers
 from understudy.status import Status
 from understudy.wire.sockets import Hub
+
+_log = logging.getLogger("understudy")
 
 
 @dataclass(slots=True)
@@ -58,7 +61,6 @@ class World:
     """Actors whose family is to be killed at the end of this round of the loop, all at one look."""
     dropped: int = 0
     """Frames that were malformed, untagged or altered."""
-    undecided: list[str] = field(default_factory=list)
     closing: bool = False
     """Set by who shuts the system down: from then on nothing comes up any more."""
     perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None
@@ -69,7 +71,7 @@ class World:
             effects = self.registry.apply(uid, event, self.moment())
         except Undecided as error:
             # A defect of ours: told with its story, and the other actors go on.
-            self.undecided.append(str(error))
+            _log.error("an undecided event, please report it: %s", error)
             return
         if effects:
             self.perform(self, self.registry.actors[uid], effects)
@@ -81,7 +83,8 @@ class World:
         self.cells[actor.uid] = Cell()
         self.records[actor.uid] = Record()
         self.perform(self, actor, effects)
-        for uid in [uid for uid in self.cells if uid not in self.registry.actors]:
+        while self.registry.forgotten:
+            uid = self.registry.forgotten.pop()
             del self.cells[uid], self.records[uid]
         return actor
 

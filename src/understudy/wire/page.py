@@ -54,6 +54,17 @@ SECTIONS = ("", "preloop", "loop", "postloop", "onfinish", "result", "error", "r
 """Sections by their number in the page."""
 SECTION_NUMBER = {name: number for number, name in enumerate(SECTIONS)}
 PLACE_SHIFT = 4
+LAP_STEP = 1 << PLACE_SHIFT
+
+
+def place_of(lap: int, section: str) -> int:
+    """Lap and section as one number, so that one store moves both."""
+    return lap << PLACE_SHIFT | SECTION_NUMBER[section]
+
+
+def lap_of(place: int) -> int:
+    """The lap of a place."""
+    return place >> PLACE_SHIFT
 
 
 class Page:
@@ -94,8 +105,8 @@ class Page:
 
     @property
     def laps(self) -> int:
-        """Completed laps."""
-        return self.words[LAPS]
+        """Completed laps: all before the one under way, or what was noted when the laps ended."""
+        return max(self.words[LAPS], lap_of(self.words[PLACE]) - 1)
 
     def overrun(self, now: float) -> tuple[int, float] | None:
         """The open place and by how many seconds it is past its deadline, if it is."""

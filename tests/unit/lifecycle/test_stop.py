@@ -163,7 +163,7 @@ def test_a_stop_in_backoff_ends_with_the_last_crash():
     assert not scene.does(Bury), "it was buried when it died"
 
 
-@pytest.mark.parametrize("late", [Stop(), GRACE, Kill(), Restart(), Expired(Alarm.BACKOFF), Expired(Alarm.JOIN), SIGSEGV])
+@pytest.mark.parametrize("late", [Stop(), GRACE, Kill(), Restart(), Expired(Alarm.BACKOFF), SIGSEGV])
 @pytest.mark.parametrize("end", [(DONE, Resulted(RESULT), EXIT_0), (SIGSEGV,), (Kill(), SIGKILLED)])
 def test_what_comes_to_an_ended_actor_changes_nothing(end, late):
     scene = running().happens(*end)

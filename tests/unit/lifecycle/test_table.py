@@ -27,7 +27,7 @@ from tests.unit.lifecycle.scene import (
     spec,
 )
 from understudy.lifecycle.actor import Actor, Body
-from understudy.lifecycle.effects import Fork, KillFamily, Publish, Settle
+from understudy.lifecycle.effects import KillFamily, Publish, Settle
 from understudy.lifecycle.events import (
     Alarm,
     Died,
@@ -251,8 +251,7 @@ def test_the_story_has_a_line_a_step_with_its_time_incarnation_and_change():
         "1000.000 indexer#1 spawned as texts:Indexer",
         "1000.000 indexer#1 Forked(pid=7)",
         "1001.000 indexer#1 Ready(): STARTING -> RUNNING",
-        "1002.500 indexer#1 Died(exit_code=None, signal='SIGSEGV', place=Place(section='loop', lap=17, phase='')):"
-        " RUNNING -> RESTARTING",
+        f"1002.500 indexer#1 {SIGSEGV}: RUNNING -> RESTARTING",
     ]
 
 

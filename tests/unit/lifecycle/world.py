@@ -1,0 +1,180 @@
+"""A world without processes: it does what the effects ask, in any order that a real one could, and keeps count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from tests.unit.lifecycle.scene import START, spec
+from understudy.lifecycle.actor import Actor, Verdict, Wish
+from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, KillFamily, Publish, SetAlarm, Settle
+from understudy.lifecycle.events import Alarm, Died, Event, Expired, Forked, Place, Ready
+from understudy.lifecycle.registry import Registry
+from understudy.lifecycle.transitions import Moment
+
+# What the router forgets when a process is buried.
+_OF_A_PROCESS = (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE)
+
+
+class Deed(Enum):
+    """How far a process has come in its dialogue."""
+
+    BORN = "born"
+    READY = "ready"
+    FINISHING = "finishing"
+    RESULTED = "resulted"
+    TOLD = "told"
+    RITED = "rited"
+
+
+@dataclass(eq=False)
+class Child:
+    """One process."""
+
+    uid: int
+    incarnation: int
+    pid: int
+    deed: Deed = Deed.BORN
+    doomed: bool = False
+
+
+@dataclass
+class World:
+    """The registry, a clock, and processes that exist only here."""
+
+    registry: Registry = field(default_factory=Registry)
+    now: float = START
+    alarms: dict[tuple[int, Alarm], float] = field(default_factory=dict)
+    asked: dict[int, int] = field(default_factory=dict)
+    """Forks that are not answered yet: uid to incarnation."""
+    children: dict[int, Child] = field(default_factory=dict)
+    late: list[tuple[int, int, Event]] = field(default_factory=list)
+    """What was said, to be said again when it no longer counts."""
+    settled: Counter[int] = field(default_factory=Counter)
+    buried: Counter[int] = field(default_factory=Counter)
+    lives: Counter[int] = field(default_factory=Counter)
+    """Processes since the spawn or the last restart by request; the rites' own are none."""
+    ends: dict[int, Actor] = field(default_factory=dict)
+    """Each ended actor, as it was when it ended."""
+    barred: dict[int, int] = field(default_factory=dict)
+    """Those that were stopped or killed, with the incarnation that is to be their last."""
+    pids: int = 0
+
+    def spawn(self, name: str | None, config: Mapping[str, Any], hooks: tuple[str, ...]) -> int:
+        """A new actor; its uid."""
+        actor, effects = self.registry.admit(spec(config, hooks), name, Moment(self.now))
+        self.perform(actor.uid, effects)
+        return actor.uid
+
+    def happen(self, uid: int, event: Event, chance: float = 0.5) -> None:
+        """Decide, do, and keep count."""
+        before = self.registry.actors[uid]
+        effects = self.registry.apply(uid, event, Moment(self.now, chance))
+        after = self.registry.actors[uid]
+        if uid in self.ends:
+            assert after is self.ends[uid], "an ended actor changed"
+            assert not effects, "an ended actor has effects"
+            return
+        assert after.incarnation - before.incarnation in {0, 1}
+        if after.wish is Wish.RESTART or (before.wish is Wish.RESTART and after.incarnation > before.incarnation):
+            self.barred.pop(uid, None)
+            self.lives[uid] = 0
+        if after.wish in {Wish.STOP, Wish.KILL} and before.wish not in {Wish.STOP, Wish.KILL}:
+            self.barred[uid] = after.incarnation
+        assert after.incarnation <= self.barred.get(uid, after.incarnation), "it came up again after a stop or kill"
+        if after.status.ended:
+            self.ends[uid] = after
+        self.perform(uid, effects)
+
+    def perform(self, uid: int, effects: tuple[Effect, ...]) -> None:
+        """What a router would do."""
+        actor = self.registry.actors[uid]
+        for effect in effects:
+            match effect:
+                case Fork():
+                    assert uid not in self.children, "a fork while its process lives"
+                    assert uid not in self.asked, "a fork while another is asked for"
+                    self.asked[uid] = actor.incarnation
+                    self.lives[uid] += actor.rites_for is None
+                case KillFamily():
+                    self.children[uid].doomed = True
+                case SetAlarm(alarm, after):
+                    assert after >= 0
+                    self.alarms[uid, alarm] = self.now + after
+                case ClearAlarm(alarm):
+                    self.alarms.pop((uid, alarm), None)
+                case Bury():
+                    assert uid not in self.children, "buried alive"
+                    self.buried[uid] += 1
+                    self.forget(uid, *_OF_A_PROCESS)
+                case Settle():
+                    self.settled[uid] += 1
+                    self.forget(uid, *Alarm)
+                case Publish(kind="state"):
+                    assert effect is effects[-1], "told before it is done"
+                case _:
+                    pass
+
+    def forget(self, uid: int, *alarms: Alarm) -> None:
+        """Stop clocks."""
+        for alarm in alarms:
+            self.alarms.pop((uid, alarm), None)
+
+    # --- what processes do
+
+    def bear(self, uid: int) -> None:
+        """A fork is answered."""
+        self.pids += 1
+        self.children[uid] = Child(uid, self.asked.pop(uid), self.pids)
+        self.happen(uid, Forked(self.pids))
+
+    def say(self, child: Child, event: Event, deed: Deed) -> None:
+        """A process tells something; nothing of what it tells is stale."""
+        child.deed = deed
+        assert self.registry.is_current(child.uid, child.incarnation)
+        self.late.append((child.uid, child.incarnation, event))
+        self.happen(child.uid, event)
+
+    def die(self, child: Child, exit_code: int | None, signal: str | None, chance: float = 0.5) -> None:
+        """A process is gone."""
+        del self.children[child.uid]
+        born = child.deed is Deed.BORN
+        place = Place(phase="connecting") if born else Place("loop", 1)
+        death = Died(exit_code, signal, place)
+        self.late.append((child.uid, child.incarnation, death))
+        self.happen(child.uid, death, chance)
+
+    def may_leave(self, child: Child) -> bool:
+        """Whether it has the answer that it waits for before it exits."""
+        actor = self.registry.actors[child.uid]
+        if child.deed is Deed.TOLD:
+            return actor.verdict in {Verdict.AGAIN, Verdict.END}
+        return child.deed in {Deed.RESULTED, Deed.RITED}
+
+    # --- time
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock; each alarm that is due rings at its time."""
+        until = self.now + seconds
+        while self.alarms and min(self.alarms.values()) <= until:
+            uid, alarm = min(self.alarms, key=lambda key: self.alarms[key])
+            self.now = max(self.now, self.alarms.pop((uid, alarm)))
+            self.happen(uid, Expired(alarm))
+        self.now = until
+
+    def quiesce(self) -> None:
+        """Everything is killed, every kill works, every fork is answered: then all have ended."""
+        self.pass_time(0)
+        for uid in list(self.asked):
+            self.bear(uid)
+        for child in list(self.children.values()):
+            if not child.doomed and child.deed is Deed.BORN:
+                self.say(child, Ready(), Deed.READY)
+        while any(child.doomed for child in self.children.values()):
+            for child in [child for child in self.children.values() if child.doomed]:
+                self.die(child, None, "SIGKILL")
+            for uid in list(self.asked):
+                self.bear(uid)

@@ -83,6 +83,7 @@ class ActorSystem:
                 publisher=Publisher(hub),
                 timers=timers,
                 orders=OrdersDesk(system_id, hub, timers),
+                logs=LogThread(self.name),
                 perform=perform,
             )
         except BaseException:
@@ -91,8 +92,7 @@ class ActorSystem:
             raise
         self._world.registry.keep = self._world.refs.__contains__
         self._calls = Calls()
-        self._logs = LogThread(self.name)
-        self._router = Router(self._world, self._calls, self._logs)
+        self._router = Router(self._world, self._calls)
         self._answers = Answers(self._world, self._calls, self._router.watch)
         self._router.start()
         runtime.systems[system_id] = self._answers
@@ -172,17 +172,22 @@ class ActorSystem:
         return {ref.name: ref.wait(None if until is None else max(0.0, until - monotonic())) for ref in refs}
 
     def cleanup(self, *, force: bool = False) -> dict[str, Status]:
-        """Stop every actor, by its ladder or with ``force`` by SIGKILL, and wait; the system stays open."""
+        """Stop every actor, by its ladder or with ``force`` by SIGKILL, and wait; the system stays open.
+
+        Gives ``{name: status}``; what could not be killed is logged, and its status is none of the final ones.
+        """
         refs = self._call(lambda: [self._answers.ref(actor) for actor in self._world.registry.living()])
         end_all(self._world, self._calls, None, force=force)
-        return {ref.name: ref.wait() for ref in refs}
+        return {ref.name: ref.info().status for ref in refs}
 
     def reap(self) -> list[int]:
         """The processes that actors had left behind and that were ended since the last call, by their numbers."""
 
         def take() -> list[int]:
-            swept: list[int] = self._world.spawners["process"].swept
-            found, swept[:] = list(swept), []
+            found: list[int] = []
+            for spawner in self._world.spawners.values():
+                while spawner.swept:
+                    found.append(spawner.swept.pop(0))
             return found
 
         return self._call(take)
@@ -255,7 +260,7 @@ class ActorSystem:
                 return
             self._closed = True
             self._router.stop()
-            self._logs.close(_LOGS_WAIT)
+            self._world.logs.close(_LOGS_WAIT)
             # While the zygote lives: if a signal ends this process in here, the zygote cleans up.
             shutil.rmtree(self._world.directory, ignore_errors=True)
             for spawner in self._world.spawners.values():

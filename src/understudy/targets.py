@@ -33,7 +33,7 @@ class ProcessTarget:
         return Spec(
             label=self.label,
             command=self.command,
-            blob=dumps((self.process, config), self.root),
+            blob=dumps(self.process, self.root, config),
             circumstances=capture(),
             config=config,
             hooks=hooks,

@@ -134,12 +134,12 @@ def test_the_sweep_of_one_leaves_alone_what_others_started(system, tmp_path, hos
 @pytest.mark.requirement("K4")
 def test_reap_says_what_was_swept_once(system, tmp_path, host):
     assert system.reap() == []
-    ways = ("own session", "daemon")
+    ways = ("child", "own session", "daemon")
     system.spawn(Leaving, tmp_path / "started", "finish", *ways, host=host).result(30)
-    started = [int(pid) for pid in noted(tmp_path / "started", 2)]
+    started = [int(pid) for pid in noted(tmp_path / "started", 3)]
     gone(*started)
     told: list[int] = []
-    until(lambda: told.extend(system.reap()) or len(told) >= 2, 20, "both numbers")
+    until(lambda: told.extend(system.reap()) or len(told) >= 3, 20, "all numbers")
     assert sorted(told) == sorted(started)
     assert system.reap() == []
 

@@ -113,6 +113,8 @@ def _open_and_play(
     page.phase = Phase.READY
     outbox.say(messages.Ready(os.getpid()))
     act = Act(process, config, actor, halt, sections, link, outbox, loop)
+    if page.stop:  # the orders for it may still be on their way
+        link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
     if birth.rites is not None:
         return act.hold_rites(Crash.from_dict(birth.rites))
     return act.play()

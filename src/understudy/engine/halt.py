@@ -11,7 +11,7 @@ NO, AFTER_LAP, AFTER_SECTION = 0, 1, 2
 class Halt:
     """How soon the laps are to end, and why."""
 
-    __slots__ = ("_bell", "_lock", "cause", "event", "level")
+    __slots__ = ("_bell", "_first", "_lock", "cause", "event", "level")
 
     def __init__(self, bell: int) -> None:
         self.level = NO
@@ -21,10 +21,12 @@ class Halt:
         # A lock, for its release is one step: a signal handler may interrupt its own thread's sleep and wake it.
         self._lock = threading.Lock()
         self._lock.acquire()
+        # One step too: a handler, the link's thread and the main thread may all stop at the same moment.
+        self._first = threading.Lock()
 
     def stop(self, level: int, cause: str) -> None:
         """Wish for the end after this lap or section; a wish only grows stronger."""
-        first = self.level == NO
+        first = self._first.acquire(blocking=False)
         self.level = max(self.level, level)
         if first:
             self.cause = cause

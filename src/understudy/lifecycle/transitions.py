@@ -238,8 +238,10 @@ def expired(actor: Actor, event: Expired, moment: Moment) -> Step:
             return _kill(actor, Ending.EXIT)
         case Alarm.JOIN if actor.wish is Wish.NOTHING:
             return stop(actor, Stop(cause="join_in"), moment)
-        case Alarm.UNKILLABLE if actor.body is Body.LIVE:
-            return actor, (Publish("health", None, "unkillable", f"SIGKILL to {actor.pid} did nothing"),)
+        case Alarm.UNKILLABLE if actor.body is Body.LIVE and actor.ending is not None:
+            # A kill is a wish that stands: it is sent again, and told again, until it does something.
+            told = Publish("health", None, "unkillable", f"SIGKILL to {actor.pid} did nothing")
+            return actor, (told, KillFamily(), SetAlarm(Alarm.UNKILLABLE, UNKILLABLE_AFTER))
         case _:
             return actor, ()
 

@@ -50,3 +50,15 @@ class LogThread:
                     logger.handle(record)
             except Exception:  # noqa: BLE001 - logging's own rule: a handler's trouble is printed, not raised
                 logging.lastResort.handleError(record) if logging.lastResort else None
+
+
+def warning(name: str, incarnation: int, text: str) -> dict[str, Any]:
+    """A record of our own about an actor."""
+    return {
+        "name": "understudy.actor." + name.replace("/", "."),
+        "msg": text,
+        "levelno": 30,
+        "levelname": "WARNING",
+        "actor": name,
+        "incarnation": incarnation,
+    }

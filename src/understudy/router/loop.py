@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Place, Ready
 from understudy.observe.publisher import TICK
 from understudy.router.calls import Calls
 from understudy.router.control import Control
-from understudy.router.logs import LogThread
 from understudy.router.perform import kill_doomed
 from understudy.router.reports import Reports, laps_of
 from understudy.router.watch import Watch
@@ -27,10 +28,10 @@ _log = logging.getLogger("understudy")
 class Router:
     """One thread, a daemon: exit handlers come first, and close the system."""
 
-    def __init__(self, world: World, calls: Calls, logs: LogThread) -> None:
-        self.world, self.calls, self.logs = world, calls, logs
+    def __init__(self, world: World, calls: Calls) -> None:
+        self.world, self.calls = world, calls
         self.watch = Watch(world)
-        self._reports = Reports(world, self.watch, logs)
+        self._reports = Reports(world, self.watch)
         self._control = Control(world, self.watch)
         self._over = False
         self._thread = threading.Thread(target=self._run, name=f"understudy-{world.system}", daemon=True)
@@ -61,13 +62,10 @@ class Router:
             now = monotonic()
             if due is not None and now - due > _LATE:
                 self.watch.forgive(now - due)
-                self._catch_up()
-            try:
-                self._round(ready, now)
-            except Exception:  # noqa: BLE001 - told in full, see below
-                # A defect of ours must not take the other actors' router with it.
-                _log.exception("the router met an error of its own and goes on; please report it")
+                self._try(self._catch_up)
+            self._try(self._round, ready, now)
         self.calls.close()
+        self._try(self.world.leave_waiting)
         hub.publish(b"|", pack({"v": 1, "seq": self.world.publisher.seq, "kind": "bye"}))
         hub.close()
 
@@ -83,7 +81,7 @@ class Router:
     def _round(self, ready: set[object], now: float) -> None:
         self._listen(ready, now)
         for act in self.world.timers.due(monotonic()):
-            act()
+            self._try(act)
         kill_doomed(self.world)
 
     def _listen(self, ready: set[object], now: float) -> None:
@@ -94,10 +92,13 @@ class Router:
         deaths: list[News] = [one for one in news if isinstance(one, Gone)]
         if deaths:
             reports.extend(hub.take(hub.reports))
-        self._hear_all([one for one in news if not isinstance(one, Gone)])
+        for one in news:
+            if not isinstance(one, Gone):
+                self._try(self._hear, one)
         for frames in reports:
-            self._reports.take(frames)
-        self._hear_all(deaths)
+            self._try(self._reports.take, frames)
+        for death in deaths:
+            self._try(self._hear, death)
         self._answer(ready)
 
     def _answer(self, ready: set[object]) -> None:
@@ -107,7 +108,7 @@ class Router:
                 self._subscribed(frames[0])
         if hub.control in ready:
             for frames in hub.take(hub.control):
-                self._control.take(frames)
+                self._try(self._control.take, frames)
         if self.calls.fileno() in ready:
             self.calls.run()
 
@@ -115,9 +116,12 @@ class Router:
         moments = [spawner.due() for spawner in self.world.spawners.values()]
         return min((at for at in (self.world.timers.next(), *moments) if at is not None), default=None)
 
-    def _hear_all(self, news: list[News]) -> None:
-        for one in news:
-            self._hear(one)
+    def _try(self, act: Callable[..., None], *arguments: Any) -> None:
+        """One step; a defect of ours in it is told in full, and costs neither the other steps nor the router."""
+        try:
+            act(*arguments)
+        except Exception:  # noqa: BLE001 - told in full
+            _log.exception("the router met an error of its own and goes on; please report it")
 
     def _hear(self, news: News) -> None:
         world = self.world
@@ -138,8 +142,9 @@ class Router:
             if page is not None:
                 section, lap = page.place
                 phase = page.phase
-                if phase >= Phase.READY and actor.ready_at is None:
-                    # It died before its word of it had left the process: the page is proof enough.
+                if phase is Phase.READY and actor.ready_at is None:
+                    # It died before its word of it had left the process: the page is proof enough. Who is leaving has
+                    # had an answer to its last word, so a READY among them was read.
                     world.happen(news.uid, Ready())
                 place = Place(section, lap, phase.words if phase < Phase.READY else "")
             world.happen(news.uid, Died(news.exit_code, news.signal, place))

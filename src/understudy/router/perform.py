@@ -26,6 +26,7 @@ from understudy.lifecycle.effects import (
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed
 from understudy.outcome import build_error
+from understudy.router.logs import warning
 from understudy.router.world import World
 from understudy.spawners import family, signals
 from understudy.spawners.base import Birth
@@ -99,6 +100,9 @@ def _not_born(world: World, actor: Actor, reason: str) -> None:
 
 
 def _remind(world: World, actor: Actor, _: Remind) -> None:
+    page = world.records[actor.uid].page
+    if page is not None and actor.wish in {Wish.STOP, Wish.RESTART}:
+        page.stop = True
     world.orders.remind(actor)
 
 
@@ -139,6 +143,10 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
         world.timers.clear((actor.uid, alarm))
     if report is not None:
         data = {"headline": effect.cause, "exit_code": report.exit_code, "signal": report.signal}
+        if actor.status is Status.RESTARTING:
+            # Nobody will ever be raised this error: without this line it would pass unseen.
+            text = f"{effect.cause}; its understudy takes over"
+            world.logs.put(warning(actor.name, incarnation, text))
         world.publisher.publish("report", actor.name, actor.uid, incarnation, None, None, effect.cause, data)
 
 

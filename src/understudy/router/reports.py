@@ -7,7 +7,7 @@ from typing import Any
 
 from understudy.errors import ProtocolError
 from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
-from understudy.router.logs import LogThread
+from understudy.router.logs import warning
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.status import Crash
@@ -21,8 +21,8 @@ from understudy.wire.sockets import Frames
 class Reports:
     """Reads reports; what is malformed, untagged or stale is dropped and counted."""
 
-    def __init__(self, world: World, watch: Watch, logs: LogThread) -> None:
-        self._world, self._watch, self._logs = world, watch, logs
+    def __init__(self, world: World, watch: Watch) -> None:
+        self._world, self._watch, self._logs = world, watch, world.logs
 
     def take(self, frames: Frames) -> None:
         """One message from a child, or from whoever found the socket."""
@@ -113,18 +113,6 @@ def laps_of(world: World, uid: int) -> dict[str, Any]:
         return {}
     section, lap = page.place
     return {"lap": lap, "section": section, "completed_laps": page.laps}
-
-
-def warning(name: str, incarnation: int, text: str) -> dict[str, Any]:
-    """A record of our own about an actor."""
-    return {
-        "name": "understudy.actor." + name.replace("/", "."),
-        "msg": text,
-        "levelno": 30,
-        "levelname": "WARNING",
-        "actor": name,
-        "incarnation": incarnation,
-    }
 
 
 READERS: dict[type[Any], Callable[[Reports, Identity, Any], None]] = {

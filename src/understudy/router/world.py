@@ -20,6 +20,7 @@ from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Moment, Undecided
 from understudy.observe.publisher import Publisher
+from understudy.router.logs import LogThread
 from understudy.router.orders import OrdersDesk
 from understudy.router.records import Record
 from understudy.router.timers import Timers
@@ -53,6 +54,7 @@ class World:
     publisher: Publisher
     timers: Timers
     orders: OrdersDesk
+    logs: LogThread
     registry: Registry = field(default_factory=Registry)
     records: dict[int, Record] = field(default_factory=dict)
     cells: dict[int, Cell] = field(default_factory=dict)
@@ -87,6 +89,14 @@ class World:
             uid = self.registry.forgotten.pop()
             del self.cells[uid], self.records[uid]
         return actor
+
+    def leave_waiting(self) -> None:
+        """The router ends: who still waits for an actor hears that nobody will tell any more."""
+        for uid, cell in self.cells.items():
+            for future in (cell.started, cell.settled):
+                if not future.done():
+                    name = self.registry.actors[uid].name
+                    future.set_exception(SystemClosed(f"the system closed before {name} had ended; it was left behind"))
 
     def check_open(self) -> None:
         """Raise SystemClosed where nothing is to come up any more."""

@@ -30,6 +30,8 @@ class FreshSpawner:
         os.set_blocking(self._read, False)
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._children: dict[int, _Child] = {}
+        self._sweeps: list[threading.Thread] = []
+        self.swept: list[int] = []
 
     def fileno(self) -> int:
         """The pipe that the waiting threads write to."""
@@ -77,9 +79,8 @@ class FreshSpawner:
         """Sweep on a thread: without a subreaper the whole process table has to be read."""
         child = self._children.pop(uid, None)
         if child is not None:
-            sweep = threading.Thread(
-                target=family.sweep, args=([child.departed],), kwargs={"reaper": None}, daemon=True
-            )
+            sweep = threading.Thread(target=self._sweep, args=(child.departed,), daemon=True)
+            self._sweeps = [one for one in self._sweeps if one.is_alive()] + [sweep]
             sweep.start()
 
     def abandon(self) -> None:
@@ -90,7 +91,12 @@ class FreshSpawner:
     def close(self) -> None:
         """Sweep what is left and end."""
         family.sweep([child.departed for child in self._children.values()], reaper=None) if self._children else None
+        for sweep in self._sweeps:
+            sweep.join()
         self.abandon()
+
+    def _sweep(self, departed: family.Departed) -> None:
+        self.swept.extend(family.sweep([departed], reaper=None))
 
     def _live(self, birth: Birth, page_fd: int, birth_fd: int) -> None:
         key = (birth.uid, birth.incarnation)

@@ -50,6 +50,8 @@ class Nursery:
     engine: Any = None
     _children: dict[int, tuple[int, int]] = field(default_factory=dict)
     _departed: list[family.Departed] = field(default_factory=list)
+    _strangers: list[family.Departed] = field(default_factory=list)
+    """Departed children of a zygote before this one: what they left did not land here."""
     _sweep_at: float | None = None
     _sweep_by: float = 0.0
     _wake: tuple[int, int] = (-1, -1)
@@ -135,7 +137,7 @@ class Nursery:
             self._learn(rest[2])
             self._fork(rest[0], rest[1], fds, truncated=bool(flags & socket.MSG_CTRUNC))
         elif verb == "sweep":
-            self._depart(family.Departed(rest[0], self.system, rest[1], rest[2]))
+            self._depart(family.Departed(rest[0], self.system, rest[1], rest[2]), self._strangers)
         return True
 
     def _learn(self, modules: list[str]) -> None:
@@ -169,7 +171,8 @@ class Nursery:
             # The child itself tells, and then closes: once every end of the channel is closed, nobody is untold.
             self._tell(["born", uid, incarnation, os.getpid()], os.pidfd_open(os.getpid()) if _PIDFD else None)
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in (signal.SIGCHLD, signal.SIGHUP):  # not ours to change for the user's code, nor what it starts
+                signal.signal(number, signal.SIG_DFL)
             for fd in (*self._wake, self._parent_fd):
                 if fd is not None:
                     os.close(fd)
@@ -193,28 +196,33 @@ class Nursery:
             if pid == 0:
                 return
             born = self._children.pop(pid, None)
-            if born is None:
-                continue  # an orphan of an actor
             code = os.waitstatus_to_exitcode(status)
+            if born is None:
+                if code == -signal.SIGKILL:  # an orphan of an actor, swept
+                    self._tell(["swept", [pid]])
+                continue
             usage = [used.ru_utime, used.ru_stime, used.ru_maxrss / 1024]
             self._tell(["gone", *born, pid, code, usage])
-            self._depart(family.Departed(pid, self.system, *born))
+            self._depart(family.Departed(pid, self.system, *born), self._departed)
 
-    def _depart(self, departed: family.Departed) -> None:
+    def _depart(self, departed: family.Departed, among: list[family.Departed]) -> None:
         # What stayed in its process group goes at once. The rest takes a look at all processes: a little later, so
         # that it delays no fork, and many deaths share it.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(departed.pid, signal.SIGKILL)
-        self._departed.append(departed)
+        among.append(departed)
         if self._sweep_at is None:
             self._sweep_at = time.monotonic() + _SWEEP_AFTER
             self._sweep_by = time.monotonic() + _SWEEP_BY
 
     def _sweep(self) -> None:
         self._sweep_at = None
-        gone, self._departed = self._departed, []
+        gone, strangers = list(self._departed), list(self._strangers)
+        self._departed.clear()
+        self._strangers.clear()
         failpoints.hit("zygote.sweep")
-        if swept := family.sweep(gone, reaper=os.getpid()):
+        family.sweep(gone, reaper=os.getpid())  # told when they are reaped
+        if strangers and (swept := family.sweep(strangers, reaper=None)):
             self._tell(["swept", swept])
 
     def _last_will(self) -> None:
@@ -224,10 +232,10 @@ class Nursery:
         for one in family.descendants(family.table(), [os.getpid()]):
             signals.kill_verified(one.pid, one.started, lambda pid: getattr(family.row(pid), "started", None))
         family.sweep(gone, reaper=None)
-        if os.getppid() != self.parent:  # else it lives, and cleans up for itself
-            import shutil  # nothing that every fork would have to carry
+        family.clear(self.system)  # and those that others have forked for the same parent
+        import shutil  # nothing that every fork would have to carry
 
-            shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _tell(self, message: list[Any], fd: int | None = None) -> None:
         # The parent may be gone; the loop finds that out by itself.

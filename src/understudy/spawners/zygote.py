@@ -140,6 +140,9 @@ class ZygoteSpawner:
 
     def forget(self, uid: int) -> None:
         """Free the handle; if nobody reaped the process, ask the current zygote to sweep after it."""
+        for zygote in self._zygotes:
+            for key in [key for key in zygote.asked if key[0] == uid]:
+                del zygote.asked[key]
         handle = self._handles.pop(uid, None)
         if handle is None:
             return
@@ -236,15 +239,17 @@ class ZygoteSpawner:
             case "refused", [why]:
                 self._refusal = str(why)
             case "born", [uid, incarnation, pid]:
-                zygote.asked.pop((uid, incarnation), None)
+                if zygote.asked.pop((uid, incarnation), None) is None:
+                    _end_unawaited(pid, fd)
+                    return
                 handle = self._handles[uid] = _Handle(uid, incarnation, pid, fd, zygote)
                 if fd is not None:
                     self._epoll.register(fd, select.EPOLLIN)
                     self._by_fd[fd] = handle
                 self._news.append(Born(uid, incarnation, pid))
             case "failed", [uid, incarnation, reason]:
-                zygote.asked.pop((uid, incarnation), None)
-                self._news.append(NotBorn(uid, incarnation, reason))
+                if zygote.asked.pop((uid, incarnation), None) is not None:
+                    self._news.append(NotBorn(uid, incarnation, reason))
             case "gone", [uid, incarnation, pid, code, usage]:
                 self._told_gone(zygote, uid, incarnation, pid, code, Usage(*usage))
             case "swept", [pids]:
@@ -294,3 +299,10 @@ class ZygoteSpawner:
         if zygote.said_hello and not self._zygotes:
             self._begin()
         self._news += [NotBorn(uid, incarnation, reason, lost=zygote.said_hello) for uid, incarnation in lost]
+
+
+def _end_unawaited(pid: int, pidfd: int | None) -> None:
+    """It was given up before it was born: nobody would ever look after it."""
+    signals.send(pid, pidfd, signal.SIGKILL)
+    if pidfd is not None:
+        os.close(pidfd)

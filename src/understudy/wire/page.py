@@ -1,6 +1,6 @@
 """The memory that an incarnation shares with its parent: written without system calls, read also of the held and dead.
 
-bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, the deadline
+bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, a stop, the deadline
 4096..16383          the last bytes that passed through sys.stderr, a ring
 16384..65535         what the fault handler wrote
 """
@@ -18,7 +18,7 @@ FAULT_AT = 16384
 NEVER = float("inf")
 
 # Indices of 8-byte words.
-_MAGIC, _PHASE, PLACE, LAPS, TAKEN, HANDLED, _RING = range(7)
+_MAGIC, _PHASE, PLACE, LAPS, TAKEN, HANDLED, _RING, _STOP = range(8)
 DEADLINE = 8
 _VERSION = 0x756E6401
 
@@ -96,6 +96,15 @@ class Page:
     @phase.setter
     def phase(self, phase: Phase) -> None:
         self.words[_PHASE] = phase
+
+    @property
+    def stop(self) -> bool:
+        """Whether a stop stands: the one word that the parent writes, for a process that hears no orders yet."""
+        return bool(self.words[_STOP])
+
+    @stop.setter
+    def stop(self, stop: bool) -> None:
+        self.words[_STOP] = stop
 
     @property
     def place(self) -> tuple[str, int]:

@@ -10,7 +10,7 @@ import pickle
 import sys
 import threading
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cloudpickle
@@ -28,10 +28,13 @@ spawned_at_import: set[str] = set()
 _by_value_lock = threading.RLock()
 
 
-def dumps(obj: Any, root: str) -> bytes:
-    """One pickle of the object; ``root`` is how an error's path begins. Raises SerializationError."""
+def dumps(obj: Any, root: str, *beside: Any) -> bytes:
+    """One pickle of the object, or of a tuple of it and what stands ``beside`` it.
+
+    ``root`` is how an error's path begins. Raises SerializationError.
+    """
     stream = io.BytesIO()
-    _dump(obj, root, stream, None)
+    _dump((obj, *beside) if beside else obj, stream, None, lambda: _locate(obj, root))
     return stream.getvalue()
 
 
@@ -41,7 +44,7 @@ def dump_frames(obj: Any, root: str) -> list[Any]:
         return [pickle.dumps(obj, PROTOCOL)]
     stream = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
-    _dump(obj, root, stream, buffers.append)
+    _dump(obj, stream, buffers.append, lambda: _locate(obj, root))
     return [stream.getvalue(), *(buffer.raw() for buffer in buffers)]
 
 
@@ -75,7 +78,7 @@ def by_value(module: types.ModuleType) -> bool:
     return type(getattr(module, "__loader__", None)).__name__ == "AssertionRewritingHook"
 
 
-def _dump(obj: Any, root: str, stream: io.BytesIO, buffer_callback: Any) -> None:
+def _dump(obj: Any, stream: io.BytesIO, buffer_callback: Any, locate: Callable[[], tuple[str, Any]]) -> None:
     with _by_value_lock:
         pickler = _Pickler(stream, buffer_callback)
         try:
@@ -85,7 +88,7 @@ def _dump(obj: Any, root: str, stream: io.BytesIO, buffer_callback: Any) -> None
         except (KeyboardInterrupt, MemoryError):
             raise
         except BaseException as error:  # a user's __reduce__ may even exit
-            path, culprit = _locate(obj, root)
+            path, culprit = locate()
             kind = type(culprit)
             raise SerializationError(
                 f"{path}: {kind.__module__}.{kind.__qualname__} cannot travel to another process "

@@ -23,7 +23,9 @@ EVEN = 0.5
 def config(**options: object) -> ProcessConfig:
     """Settings by name, `_` for the dot."""
     paths = {"lives": "lives", "policy": "restart.policy", "window": "restart.window"}
-    return ProcessConfig().override({paths.get(name, f"restart.backoff.{name}"): value for name, value in options.items()})
+    return ProcessConfig().override(
+        {paths.get(name, f"restart.backoff.{name}"): value for name, value in options.items()}
+    )
 
 
 def pauses(settings: ProcessConfig, count: int, chance: float = EVEN, *, before_ready: bool = False) -> list[float]:

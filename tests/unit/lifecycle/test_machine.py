@@ -6,36 +6,25 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from tests.unit.lifecycle.scene import RESULT, RITES, boom, boot, overrun_of
-from tests.unit.lifecycle.world import Child, Deed, World
+from tests.unit.lifecycle.world import World
 from understudy.errors import NameTaken
 from understudy.lifecycle import ladder
-from understudy.lifecycle.actor import Body, Verdict
-from understudy.lifecycle.events import (
-    Errored,
-    Event,
-    Finishing,
-    ForkFailed,
-    Heard,
-    Kill,
-    Overran,
-    Place,
-    Ready,
-    Restart,
-    Resulted,
-    Rited,
-    Silent,
-    Stage,
-    Stop,
-)
+from understudy.lifecycle.actor import Body
+from understudy.lifecycle.events import Event, Kill, Restart, Stop
 from understudy.status import Status
 
 NAMES = ("w", "w1", "w10")
 pick = st.integers(0, 1000)
 graces = st.sampled_from([None, 0.0, 0.5, 4.0])
-deaths = st.sampled_from([(0, None), (1, None), (None, "SIGKILL"), (None, "SIGSEGV"), (None, None)])
 configs = st.fixed_dictionaries(
     {
         "lives": st.integers(1, 4),
@@ -58,19 +47,14 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
 
-    # --- choosing
-
     def living(self, number: int) -> int | None:
         """One that has not ended."""
         living = self.world.registry.living()
         return living[number % len(living)].uid if living else None
 
-    def child(self, number: int, *deeds: Deed) -> Child | None:
-        """A process that has come so far and is not about to be killed."""
-        found = [child for child in self.world.children.values() if child.deed in deeds and not child.doomed]
-        return found[number % len(found)] if found else None
-
-    # --- what users do
+    @initialize(config=configs, hooks=hooks)
+    def begin(self, config: dict[str, Any], hooks: tuple[str, ...]) -> None:
+        self.world.spawn(None, config, hooks)
 
     @rule(name=st.sampled_from([None, *NAMES]), config=configs, hooks=hooks)
     def spawn(self, name: str | None, config: dict[str, Any], hooks: tuple[str, ...]) -> None:
@@ -82,110 +66,26 @@ class Machine(RuleBasedStateMachine):
         else:
             assert name not in taken
 
-    @rule(number=pick, grace=graces)
-    def stop(self, number: int, grace: float | None) -> None:
-        self.wish(number, Stop(ladder.graceful(grace, self.world.now)))
-
-    @rule(number=pick)
-    def kill(self, number: int) -> None:
-        self.wish(number, Kill())
-
-    @rule(number=pick, grace=graces)
-    def restart(self, number: int, grace: float | None) -> None:
+    @rule(number=pick, choices=st.lists(st.integers(0, 30), min_size=1, max_size=12), chance=st.floats(0, 1))
+    def goes_on(self, number: int, choices: list[int], chance: float) -> None:
+        """The life of one actor takes a few steps, most of them the usual ones."""
         uid = self.living(number)
-        if uid is not None and self.world.registry.actors[uid].status is Status.RESTARTING:
-            self.world.lives[uid] = 0
-        self.wish(number, Restart(ladder.graceful(grace, self.world.now)))
+        self.world.chance = chance
+        for choice in choices:
+            if uid is None or self.world.registry.actors[uid].status.ended:
+                return
+            possible = self.world.possible(uid)
+            possible[choice if choice < len(possible) else 0]()
 
-    def wish(self, number: int, event: Event) -> None:
+    @rule(number=pick, grace=graces, verb=st.sampled_from(["stop", "kill", "restart", "restart"]))
+    def is_wished(self, number: int, grace: float | None, verb: str) -> None:
         uid = self.living(number)
+        rungs = ladder.graceful(grace, self.world.now)
+        wishes: dict[str, Event] = {"stop": Stop(rungs), "kill": Kill(), "restart": Restart(rungs)}
         if uid is not None:
-            self.world.happen(uid, event)
-
-    # --- what becomes of forks
-
-    @precondition(lambda self: self.world.asked)
-    @rule(number=pick)
-    def is_born(self, number: int) -> None:
-        self.world.bear(list(self.world.asked)[number % len(self.world.asked)])
-
-    @precondition(lambda self: self.world.asked)
-    @rule(number=pick, lost=st.booleans())
-    def is_not_born(self, number: int, lost: bool) -> None:  # noqa: FBT001 - drawn
-        uid = list(self.world.asked)[number % len(self.world.asked)]
-        del self.world.asked[uid]
-        self.world.happen(uid, ForkFailed("EAGAIN", lost))
-
-    # --- what processes do
-
-    @rule(number=pick)
-    def is_ready(self, number: int) -> None:
-        if child := self.child(number, Deed.BORN):
-            self.world.say(child, Ready(), Deed.READY)
-
-    @rule(number=pick)
-    def does_not_open(self, number: int) -> None:
-        if child := self.child(number, Deed.BORN):
-            self.world.say(child, Errored(boot(child.incarnation)), Deed.TOLD)
-
-    @rule(number=pick, stop=st.booleans())
-    def finishes(self, number: int, stop: bool) -> None:  # noqa: FBT001 - drawn
-        child = self.child(number, Deed.READY)
-        if child and self.world.registry.actors[child.uid].rites_for is None:
-            self.world.say(child, Finishing("its own end", stop), Deed.FINISHING)
-
-    @rule(number=pick)
-    def has_a_result(self, number: int) -> None:
-        if child := self.child(number, Deed.FINISHING, Deed.RESULTED):
-            self.world.say(child, Resulted([RESULT, child.uid]), Deed.RESULTED)
-
-    @rule(number=pick, section=st.sampled_from(["loop", "onfinish", "result"]), late=st.booleans())
-    def tells_an_error(self, number: int, section: str, late: bool) -> None:  # noqa: FBT001 - drawn
-        child = self.child(number, Deed.READY, Deed.FINISHING, Deed.TOLD)
-        if child and self.world.registry.actors[child.uid].rites_for is None:
-            crash = overrun_of(section) if late else boom(section, child.incarnation)
-            self.world.say(child, Errored(crash), Deed.TOLD)
-
-    @rule(number=pick)
-    def holds_rites(self, number: int) -> None:
-        child = self.child(number, Deed.READY, Deed.TOLD, Deed.RITED)
-        actor = self.world.registry.actors[child.uid] if child else None
-        if child and actor and actor.rites_for is not None and actor.verdict is not Verdict.END:
-            self.world.say(child, Rited([RITES, child.uid]), Deed.RITED)
-
-    @rule(number=pick, chance=st.floats(0, 1))
-    def leaves(self, number: int, chance: float) -> None:
-        child = self.child(number, Deed.RESULTED, Deed.TOLD, Deed.RITED)
-        if child and self.world.may_leave(child):
-            self.world.die(child, 0 if child.deed is Deed.RESULTED else 1, None, chance)
-
-    @rule(number=pick, death=deaths, chance=st.floats(0, 1))
-    def dies(self, number: int, death: tuple[int | None, str | None], chance: float) -> None:
-        if child := self.child(number, *Deed):
-            self.world.die(child, *death, chance)
-
-    @rule(number=pick)
-    def dies_of_a_kill(self, number: int) -> None:
-        doomed = [child for child in self.world.children.values() if child.doomed]
-        if doomed:
-            self.world.die(doomed[number % len(doomed)], None, "SIGKILL")
-
-    # --- what the watch sees
-
-    @rule(number=pick, stage=st.sampled_from(Stage))
-    def overruns(self, number: int, stage: Stage) -> None:
-        if child := self.child(number, Deed.READY, Deed.FINISHING):
-            self.world.happen(child.uid, Overran(stage, Place("loop", 1)))
-
-    @rule(number=pick, misses=st.integers(1, 4), held=st.booleans())
-    def falls_silent(self, number: int, misses: int, held: bool) -> None:  # noqa: FBT001 - drawn
-        if child := self.child(number, *set(Deed) - {Deed.BORN}):
-            self.world.happen(child.uid, Silent(misses, lost=misses > 2, held=held))
-
-    @rule(number=pick)
-    def is_heard_again(self, number: int) -> None:
-        if child := self.child(number, *Deed):
-            self.world.happen(child.uid, Heard())
+            if verb == "restart" and self.world.registry.actors[uid].status is Status.RESTARTING:
+                self.world.lives[uid] = 0
+            self.world.happen(uid, wishes[verb])
 
     @rule(seconds=st.sampled_from([0.1, 0.6, 2.0, 15.0]))
     def time_passes(self, seconds: float) -> None:
@@ -207,6 +107,14 @@ class Machine(RuleBasedStateMachine):
     # --- what holds at all times
 
     @invariant()
+    def all_holds(self) -> None:
+        self.a_process_is_where_the_registry_believes_it()
+        self.each_spawn_is_settled_once_when_it_ends()
+        self.each_process_is_buried_once()
+        self.restarts_stay_within_the_lives()
+        self.a_name_is_free_exactly_when_its_actor_has_ended()
+        self.whoever_waits_has_a_clock()
+
     def a_process_is_where_the_registry_believes_it(self) -> None:
         for actor in self.world.registry.listed():
             child = self.world.children.get(actor.uid)
@@ -215,19 +123,16 @@ class Machine(RuleBasedStateMachine):
             assert child is None or (child.incarnation, child.pid) == (actor.incarnation, actor.pid)
             assert self.world.asked.get(actor.uid, actor.incarnation) == actor.incarnation
 
-    @invariant()
     def each_spawn_is_settled_once_when_it_ends(self) -> None:
         for actor in self.world.registry.listed():
             assert self.world.settled[actor.uid] == actor.status.ended
             assert actor.status.ended == (actor.uid in self.world.ends)
 
-    @invariant()
     def each_process_is_buried_once(self) -> None:
         for actor in self.world.registry.listed():
             over = actor.status.ended or actor.status is Status.RESTARTING
             assert self.world.buried[actor.uid] == actor.incarnation - (not over)
 
-    @invariant()
     def restarts_stay_within_the_lives(self) -> None:
         for actor in self.world.registry.listed():
             restart = actor.spec.config.restart
@@ -235,7 +140,6 @@ class Machine(RuleBasedStateMachine):
                 allowed = 1 if restart.policy == "never" else actor.spec.config.lives
                 assert self.world.lives[actor.uid] <= allowed
 
-    @invariant()
     def a_name_is_free_exactly_when_its_actor_has_ended(self) -> None:
         registry = self.world.registry
         living = [actor for actor in registry.listed() if not actor.status.ended]
@@ -244,7 +148,6 @@ class Machine(RuleBasedStateMachine):
         for actor in living:
             assert registry.find(actor.name) is actor
 
-    @invariant()
     def whoever_waits_has_a_clock(self) -> None:
         for actor in self.world.registry.living():
             if actor.status is Status.RESTARTING:
@@ -265,9 +168,9 @@ class Machine(RuleBasedStateMachine):
 
 
 def test_whatever_happens_every_spawn_has_one_end_and_nothing_comes_back_unasked():
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=200, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

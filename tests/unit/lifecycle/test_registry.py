@@ -57,10 +57,33 @@ def test_a_name_of_segments_is_taken_as_it_is(name: str):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "/", "a/", "/a", "a//b", ".a", "-a", "_a", "a/.b", "a b", "a*", "a?", "[a]", "é", "a\n", "a|b", "x" * 129, 7, None, b"a"],
+    [
+        "",
+        "/",
+        "a/",
+        "/a",
+        "a//b",
+        ".a",
+        "-a",
+        "_a",
+        "a/.b",
+        "a b",
+        "a*",
+        "a?",
+        "[a]",
+        "é",
+        "a\n",
+        "a|b",
+        "x" * 129,
+        7,
+        None,
+        b"a",
+    ],
 )
 def test_what_is_no_name_is_refused_and_told_what_a_name_is(name: object):
-    with pytest.raises(ConfigError, match="is not a name: segments of letters, digits, .* 128 characters in all") as caught:
+    with pytest.raises(
+        ConfigError, match=r"is not a name: segments of letters, digits, .* 128 characters in all"
+    ) as caught:
         check_name(name)
     assert repr(name) in str(caught.value)
 
@@ -145,7 +168,7 @@ def test_an_unknown_name_is_told_with_the_nearest_ones(registry: Registry):
     admit(registry, "indexer", "crawler/fetch-3", "crawler/fetch-4", "zeta")
     with pytest.raises(UnknownActor, match="did you mean indexer"):
         registry.find("indexr")
-    with pytest.raises(UnknownActor, match="did you mean crawler/fetch-4, crawler/fetch-3|crawler/fetch-3, crawler/fetch-4"):
+    with pytest.raises(UnknownActor, match=r"did you mean crawler/fetch-[34], crawler/fetch-[34]\b"):
         registry.find("crawler/fetch-5")
     with pytest.raises(UnknownActor, match="did you mean indexer, crawler/fetch-3, crawler/fetch-4"):
         registry.find("qqqqqqq")

@@ -152,8 +152,12 @@ IMPOSSIBLE: dict[tuple[Status, type[Any]], str] = {
     (Status.RUNNING, Forked): ANSWERED_ONCE,
     (Status.RUNNING, ForkFailed): ANSWERED_ONCE,
     (Status.RUNNING, Rited): "the verdict that allows rites makes it STOPPING",
-    **{(status, event): ANSWERED_BEFORE for status in (Status.RESTARTING, *CAST) for event in (Forked, ForkFailed)
-       if status is Status.RESTARTING or status.ended},
+    **{
+        (status, event): ANSWERED_BEFORE
+        for status in (Status.RESTARTING, *CAST)
+        for event in (Forked, ForkFailed)
+        if status is Status.RESTARTING or status.ended
+    },
 }
 
 

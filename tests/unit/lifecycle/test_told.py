@@ -100,7 +100,7 @@ def test_a_start_clock_that_rings_after_ready_changes_nothing():
 
 def test_what_is_born_after_its_time_is_ended_at_its_birth():
     scene = Scene(LIVES).happens(Expired(Alarm.START))
-    assert scene.status is Status.STARTING
+    assert not scene.actor.status.ended
     scene.happens(Forked(7))
     assert scene.kills
     scene.happens(Died(None, "SIGKILL", Place(phase="being forked")))

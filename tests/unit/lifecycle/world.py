@@ -3,20 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
-from tests.unit.lifecycle.scene import START, spec
+from tests.unit.lifecycle.scene import START, boom, boot, overrun_of, spec
 from understudy.lifecycle.actor import Actor, Verdict, Wish
 from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, KillFamily, Publish, SetAlarm, Settle
-from understudy.lifecycle.events import Alarm, Died, Event, Expired, Forked, Place, Ready
+from understudy.lifecycle.events import (
+    Alarm,
+    Died,
+    Errored,
+    Event,
+    Expired,
+    Finishing,
+    Forked,
+    ForkFailed,
+    Heard,
+    Overran,
+    Place,
+    Ready,
+    Resulted,
+    Rited,
+    Silent,
+    Stage,
+)
 from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.transitions import Moment
 
 # What the router forgets when a process is buried.
 _OF_A_PROCESS = (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE)
+DEATHS = ((None, "SIGKILL"), (None, "SIGSEGV"), (0, None), (1, None), (None, None))
+SEEN = (
+    Overran(Stage.INTERRUPT, Place()),
+    Overran(Stage.KILL, Place("loop", 1)),
+    Silent(1, lost=False, held=True),
+    Silent(3, lost=True, held=False),
+    Silent(4, lost=True, held=True),
+    Heard(),
+)
 
 
 class Deed(Enum):
@@ -47,6 +74,7 @@ class World:
 
     registry: Registry = field(default_factory=Registry)
     now: float = START
+    chance: float = 0.5
     alarms: dict[tuple[int, Alarm], float] = field(default_factory=dict)
     asked: dict[int, int] = field(default_factory=dict)
     """Forks that are not answered yet: uid to incarnation."""
@@ -57,6 +85,7 @@ class World:
     buried: Counter[int] = field(default_factory=Counter)
     lives: Counter[int] = field(default_factory=Counter)
     """Processes since the spawn or the last restart by request; the rites' own are none."""
+    begun: set[tuple[int, int]] = field(default_factory=set)
     ends: dict[int, Actor] = field(default_factory=dict)
     """Each ended actor, as it was when it ended."""
     barred: dict[int, int] = field(default_factory=dict)
@@ -69,10 +98,10 @@ class World:
         self.perform(actor.uid, effects)
         return actor.uid
 
-    def happen(self, uid: int, event: Event, chance: float = 0.5) -> None:
+    def happen(self, uid: int, event: Event) -> None:
         """Decide, do, and keep count."""
         before = self.registry.actors[uid]
-        effects = self.registry.apply(uid, event, Moment(self.now, chance))
+        effects = self.registry.apply(uid, event, Moment(self.now, self.chance))
         after = self.registry.actors[uid]
         if uid in self.ends:
             assert after is self.ends[uid], "an ended actor changed"
@@ -98,7 +127,9 @@ class World:
                     assert uid not in self.children, "a fork while its process lives"
                     assert uid not in self.asked, "a fork while another is asked for"
                     self.asked[uid] = actor.incarnation
-                    self.lives[uid] += actor.rites_for is None
+                    life = (uid, actor.incarnation)
+                    self.lives[uid] += actor.rites_for is None and life not in self.begun
+                    self.begun.add(life)
                 case KillFamily():
                     self.children[uid].doomed = True
                 case SetAlarm(alarm, after):
@@ -109,6 +140,7 @@ class World:
                 case Bury():
                     assert uid not in self.children, "buried alive"
                     self.buried[uid] += 1
+                    self.asked.pop(uid, None)  # given up: what is born of it yet, the router ends unasked
                     self.forget(uid, *_OF_A_PROCESS)
                 case Settle():
                     self.settled[uid] += 1
@@ -125,11 +157,38 @@ class World:
 
     # --- what processes do
 
+    def possible(self, uid: int) -> list[Callable[[], None]]:
+        """What may befall an actor next; the usual comes first."""
+        actor, child = self.registry.actors[uid], self.children.get(uid)
+        if child is None:
+            return self._without_a_process(actor)
+        deaths = [partial(self.die, child, *death) for death in DEATHS]
+        if child.doomed:
+            return [deaths[0]]
+        rites = actor.rites_for is not None and actor.verdict is not Verdict.END
+        leaves = []
+        if child.deed in {Deed.RESULTED, Deed.RITED} or (child.deed is Deed.TOLD and not rites):
+            leaves = [partial(self.die, child, 0 if child.deed is Deed.RESULTED else 1, None)]
+        said = [partial(self.say, child, event, deed) for event, deed in _words(child, rites=rites)]
+        seen = [] if child.deed is Deed.BORN or leaves else [partial(self.happen, uid, event) for event in SEEN]
+        return [*leaves, *said, *seen, *deaths]
+
+    def _without_a_process(self, actor: Actor) -> list[Callable[[], None]]:
+        if actor.uid not in self.asked:
+            return [partial(self.pass_time, 0.0), partial(self.pass_time, 1.5)]
+        born = partial(self.bear, actor.uid)
+        return [born, *(partial(self.fail, actor.uid, lost=lost) for lost in (False, True))]
+
     def bear(self, uid: int) -> None:
         """A fork is answered."""
         self.pids += 1
         self.children[uid] = Child(uid, self.asked.pop(uid), self.pids)
         self.happen(uid, Forked(self.pids))
+
+    def fail(self, uid: int, *, lost: bool) -> None:
+        """A fork fails."""
+        del self.asked[uid]
+        self.happen(uid, ForkFailed("EAGAIN", lost))
 
     def say(self, child: Child, event: Event, deed: Deed) -> None:
         """A process tells something; nothing of what it tells is stale."""
@@ -138,21 +197,13 @@ class World:
         self.late.append((child.uid, child.incarnation, event))
         self.happen(child.uid, event)
 
-    def die(self, child: Child, exit_code: int | None, signal: str | None, chance: float = 0.5) -> None:
+    def die(self, child: Child, exit_code: int | None, signal: str | None) -> None:
         """A process is gone."""
         del self.children[child.uid]
-        born = child.deed is Deed.BORN
-        place = Place(phase="connecting") if born else Place("loop", 1)
+        place = Place(phase="connecting") if child.deed is Deed.BORN else Place("loop", 1)
         death = Died(exit_code, signal, place)
         self.late.append((child.uid, child.incarnation, death))
-        self.happen(child.uid, death, chance)
-
-    def may_leave(self, child: Child) -> bool:
-        """Whether it has the answer that it waits for before it exits."""
-        actor = self.registry.actors[child.uid]
-        if child.deed is Deed.TOLD:
-            return actor.verdict in {Verdict.AGAIN, Verdict.END}
-        return child.deed in {Deed.RESULTED, Deed.RITED}
+        self.happen(child.uid, death)
 
     # --- time
 
@@ -167,14 +218,32 @@ class World:
 
     def quiesce(self) -> None:
         """Everything is killed, every kill works, every fork is answered: then all have ended."""
-        self.pass_time(0)
-        for uid in list(self.asked):
-            self.bear(uid)
-        for child in list(self.children.values()):
-            if not child.doomed and child.deed is Deed.BORN:
-                self.say(child, Ready(), Deed.READY)
-        while any(child.doomed for child in self.children.values()):
-            for child in [child for child in self.children.values() if child.doomed]:
-                self.die(child, None, "SIGKILL")
+        while self.asked or self.children:
             for uid in list(self.asked):
                 self.bear(uid)
+            for child in list(self.children.values()):
+                assert child.doomed, "it was killed, and lives"
+                self.die(child, *DEATHS[0])
+
+
+def _words(child: Child, *, rites: bool) -> list[tuple[Event, Deed]]:
+    """What a process may say, and how far it has come then."""
+    crashes = (boom("loop", child.incarnation), overrun_of("loop"), overrun_of("onfinish"), boom("result"))
+    told: list[tuple[Event, Deed]] = [(Errored(crash), Deed.TOLD) for crash in crashes]
+    held = (Rited([child.uid]), Deed.RITED)
+    match child.deed:
+        case Deed.BORN:
+            return [(Ready(), Deed.READY), (Errored(boot(child.incarnation)), Deed.TOLD)]
+        case Deed.READY if rites:
+            return [held]
+        case Deed.READY:
+            ends = [Finishing("", stop=False), Finishing("", stop=True)]
+            return [*((end, Deed.FINISHING) for end in ends), *told]
+        case Deed.FINISHING:
+            return [(Resulted([child.uid]), Deed.RESULTED), *told]
+        case Deed.RESULTED:
+            return [(Resulted(["again"]), Deed.RESULTED)]
+        case Deed.TOLD:
+            return [held, *told] if rites else told
+        case Deed.RITED:
+            return [held]

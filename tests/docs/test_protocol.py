@@ -1,0 +1,170 @@
+"""docs/protocol.md says what the code speaks: kinds, fields, types, words, verbs, keys and limits."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from dataclasses import fields
+
+import pytest
+
+from tests.docs.pages import ROOT, blocks, sections, tables
+from understudy.engine import link, streams, telling
+from understudy.router import control, logs, orders
+from understudy.router.reports import READERS
+from understudy.status import ActorInfo, Health, Status
+from understudy.timing import HOOKS, KEPT, Timers
+from understudy.wire import codec, keys, messages, sockets
+from understudy.wire.messages import ORDERS, REPORTS, Identity
+
+PATH = ROOT / "docs" / "protocol.md"
+TEXT = PATH.read_text(encoding="utf-8")
+CHAPTERS = sections(TEXT, 2)
+KINDS = {cls.KIND: cls for cls in (*REPORTS, *ORDERS)}
+ENTRIES = {**sections(CHAPTERS["Reports"], 3), **sections(CHAPTERS["Orders"], 3)}
+WORDS = {str: "text", int: "integer", bool: "boolean", bytes: "bytes", float: "number", dict: "map", type(None): "nil"}
+
+
+def told(hint: typing.Any) -> str:
+    """A type as the page names it."""
+    plain, inner = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if plain is types.UnionType:
+        return " or ".join(told(part) for part in inner)
+    if plain is typing.Annotated:
+        return told(inner[0])
+    return f"array of {told(inner[0])}" if plain is list else WORDS[plain]
+
+
+def declared(kind: str) -> dict[str, typing.Any]:
+    """The fields of a kind as the code has them, in their order; frames are no field of the envelope."""
+    cls = KINDS[kind]
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {one.name: hints[one.name] for one in fields(cls) if one.name != "frames"}
+
+
+def described(kind: str) -> list[list[str]]:
+    found = tables(ENTRIES[kind])
+    return found[0] if found else []
+
+
+def test_the_page_names_the_version_that_the_code_speaks():
+    assert re.findall(r"^Protocol version: \*\*(\d+)\*\*", TEXT, re.MULTILINE) == [str(codec.VERSION)]
+
+
+def test_every_kind_of_message_has_its_entry_in_the_order_of_the_dialogue():
+    assert [title for title in ENTRIES if title in KINDS] == list(KINDS)
+    assert [title for title in ENTRIES if title not in KINDS] == ["Measures", "Log records"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fields_of_a_kind_stand_in_the_order_of_the_wire_with_their_types(kind):
+    assert [(name, type_) for name, type_, _ in described(kind)] == [
+        (name, told(hint)) for name, hint in declared(kind).items()
+    ]
+    if not declared(kind):
+        assert "It has no fields." in " ".join(ENTRIES[kind].split())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_described_where_there_are_some_and_their_tag_comes_last(kind):
+    has_frames = "frames" in {one.name for one in fields(KINDS[kind])}
+    assert has_frames == ("\nFrames: " in ENTRIES[kind])
+    assert has_frames == (list(declared(kind))[-1:] == ["tag"])
+
+
+def test_where_only_some_words_are_let_through_the_page_lists_them():
+    closed = [
+        (meaning, typing.get_args(hint)[1])
+        for kind in KINDS
+        for (_, hint), (_, _, meaning) in zip(declared(kind).items(), described(kind), strict=True)
+        if typing.get_origin(hint) is typing.Annotated
+    ]
+    assert len(closed) == 3
+    for meaning, words in closed:
+        one_of, empty, _ = re.sub(r"\([^)]*\)", "", meaning.partition("one of ")[2]).partition("; empty: ")
+        assert re.findall(r"`(\w+)`", one_of) == [word for word in words if word]
+        assert bool(empty) == ("" in words)
+
+
+def test_the_envelope_is_described_in_its_order():
+    positions = [row[:2] for row in tables(CHAPTERS["Envelopes"])[0]]
+    identity = [one.name for one in fields(Identity)]
+    assert positions == [[str(at), name] for at, name in enumerate(["version", "kind", *identity])] + [["6…", ""]]
+
+
+def test_every_control_verb_has_its_entry_in_the_order_of_the_code():
+    titles = list(sections(CHAPTERS["The control socket"], 3))
+    assert titles == [*control.VERBS, "Errors", "Rows"]
+
+
+def test_a_row_is_described_with_its_keys_in_order_and_their_types():
+    rows = tables(sections(CHAPTERS["The control socket"], 3)["Rows"])[0]
+    hints = typing.get_type_hints(ActorInfo)
+    plain = {Status: str, Health: str}
+    assert [(name, re.split("[;:]", type_)[0]) for name, type_ in rows] == [
+        (name, told(plain.get(hints[name], hints[name]))) for name in ActorInfo("a", 1).to_dict()
+    ]
+
+
+def test_statuses_and_healths_are_all_named():
+    assert re.findall(r"`([A-Z]+)`", TEXT.partition("\nStatuses are ")[2].partition(";")[0]) == [*Status]
+    health = next(line for line in TEXT.splitlines() if line.startswith("| health | text"))
+    assert re.findall(r"`(\w+)`", health) == [*Health]
+
+
+def test_the_tag_of_the_page_is_the_tag_of_the_code(capsys):
+    example, output = (block for block in blocks(PATH) if block.mark in {"run", "output"})
+    space: dict[str, typing.Any] = {}
+    exec(example.text, space)  # noqa: S102 - it is our own page
+    assert capsys.readouterr().out == output.text
+    for frames in ([b""], [b"pickle"], [b"p", b""], [b"p", b"a" * 300, b"b"], [bytes(70_000)] * 5):
+        assert space["tag"](b"k" * keys.KEY_BYTES, frames) == keys.tag(b"k" * keys.KEY_BYTES, frames)
+    assert (keys.KEY_BYTES, keys.TAG_BYTES) == (32, 16)
+
+
+def test_the_limits_are_those_of_the_code():
+    mib = 1 << 20
+    rows = {what: limit for what, limit, _ in tables(CHAPTERS["Limits"])[0]}
+    assert rows == {
+        "an envelope": f"{codec.MAX_ENVELOPE // mib} MiB",
+        "frames of one report": f"{codec.MAX_FRAMES:,}",
+        "one frame on `reports`": "1 GiB + 1 MiB",
+        "one frame on `control`": f"{sockets.MAX_CONTROL // mib} MiB",
+        "one event": "1 MiB",
+        "reports queued in an actor": f"{sockets._CHILD_HWM:,}",
+        "events queued for a client": f"{sockets._STATUS_HWM:,}",
+        "requests and replies queued": "1,000",
+        "log records that wait for the parent's handlers": f"{logs._LIMIT:,}",
+    }
+    assert f"at most {telling._TEXT_LIMIT:,} characters" in TEXT
+    assert f"at most {telling._NAME_LIMIT:,} characters" in TEXT
+    assert f"at most {streams._TEXT:,} characters" in TEXT
+    assert f"after {orders._FIRST_AGAIN:g} s, then after twice" in " ".join(TEXT.split())
+    assert f"up to every {orders._LONGEST_AGAIN:g} s" in TEXT
+    assert f"every {1000 * link._PROGRESS_EVERY:g} ms" in TEXT
+    assert f"the last {KEPT:,} times" in TEXT
+
+
+def test_every_report_of_the_page_is_read_by_the_router():
+    assert {cls.KIND for cls in READERS} | {"log"} == {cls.KIND for cls in REPORTS}
+
+
+def test_the_longest_error_that_is_told_fits_into_an_envelope():
+    timers = Timers().used(HOOKS.values())
+    for slot in (*HOOKS.values(), "full_loop"):
+        for _ in range(KEPT + 1):
+            getattr(timers, slot).add_time(0.1)
+    long = "\N{GRINNING FACE}" * 200_000
+    name, text, story = telling.facts(type(long, (Exception,), {})(long))
+    measures = {"timers": timers.state(), "stats": {"laps": 1, "mean_lap": 0.1, "fastest_lap": 0.1, "slowest_lap": 0.1}}
+    error = messages.Error("loop", 1, "", None, name, text, story, measures, None)
+    identity = Identity("system", 1, 1, 1)
+    assert codec.decode(codec.encode(identity, error)) == (identity, error)
+
+
+def test_text_that_is_no_utf_8_travels_as_it_is():
+    identity, note = Identity("system", 1, 1, 1), "caf\udce9 \ud83d"
+    frames = codec.encode(identity, messages.Progress(1.0, note))
+    assert b"caf\xed\xb3\xa9 \xed\xa0\xbd" in frames[0], "each as the three bytes that UTF-8 would give it"
+    assert codec.decode(frames)[1].note == note

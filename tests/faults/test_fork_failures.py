@@ -1,0 +1,213 @@
+"""No process can be had, or no descriptor is left: that spawn fails and says why, the rest live, the next works."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+import threading
+from contextlib import contextmanager
+
+import pytest
+
+from tests.stage import note, noted, until
+from understudy import ActorSystem, NoCapacity, Process, StartError, Status
+
+PATCH = """
+import errno, os
+_fork = os.fork
+def fork():
+    try:
+        left = int(open({count!r}).read())
+    except FileNotFoundError:
+        left = 0
+    if left <= 0:
+        return _fork()
+    with open({count!r}, "w") as file:
+        file.write(str(left - 1))
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+os.fork = fork
+"""
+"""Makes as many forks fail, in each interpreter that starts with it, as a file says."""
+
+
+class Idle(Process):
+    def __init__(self, told):
+        self.told = told
+
+    def __loop__(self):
+        note(self.told, self.incarnation)
+        self.sleep(600)
+
+    def __result__(self):
+        return os.getpid()
+
+
+class Once(Process):
+    """Dies in its first life when the file is there."""
+
+    def __init__(self, trigger):
+        self.trigger = trigger
+        self.config.lives = 6
+        self.config.restart.backoff.base = 0.01
+
+    def __loop__(self):
+        if self.incarnation == 1:
+            until(lambda: os.path.exists(self.trigger), 60)
+            os._exit(1)
+        self.stop()
+
+    def __result__(self):
+        return self.incarnation
+
+
+@pytest.fixture
+def failing(tmp_path, monkeypatch):
+    """A system whose zygote fails as many forks as one says."""
+    count = tmp_path / "count"
+    (tmp_path / "patch").mkdir()
+    (tmp_path / "patch" / "sitecustomize.py").write_text(PATCH.format(count=str(count)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"))
+    with ActorSystem() as system:
+        yield system, lambda times: count.write_text(str(times))
+
+
+def works(system, host="process"):
+    return system.spawn(os.getpid, host=host).wait(30) is Status.FINISHED
+
+
+@pytest.mark.fault("F6")
+def test_a_fork_that_fails_is_told_and_harms_nobody_else(failing, tmp_path):
+    system, fail = failing
+    neighbour = system.spawn(Idle, tmp_path / "told")
+    noted(tmp_path / "told")
+    fail(1)
+    ref = system.spawn(Idle, tmp_path / "never", name="unlucky")
+    with pytest.raises(StartError, match="unlucky could not be forked: BlockingIOError.*temporarily unavailable"):
+        ref.result(20)
+    assert ref.wait(0) is Status.CRASHED
+    with pytest.raises(StartError, match="could not be forked"):
+        ref.wait_ready(0)
+    assert works(system)
+    assert system.spawn(os.getpid, name="unlucky").wait(30) is Status.FINISHED
+    assert (neighbour.info().status, len(neighbour.history())) == (Status.RUNNING, 1)
+    neighbour.kill()
+
+
+@pytest.mark.fault("F6")
+def test_forks_that_fail_cost_lives_with_pauses_between(failing, tmp_path):
+    system, fail = failing
+    fail(2)
+    config = {"lives": 3, "restart.backoff.base": 0.2, "restart.backoff.jitter": 0}
+    ref = system.spawn(Idle, tmp_path / "told", config=config)
+    assert noted(tmp_path / "told") == ["3"]
+    first, second, third = ref.history()
+    assert [life.pid for life in (first, second)] == [None, None]
+    assert second.started_at - first.ended_at > 0.15
+    assert third.started_at - second.ended_at > 0.35
+    ref.kill()
+
+
+@pytest.mark.fault("F6")
+def test_a_program_that_cannot_be_started_is_told_for_a_fresh_interpreter_too(system, monkeypatch):
+    start = subprocess.Popen
+
+    def failing(command, **options):
+        monkeypatch.setattr(subprocess, "Popen", start)
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    assert works(system, "spawn")
+    monkeypatch.setattr(subprocess, "Popen", failing)
+    with pytest.raises(StartError, match="could not be forked: BlockingIOError"):
+        system.spawn(os.getpid, host="spawn").result(20)
+    assert works(system, "spawn")
+
+
+@pytest.mark.fault("F6")
+def test_a_thread_that_cannot_be_started_is_told_too(system, tmp_path, monkeypatch):
+    """The same limit of the kernel counts threads, and a fresh interpreter is started and waited for on one."""
+    ref = system.spawn(Once, tmp_path / "trigger", host="spawn")
+    ref.wait_ready(30)
+    start = threading.Thread.start
+    failures = []
+
+    def failing(thread):
+        if thread.name.startswith("understudy-fresh") and len(failures) < 2:
+            failures.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", failing)
+    with pytest.raises(StartError, match="can't start new thread"):
+        system.spawn(os.getpid, host="spawn").result(20)
+    (tmp_path / "trigger").touch()
+    assert ref.result(30) == 3
+    assert len(failures) == 2
+    assert works(system, "spawn")
+
+
+@contextmanager
+def limit(pid, most):
+    """No more than so many descriptors for that process."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.fault("F6")
+@pytest.mark.parametrize("spare", [0, 1, 2, 3])
+def test_a_zygote_without_descriptors_says_so_and_goes_on(system, tmp_path, spare):
+    neighbour = system.spawn(Idle, tmp_path / "told")
+    noted(tmp_path / "told")
+    (zygote,) = system._world.spawners["process"].pids
+    first_free = max(int(fd) for fd in os.listdir(f"/proc/{zygote}/fd")) + 1
+    with limit(zygote, first_free + spare):
+        ref = system.spawn(Idle, tmp_path / "never")
+        error = ref.exception(20)
+        assert isinstance(error, StartError)
+        assert "escriptors" in str(error) or "Too many open files" in str(error)
+    assert works(system)
+    assert system._world.spawners["process"].pids == [zygote]
+    assert (neighbour.info().status, len(neighbour.history())) == (Status.RUNNING, 1)
+    neighbour.kill()
+
+
+@pytest.mark.fault("F6")
+def test_a_parent_short_of_descriptors_refuses_in_advance(system, tmp_path, host):
+    ref = system.spawn(Idle, tmp_path / "told")
+    noted(tmp_path / "told")
+    with limit(0, len(os.listdir("/proc/self/fd")) + 60):
+        with pytest.raises(NoCapacity, match="ulimit"):
+            system.spawn(Idle, tmp_path / "never", name="refused", host=host)
+        assert ref.info().status is Status.RUNNING
+    assert system.spawn(os.getpid, name="refused", host=host).wait(30) is Status.FINISHED
+    ref.stop()
+    assert ref.wait(30) is Status.FINISHED
+
+
+@pytest.mark.fault("F6")
+def test_a_restart_without_descriptors_waits_and_comes_when_there_are_some(system, tmp_path, host):
+    """The parent itself has used up all: no page can be made for the next life."""
+    ref = system.spawn(Once, tmp_path / "trigger", host=host)
+    neighbour = system.spawn(Idle, tmp_path / "told")
+    noted(tmp_path / "told")
+    ref.wait_ready(30)
+    taken = []
+    with limit(0, len(os.listdir("/proc/self/fd")) + 40):
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            pass
+        (tmp_path / "trigger").touch()
+        until(lambda: len(ref.history()) > 2, 20, "a life that could not be had")
+        for fd in taken:
+            os.close(fd)
+        assert ref.result(30) > 2
+    assert any("could not be forked" in (life.cause or "") for life in ref.history())
+    assert (neighbour.info().status, len(neighbour.history())) == (Status.RUNNING, 1)
+    neighbour.kill()

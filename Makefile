@@ -38,6 +38,7 @@ bench: $(STAMP)  ## time each figure beside its floor
 
 docs: $(STAMP)  ## regenerate the pages that are derived from the code
 	@$(PY) tools/requirements_table.py
+	@$(PY) tools/reference.py
 
 soak: $(STAMP)  ## run the rows that take minutes, one at a time
 	@$(PY) -m pytest -m soak --timeout 3600

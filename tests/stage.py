@@ -5,6 +5,7 @@ Actors import it in their own processes, so nothing here may need pytest.
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -43,6 +44,17 @@ def notes(path: str | Path) -> list[str]:
         return Path(path).read_text().splitlines()
     except FileNotFoundError:
         return []
+
+
+class Keeps(logging.Handler):
+    """A log handler that keeps each record."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
 
 
 def alive(pid: int) -> bool:
@@ -120,6 +132,13 @@ def said(process: subprocess.Popen[str]) -> str:
     """The next line that it printed; "" at its end."""
     assert process.stdout is not None
     return process.stdout.readline().rstrip("\n")
+
+
+def tell(process: subprocess.Popen[str], line: str) -> None:
+    """A line for its standard input, which has to be a pipe."""
+    assert process.stdin is not None
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
 
 
 def descendants(pid: int) -> list[int]:

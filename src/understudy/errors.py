@@ -20,7 +20,7 @@ UnderstudyError
       PreloopError MainLoopError PostLoopError OnFinishError ResultError ReceiveError ErrorHandlerError
       and of each a ...TimeoutError (also a TimeoutError)
     StartError                     ... it died before it was READY
-      StartTimeout
+      StartTimeout (TimeoutError)
     ActorDied                      ... it died without an exception
     ActorKilled                    ... it was killed by request
   AskTimeout (TimeoutError)        no reply in time

@@ -15,7 +15,7 @@ from understudy.errors import (
     StartError,
     StartTimeout,
 )
-from understudy.lifecycle.actor import Outcome
+from understudy.lifecycle.actor import WAS_KILLED, Outcome
 from understudy.runtime import NOTHING
 from understudy.status import Crash, DeathReport, Status
 from understudy.wire.messages import Rites
@@ -77,7 +77,7 @@ def _open_result(payload: Any, name: str, incarnation: int) -> tuple[Any, Any]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        text = f"{type(error).__name__}: {error} (the result of {name} arrived but cannot be opened here)"
+        text = f"{type(error).__name__}: {_text(error)} (the result of {name} arrived but cannot be opened here)"
         trouble = ResultError(text, name=name, incarnation=incarnation, section="result")
         trouble.__cause__ = error
         return NOTHING, trouble
@@ -85,7 +85,13 @@ def _open_result(payload: Any, name: str, incarnation: int) -> tuple[Any, Any]:
 
 def _after_rites(rites: Rites, error: ActorError, name: str, incarnation: int) -> tuple[Any, Any]:
     if rites.word == "raise":
-        return NOTHING, _original(rites.frames, rites.traceback) or error
+        returned = _original(rites.frames, rites.traceback)
+        if returned is not None and not isinstance(returned, RemoteTraceback):
+            return NOTHING, returned
+        text = f"{rites.type_name}: {rites.text} (returned by __error__ of {name}, incarnation {incarnation})"
+        unopened = ErrorHandlerError(text, name=name, incarnation=incarnation, report=error.report, section="error")
+        unopened.__cause__ = error
+        return NOTHING, unopened
     if rites.word == "fallback":
         value, trouble = _open_result(rites, name, incarnation)
         return (value, error) if trouble is None else (NOTHING, trouble)
@@ -123,6 +129,14 @@ def _original(frames: Sequence[Any], traceback: str) -> BaseException | None:
 
 def _killed(outcome: Outcome, name: str) -> str:
     crash = outcome.crash
-    if crash is None:
+    if crash is None or crash.kind == "unborn":
         return f"{name} was killed before it had a process"
-    return crash.headline(name)
+    last = crash.headline(name)
+    return last if crash.text == WAS_KILLED else f"{name} was killed; before that: {last}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as trouble:  # noqa: BLE001 - a user's __str__ may do anything
+        return f"<its text cannot be had: {type(trouble).__name__}>"

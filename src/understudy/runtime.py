@@ -5,6 +5,7 @@ In the parent `system` fills it, in a child `engine` does.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +13,7 @@ from understudy.errors import NotStarted, WrongProcess
 
 if TYPE_CHECKING:
     import threading
+    import types
     from collections.abc import Callable
     from concurrent.futures import Future
 
@@ -94,7 +96,25 @@ def find(system_id: str, name: str) -> Outside:
 def default_system() -> Stage:
     """The default system; raises WrongProcess inside an actor."""
     if inside is not None:
-        raise WrongProcess(f"the actor {inside.name} cannot spawn actors; spawn them in the parent process")
+        raise WrongProcess(f"actors are spawned in the parent process, not inside {whereabouts()}")
     if default is None:
         raise NotStarted("no runtime is loaded in this process; import understudy.system first")
     return default()
+
+
+def importing() -> list[str]:
+    """The modules whose import is under way in this thread, innermost first; `__main__` is none of them."""
+    names: list[str] = []
+    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - the stack is what is asked for
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if frame.f_code.co_name == "<module>" and name != "__main__":
+            names.append(str(name))
+        frame = frame.f_back
+    return names
+
+
+def whereabouts() -> str:
+    """The actor that this process is, and the module that it is importing, for an error's text."""
+    actor = "the parent" if inside is None else f"the actor {inside.name}"
+    return next((f"{actor} while it imports {module}" for module in importing()), actor)

@@ -49,6 +49,19 @@ class Health(StrEnum):
         return self.value
 
 
+def health_of(status: Status) -> Health:
+    """How an actor of that status fares, as long as its heartbeats come."""
+    match status:
+        case Status.FINISHED:
+            return Health.COMPLETED
+        case Status.CRASHED | Status.KILLED:
+            return Health.FAILED
+        case Status.RUNNING | Status.STOPPING:
+            return Health.HEALTHY
+        case _:
+            return Health.UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What one process used, as the operating system counted it: seconds of CPU, MiB of peak memory."""
@@ -81,7 +94,8 @@ class Crash:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that msgpack carries."""
-        return {**asdict(self), "payload": [bytes(frame) for frame in self.payload]}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**values, "payload": [bytes(frame) for frame in self.payload]}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Crash:
@@ -97,13 +111,16 @@ class Crash:
                 what = f"{self.type_name}: {self.text}" if self.text else self.type_name
                 return f"{what} ({hook} of {name}, {where})"
             case "timeout":
-                return f"{hook} of {name} ran {self.seconds:g} s ({where})"
+                ran = "too long" if self.seconds is None else f"{self.seconds:g} s"
+                return f"{hook} of {name} ran {ran} ({where})"
             case "boot":
                 what = f"{self.type_name}: {self.text}" if self.text else self.type_name
                 return f"{what} (while {name} was {self.phase}, incarnation {self.incarnation})"
             case "startup":
                 late = f"{name} was not READY within {self.seconds:g} s"
-                return f"{late}; it was {self.phase} (incarnation {self.incarnation})"
+                return f"{late}; it was {self.phase or 'ready a moment later'} (incarnation {self.incarnation})"
+            case "unborn":
+                return f"{name} {self.text} (incarnation {self.incarnation})"
             case _:
                 place = f"in {hook} ({where})" if hook else f"({where})"
                 if self.phase:

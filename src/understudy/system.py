@@ -40,12 +40,12 @@ from understudy.spawners.zygote import ZygoteSpawner
 from understudy.status import ActorInfo, ActorTable, Status
 from understudy.targets import target_of
 from understudy.wire.keys import new_key
-from understudy.wire.pickling import importing, spawned_at_import
+from understudy.wire.pickling import spawned_at_import
 from understudy.wire.sockets import Hub
 
 HOSTS = ("process", "spawn")
 _MAX_REPORT = (1 << 30) + (1 << 20)
-_LOGS_WAIT = 1.0
+_LOGS_WAIT, _LOGS_WAIT_AT_EXIT = 10.0, 1.0
 T = TypeVar("T")
 
 
@@ -61,8 +61,7 @@ class ActorSystem:
 
     def __init__(self, name: str | None = None, *, signals: bool = True, preload: Iterable[str] = ()) -> None:
         if runtime.inside is not None:
-            at = next((f", while it imports {module}" for module in importing()), "")
-            raise WrongProcess(f"an ActorSystem belongs to the parent, not inside the actor {runtime.inside.name}{at}")
+            raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
         self.name = _default_name() if name is None else rundir.check_system_name(name)
         self._pid = os.getpid()
         self._closing = threading.RLock()
@@ -127,7 +126,7 @@ class ActorSystem:
         if name is not None:
             check_name(name)
         # A child that imported a module at whose import this spawn happens would spawn again.
-        spawned_at_import.update(importing())
+        spawned_at_import.update(runtime.importing())
         spec = replace(target_of(target, args, kwargs).spec(_overrides(config)), host=host)
         opened = opened_descriptors()
 
@@ -224,7 +223,8 @@ class ActorSystem:
         """End every actor, side by side, and close.
 
         Each by its own stop ladder (10 s, 5 s, 5 s unless configured), or with ``force`` by SIGKILL at once. A Ctrl-C
-        while it waits forces. Calling it again does nothing. What cannot be killed is logged and left.
+        while it waits forces. Calling it again does nothing. What cannot be killed is logged and left. The actors' log
+        records are waited for, 10 s at the most.
         """
         self._close(None, force=force)
 
@@ -250,17 +250,17 @@ class ActorSystem:
             end_all(self._world, self._calls, None, force=True)
         except SystemClosed:
             pass  # another thread closes it; what follows waits for that
-        self._release()
+        self._release(_LOGS_WAIT if ladder is None else _LOGS_WAIT_AT_EXIT)
         if interrupted is not None:
             raise interrupted
 
-    def _release(self) -> None:
+    def _release(self, logs_wait: float) -> None:
         with self._closing:
             if self._closed:
                 return
             self._closed = True
             self._router.stop()
-            self._world.logs.close(_LOGS_WAIT)
+            self._world.logs.close(logs_wait)
             # While the zygote lives: if a signal ends this process in here, the zygote cleans up.
             shutil.rmtree(self._world.directory, ignore_errors=True)
             for spawner in self._world.spawners.values():

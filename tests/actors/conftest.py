@@ -7,20 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.stage import Keeps
 from understudy import ActorSystem
 
 HOSTS = ("process", "spawn")
-
-
-class Keeps(logging.Handler):
-    """Keeps each record."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
 
 
 @pytest.fixture

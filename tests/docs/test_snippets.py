@@ -1,9 +1,9 @@
 """Programs in README.md and the guides run as they stand, and print what the page says they print.
 
 A ```python block is marked in the line above it: `<!-- run -->` is a whole program, `<!-- fragment -->` a part of one,
-which has to parse. The block of an `<!-- output -->` after a program is its standard output, that of an `<!-- errors -->`
-after this its standard error; where the mark goes on with `figures vary`, numbers and the widths of columns may differ,
-and a line of three dots stands for any lines.
+which has to parse. The block of an `<!-- output -->` after a program is its standard output, that of an
+`<!-- errors -->` after this its standard error. Where the mark goes on with `figures vary`, numbers and the widths of
+columns may differ, and a line of three dots stands for any lines.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import re
 import select
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import FIGURES
 from tests.docs.pages import ROOT, Block, blocks, tables
 from tests.stage import python
 from understudy import Status
@@ -143,12 +143,28 @@ def test_the_table_of_vocabularies_names_every_status_in_its_order():
     assert final == [status for status in Status if status.ended]
 
 
+def slug(heading: str) -> str:
+    """The anchor that a heading gets."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
 def test_links_between_the_pages_lead_somewhere():
     pages = [README, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-    lost = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in pages
-        for target in re.findall(r"\]\(([^)#\s]*)(?:#[^)\s]*)?\)", page.read_text(encoding="utf-8"))
-        if target and "://" not in target and not (page.parent / target).exists()
-    ]
+    lost = []
+    for page in pages:
+        for path, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)\)", page.read_text(encoding="utf-8")):
+            target = page.parent / path if path else page
+            if "://" in path:
+                continue
+            headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE) if target.is_file() else []
+            if not target.exists() or (anchor and anchor not in map(slug, headings)):
+                lost.append(f"{page.relative_to(ROOT)}: {path}#{anchor}")
     assert not lost
+
+
+def test_the_page_of_figures_names_each_that_is_measured():
+    text = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    named = [
+        name for row in tables(text.partition("\n## The figures\n")[2])[0] for name in re.findall(r"`([\w-]+)`", row[0])
+    ]
+    assert named == [figure.name for figure in FIGURES]

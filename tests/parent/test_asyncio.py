@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_awaiting_gives_what_waiting_gives():
     async def main():
         async with ActorSystem() as system:
             ref = system.spawn(give, {"a": 1})
-            assert await ref.aio.wait_ready() is None
+            await ref.aio.wait_ready()
             assert await ref.aio == {"a": 1}
             assert await ref.aio.result() is ref.result()
             assert await ref.aio.wait() is Status.FINISHED
@@ -155,7 +156,7 @@ def test_cancelling_the_close_of_an_async_with_block_forces_it(tmp_path):
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    kept = []
+    kept: list[Any] = []
     asyncio.run(hurry())
     system, ref = kept[0]
     assert ref.wait(0) is Status.KILLED
@@ -171,7 +172,7 @@ def test_an_exception_leaves_the_async_with_block_when_all_have_ended():
             await ref.aio.wait_ready(20)
             raise ZeroDivisionError
 
-    kept = []
+    kept: list[Any] = []
     with pytest.raises(ZeroDivisionError):
         asyncio.run(main())
     assert kept[0].wait(0) is Status.FINISHED

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.stage import descendants, gone, noted, notes, parent, said
+from tests.stage import descendants, gone, noted, notes, parent, said, tell
 from understudy import ActorSystem
 
 SCRIPT = """
@@ -123,11 +123,10 @@ def test_where_the_user_handles_or_ignores_a_signal_it_reaches_nobody_else(tmp_p
         process.send_signal(number)
         if opening == "handled":
             assert noted(told) == [f"mine {int(number)}"]
-        process.stdin.write("and now?\n")
-        process.stdin.flush()
+        tell(process, "and now?")
         assert said(process) == "True True"
-        process.stdin.close()
-        assert process.wait(30) == 0
+        process.communicate()
+        assert process.returncode == 0
     assert onfinish(told) == BOTH
 
 

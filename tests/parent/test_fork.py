@@ -140,24 +140,24 @@ def test_in_a_copy_each_call_is_refused_and_closing_does_nothing(system):
     ref = system.spawn(Counting)
     ref.wait_ready()
     refused = [
-        lambda: ref.stop(),
-        lambda: ref.kill(),
-        lambda: ref.restart(),
+        ref.stop,
+        ref.kill,
+        ref.restart,
         lambda: ref.wait(1),
         lambda: ref.result(1),
-        lambda: ref.done(),
-        lambda: ref.info(),
-        lambda: ref.history(),
+        ref.done,
+        ref.info,
+        ref.history,
         lambda: system.spawn(Counting),
         lambda: system.stop("*"),
         lambda: system.kill("*"),
-        lambda: system.ps(),
+        system.ps,
         lambda: system.ref(ref.name),
         lambda: system.wait_all(timeout=1),
-        lambda: system.cleanup(),
-        lambda: system.reap(),
+        system.cleanup,
+        system.reap,
     ]
-    closing = [lambda: system.shutdown(), lambda: system.shutdown(force=True), lambda: system.is_open]
+    closing = [system.shutdown, lambda: system.shutdown(force=True), lambda: system.is_open]
     assert in_copy(*refused, *closing) == [WrongProcess] * len(refused) + [None, None, False]
     assert ref.info().incarnation == 1
     assert ref.stop() == "asked"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tests.stage import parent, said, state_of, until
+from tests.stage import parent, said, state_of, tell, until
 
 SCRIPT = """
 import json, os, signal, sys, time
@@ -62,8 +62,7 @@ def test_no_actor_pays_for_a_pause_of_the_parent_that_is_longer_than_all_its_pat
         until(lambda: state_of(process.pid) == "T")
         time.sleep(seconds)
         process.send_signal(signal.SIGCONT)
-        process.stdin.write("on\n")
-        process.stdin.flush()
+        tell(process, "on")
         told = json.loads(said(process) or "{}")
         assert told["lives"] == [[None]] * 20, told["stories"]
         assert process.wait(20) == 0

@@ -65,7 +65,7 @@ time.sleep(600)
 def test_what_twenty_actors_and_their_programs_were_doing_ends_with_the_parents_sigkill(tmp_path):
     with parent(TROUPE, tmp_path, tmp_path / "told") as process:
         directory = said(process)
-        # The zygote, the actors, a copy of one, the shell, and what it started: one forked twice, one in a session of its own.
+        # The zygote, the actors, a copy of one, and the shell with its tree: one forked twice, one in its own session.
         family = until(lambda: found if len(found := descendants(process.pid)) >= 27 else [], what="the tree")
         assert os.path.exists(directory)
         process.kill()

@@ -11,7 +11,7 @@ from understudy import MainLoopError, Process, Status
 class Keeper(Process):
     """Notes what it finds, changes it, and crashes until its last life."""
 
-    shared = ["of the class"]
+    shared = ["of the class"]  # noqa: RUF012 - as users write them
 
     def __init__(self, told):
         self.told = str(told)
@@ -45,8 +45,8 @@ def test_each_life_begins_from_the_object_as_it_was_at_the_spawn(system, tmp_pat
     process = Keeper(told)
     ref = system.spawn(process)
     process.words.append("parent")
-    process.nested["deep"]["er"].append("parent")
-    process.nested["new"] = process.told
+    process.nested["deep"]["er"].append(4)
+    process.nested["new"] = {}
     process.told = "/nowhere/at/all"
     process.config.num_loops = 5
     process.config.lives = 1

@@ -1,4 +1,4 @@
-"""Two things happen to an actor at once: there is one outcome, it is one that the order of the two allows, and it stays."""
+"""Two things happen to an actor at once: there is one outcome, one that the order of the two allows, and it stays."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_stop_against_a_restart_leaves_one_or_none_and_the_next_stop_ends_it(s
             heir.stop()
             assert heir.wait(20) is Status.FINISHED
         # The later wish holds; which one that was shows.
-        until(lambda ref=ref: ref.done() or (ref.info().incarnation == 2 and ref.info().status is Status.RUNNING))
+        until(lambda: ref.done() or (ref.info().incarnation == 2 and ref.info().status is Status.RUNNING))  # noqa: B023
         ref.stop()
         assert ref.wait(20) is Status.FINISHED
         assert len(ref.history()) in {1, 2}

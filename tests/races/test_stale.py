@@ -135,7 +135,9 @@ def test_orders_for_a_former_life_are_not_obeyed_by_the_next(system, tmp_path):
     for to in (1, 2):
         for by in (Identity(name, ref.uid, 1, 9), Identity(name, ref.uid + 1, 2, 9)):
             envelope = encode(by, stop)[0]
-            system._calls.make(lambda to=to, envelope=envelope: world.hub.send_orders(topic(name, ref.uid, to), envelope))
+            system._calls.make(
+                lambda to=to, envelope=envelope: world.hub.send_orders(topic(name, ref.uid, to), envelope)
+            )
     system._calls.make(lambda: world.hub.send_orders(topic(name, ref.uid, 2), b"\xc1 no order"))
     # Its heartbeats go on: what was sent before the last of them has been read.
     for _ in range(3):

@@ -37,9 +37,9 @@ def test_an_actor_that_a_kill_does_not_end_is_told_as_unkillable_and_others_go_o
     pid = ref.info().pid
     with Observer(system.endpoint) as observer:
         assert ref.kill() == "asked"
-        seen = until(lambda: (event := observer.next(20)) and event.after == "unkillable" and event)
+        seen = next(event for event in observer if event.after == "unkillable")
         assert (seen.kind, seen.name, seen.uid) == ("health", "idle", ref.uid)
-        assert str(pid) in seen.cause
+        assert str(pid) in str(seen.cause)
     assert alive(pid)
     assert not ref.done()
     with pytest.raises(WaitTimeout):
@@ -79,7 +79,7 @@ def test_a_shutdown_leaves_what_it_cannot_kill_to_its_zygote_and_wakes_who_waits
         system.shutdown(force=True)
         with pytest.raises(SystemClosed, match=ref.name):
             waiting.result(20)
-    gone(pid)
+    gone(pid or 0)
     assert f"(pid {pid}) cannot be killed" in caplog.text
     assert not system.is_open
     with pytest.raises(SystemClosed):

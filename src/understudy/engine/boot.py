@@ -16,7 +16,7 @@ from understudy.engine.leave import leave
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
-from understudy.engine.streams import Tee, forward_records
+from understudy.engine.streams import Forward, Tee, forward_records
 from understudy.engine.telling import facts, travelling
 from understudy.process import part_of
 from understudy.spawners import circumstances, family, guard
@@ -76,24 +76,27 @@ def live(page_fd: int, birth_fd: int) -> int:
     line = Line(birth.directory, _MAX_REPORT)
     outbox = Outbox(line, birth)
     link = Link(line, outbox, birth, bell)
-    forward_records(outbox, birth.name, birth.incarnation)
+    forward = Forward(outbox, birth.name, birth.incarnation)
+    forward_records(forward)
     link.start(halt, sections)
     if birth.stop:
         link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
     loop = Loop()
-    code = _open_and_play(page, birth, halt, sections, link, outbox, loop)
+    code = _open_and_play(page, birth, halt, sections, link, outbox, forward, loop)
     leave(page, line, link, outbox, loop, birth.incarnation)
     return code
 
 
 def _open_and_play(
-    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
+    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, forward: Forward, loop: Loop
 ) -> int:
     page.phase = Phase.OPENING
     actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
     try:
         failpoints.hit("child.open", birth.incarnation)
         process, config = loads([birth.blob])
+        circumstances.apply_to_loggers(birth.circumstances)
+        forward_records(forward)
         part = part_of(process)
     except BaseException as error:  # noqa: BLE001 - a user's __setstate__ may raise anything, or exit
         name, text, story = facts(error)

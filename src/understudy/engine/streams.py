@@ -76,9 +76,6 @@ class Tee:
         return getattr(self._stream, name)
 
 
-def forward_records(outbox: Outbox, name: str, incarnation: int) -> None:
-    """Replace whatever handlers this process inherited by the way to the parent."""
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-    root.addHandler(Forward(outbox, name, incarnation))
+def forward_records(forward: Forward) -> None:
+    """Replace whatever handlers the root logger has by the way to the parent."""
+    logging.getLogger().handlers[:] = [forward]

@@ -37,6 +37,10 @@ class Verdict(Enum):
     END = "end"
 
 
+WAS_KILLED = "was killed"
+"""How a crash tells of a kill by request or at the end of a ladder."""
+
+
 class Ending(Enum):
     """Why we sent SIGKILL."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from understudy.lifecycle import budget as budgets
-from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
+from understudy.lifecycle.actor import WAS_KILLED, Actor, Body, Ending, Outcome, Verdict, Wish
 from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, SetAlarm, Settle
 from understudy.lifecycle.events import Alarm, Died
 from understudy.lifecycle.spec import Spec
@@ -81,7 +81,7 @@ def diagnose(actor: Actor, death: Died) -> Crash:
         misses = actor.spec.config.heartbeat.misses
         return replace(crash, kind="lost", text=f"was silent for {misses} heartbeats and was ended")
     if actor.ending in {Ending.ASKED, Ending.LADDER}:
-        return replace(crash, kind="signal", text="was killed")
+        return replace(crash, kind="signal", text=WAS_KILLED)
     if death.signal is not None:
         return replace(crash, kind="signal", text=f"was ended by {death.signal}")
     if death.exit_code == 0:

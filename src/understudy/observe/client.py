@@ -22,13 +22,15 @@ class Client:
         self._timeout = timeout
         self._numbers = itertools.count(1)
         self.endpoint = endpoint
-        self.tap = Tap(rundir.resolve(endpoint), status=status)
+        self.directory = rundir.resolve(endpoint)
+        self.tap = Tap(self.directory, status=status)
 
-    def ask(self, verb: str, **fields: Any) -> Any:
-        """The answer to one request; raises what the system raised, or WaitTimeout if it does not answer."""
+    def ask(self, verb: str, *, timeout: float | None = None, **fields: Any) -> Any:
+        """The answer to one request; raises what the system raised, or WaitTimeout if it does not answer in time."""
+        seconds = self._timeout if timeout is None else timeout
         number = next(self._numbers)
         self.tap.request(pack({"v": VERSION, "id": number, "verb": verb, **fields}))
-        until = time.monotonic() + self._timeout
+        until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             frames = self.tap.wait(self.tap.control, left)
             if frames is None:
@@ -40,7 +42,7 @@ class Client:
                 return answer.get("value")
             kind = getattr(errors, str(answer.get("error")), ProtocolError)
             raise kind(str(answer.get("text")))
-        raise WaitTimeout(f"{self.endpoint} did not answer {verb!r} within {self._timeout:g} s")
+        raise WaitTimeout(f"{self.endpoint} did not answer {verb!r} within {seconds:g} s")
 
     def close(self) -> None:
         """Close the connection."""

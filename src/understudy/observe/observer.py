@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import TracebackType
 from typing import Any, Self
 
 from understudy.errors import ProtocolError, UnknownActor
+from understudy.observe import rundir
 from understudy.observe.client import Client
-from understudy.status import ActorInfo, ActorTable, Event, Status
+from understudy.status import ActorInfo, ActorTable, Event, Health, Status, health_of
 from understudy.wire.codec import VERSION, unpack
 
 _MAX_EVENT = 1 << 20
 _SILENCE = 5.0
 """Seconds without even a tick after which the system is asked whether it still lives."""
+_KEPT = 1000
+_FIELDS = frozenset(each.name for each in fields(Event))
+_HEALTHS = frozenset(Health)
 
 
 class Observer:
@@ -23,38 +28,40 @@ class Observer:
 
     ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Iterating gives each :class:`Event` once,
     in order; where events were missed, one of kind ``snapshot`` stands for them and ``actors`` is as the system has
-    it. Iteration ends when the system has closed. One observer is for one thread.
+    it. Iteration ends when the system has closed; a paused one is waited for. One observer is for one thread.
     """
 
     def __init__(self, endpoint: str, *, timeout: float = 10.0) -> None:
         self._client = Client(endpoint, status=True, timeout=timeout)
         self._seq = 0
+        self._heard_at = time.monotonic()
         self._closed = False
+        self._ended: deque[str] = deque()
         self.actors: dict[str, ActorInfo] = {}
-        """What is known of each actor, by name, as of the last event."""
+        """What is known of each actor, by name, as of the last event; of the ended, the last thousand."""
         self.snapshot()
 
     def snapshot(self) -> ActorTable:
         """All living actors now; what follows in the stream follows from here. Raises WaitTimeout."""
-        answer = self._client.ask("snapshot")
-        self._seq = answer["seq"]
-        table = ActorTable(ActorInfo.from_dict(row) for row in answer["actors"])
-        self.actors = {info.name: info for info in table}
-        return table
+        return self._snapshot(None)
 
     def next(self, timeout: float | None = None) -> Event | None:
         """The next change, or None after ``timeout`` seconds, or when the system has closed."""
-        until = None if timeout is None else time.monotonic() + timeout
+        until = float("inf") if timeout is None else time.monotonic() + timeout
         while not self._closed:
-            left = _SILENCE if until is None else min(_SILENCE, until - time.monotonic())
-            frames = self._client.tap.wait(self._client.tap.status, max(0.0, left))
+            now = time.monotonic()
+            frames = self._client.tap.wait(
+                self._client.tap.status, max(0.0, min(self._heard_at + _SILENCE, until) - now)
+            )
             if frames is not None:
-                if (event := self._follow(unpack(frames[-1], _MAX_EVENT))) is not None:
-                    return event
-            elif until is not None and time.monotonic() >= until:
+                self._heard_at = time.monotonic()
+                event = self._follow(unpack(frames[-1], _MAX_EVENT))
+            elif time.monotonic() < self._heard_at + _SILENCE:
                 return None
             else:
-                return self._renew(0)
+                event = self._renew(None if timeout is None else max(0.1, until - now))
+            if event is not None:
+                return event
         return None
 
     def close(self) -> None:
@@ -62,21 +69,30 @@ class Observer:
         self._closed = True
         self._client.close()
 
+    def _snapshot(self, timeout: float | None) -> ActorTable:
+        answer = self._client.ask("snapshot", timeout=timeout)
+        self._seq = answer["seq"]
+        self._heard_at = time.monotonic()
+        table = ActorTable(ActorInfo.from_dict(row) for row in answer["actors"])
+        self.actors = {info.name: info for info in table}
+        self._ended.clear()
+        return table
+
     def _follow(self, event: Any) -> Event | None:
-        if not isinstance(event, dict) or event.get("v") != VERSION:
+        if not isinstance(event, dict):
+            return None
+        if event.get("v") != VERSION:
             raise ProtocolError(f"the stream is of protocol version {event.get('v')!r}, this is version {VERSION}")
         seq, kind = event["seq"], event["kind"]
         if kind == "bye":
             self._closed = True
             return None
-        if kind == "tick":
-            return self._renew(seq - self._seq) if seq > self._seq else None
         if seq <= self._seq:
             return None
-        if seq > self._seq + 1:
-            return self._renew(seq - self._seq)
+        if kind == "tick" or seq > self._seq + 1:
+            return self._renew(None)
         self._seq = seq
-        change = Event(**{key: value for key, value in event.items() if key != "v"})
+        change = Event(**{key: value for key, value in event.items() if key in _FIELDS})
         self._note(change)
         return change
 
@@ -89,20 +105,36 @@ class Observer:
             info = replace(fresh, status=info.status, lives_left=info.lives_left, started_at=info.started_at)
         match event.kind:
             case "state" if event.after is not None:
-                info = replace(info, status=Status(event.after), **event.data)
+                status = Status(event.after)
+                info = replace(info, status=status, health=health_of(status), **event.data)
+            case "health" if event.after in _HEALTHS:
+                info = replace(info, health=Health(event.after))
             case "progress" | "laps":
                 info = replace(info, **event.data)
             case _:
                 pass
         self.actors[event.name] = info
+        if event.kind == "state" and info.status.ended:
+            self._forget_beyond(event.name)
 
-    def _renew(self, missed: int) -> Event | None:
+    def _forget_beyond(self, name: str) -> None:
+        self._ended.append(name)
+        if len(self._ended) > _KEPT:
+            oldest = self._ended.popleft()
+            if oldest not in self._ended and self.actors[oldest].status.ended:
+                del self.actors[oldest]
+
+    def _renew(self, timeout: float | None) -> Event | None:
+        """Take a new snapshot, after a gap or a silence; an event for what it stands for, if that is anything."""
+        before = self._seq
         try:
-            self.snapshot()
+            self._snapshot(timeout)
         except (TimeoutError, UnknownActor):
-            self._closed = True
+            self._heard_at = time.monotonic()
+            self._closed = not rundir.is_served(self._client.directory)
             return None
-        if missed == 0:
+        missed = self._seq - before
+        if missed <= 0:
             return None
         return Event(self._seq, 0, "snapshot", "", 0, 0, cause=f"{missed} events were missed", data={"missed": missed})
 

@@ -57,19 +57,24 @@ def resolve(endpoint: str) -> str:
         if not os.path.isdir(directory):  # a socket would wait for it until the timeout, without a word
             raise UnknownActor(f"no system runs at {endpoint!r}")
         return directory
-    found = [str(entry.parent) for entry in base().glob("*/name") if _bears(entry, endpoint)]
+    found = [str(entry.parent) for entry in base().glob("*/name") if _bearer(entry) == endpoint]
     if not found:
         raise UnknownActor(f"no system named {endpoint!r} runs here")
     return found[-1]
 
 
-def _bears(entry: Path, name: str) -> bool:
-    """Whether that file is of a living system of that name; it may be half written, or gone by now."""
+def is_served(directory: str) -> bool:
+    """Whether the process whose system that is still lives, be it paused."""
+    return _bearer(Path(directory, "name")) is not None
+
+
+def _bearer(entry: Path) -> str | None:
+    """The name of the living system whose file that is; the file may be half written, or gone by now."""
     try:
-        first, pid, *_ = entry.read_text(encoding="utf-8").split("\n")
+        name, pid, *_ = entry.read_text(encoding="utf-8").split("\n")
     except (OSError, ValueError):
-        return False
-    return first == name and pid.isdecimal() and _lives(int(pid))
+        return None
+    return name if pid.isdecimal() and _lives(int(pid)) else None
 
 
 def _lives(pid: int) -> bool:

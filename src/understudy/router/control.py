@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from understudy.config import shown
 from understudy.errors import ProtocolError, UnderstudyError
 from understudy.router import verbs
 from understudy.router.listing import info
@@ -12,6 +13,8 @@ from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.wire.codec import VERSION, pack, unpack
 from understudy.wire.sockets import MAX_CONTROL, Frames
+
+_LONGEST_PATTERN = 1024
 
 
 class Control:
@@ -27,12 +30,13 @@ class Control:
             request = unpack(frames[-1], MAX_CONTROL)
             if not isinstance(request, dict):
                 raise ProtocolError("a request is a map of v, id, verb and the verb's fields")
-            number = request.get("id")
-            if request.get("v") != VERSION:
-                raise ProtocolError(f"the request is of protocol version {request.get('v')!r}, this is {VERSION}")
-            act = VERBS.get(str(request.get("verb")))
+            number = _number(request)
+            version, verb = request.get("v"), request.get("verb")
+            if version != VERSION:
+                raise ProtocolError(f"the request is of protocol version {shown(version)}, this is {VERSION}")
+            act = VERBS.get(verb) if isinstance(verb, str) else None
             if act is None:
-                raise ProtocolError(f"{str(request.get('verb'))[:40]!r} is no verb; verbs are {', '.join(VERBS)}")
+                raise ProtocolError(f"{shown(verb)} is no verb; verbs are {', '.join(VERBS)}")
             answer = {"v": VERSION, "id": number, "ok": True, "value": act(self, request)}
         except UnderstudyError as error:
             if isinstance(error, ProtocolError):
@@ -63,10 +67,17 @@ class Control:
         return [info(self._world, self._watch, actor).to_dict() for actor in actors]
 
 
+def _number(request: dict[str, Any]) -> Any:
+    number = request.get("id")
+    if not isinstance(number, int | float | str | bytes | None):
+        raise ProtocolError(f"field 'id' comes back with the reply; it cannot be {shown(number)}")
+    return number
+
+
 def _name(request: dict[str, Any]) -> str:
     name = request.get("name")
-    if not isinstance(name, str):
-        raise ProtocolError(f"field 'name' must be text, not {type(name).__name__}")
+    if not isinstance(name, str) or len(name) > _LONGEST_PATTERN:
+        raise ProtocolError(f"field 'name' must be text of at most {_LONGEST_PATTERN} characters, not {shown(name)}")
     return name
 
 

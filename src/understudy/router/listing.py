@@ -9,7 +9,7 @@ from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Body
 from understudy.router.watch import Watch
 from understudy.router.world import World
-from understudy.status import ActorInfo, Health, Status
+from understudy.status import ActorInfo, Health, health_of
 
 
 def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
@@ -53,15 +53,8 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
 
 def health(actor: Actor, watch: Watch) -> Health:
     """As far as the router knows."""
-    match actor.status:
-        case Status.FINISHED:
-            return Health.COMPLETED
-        case Status.CRASHED | Status.KILLED:
-            return Health.FAILED
-        case Status.RUNNING | Status.STOPPING:
-            return Health.UNRESPONSIVE if watch.misses(actor.uid) else Health.HEALTHY
-        case _:
-            return Health.UNKNOWN
+    found = health_of(actor.status)
+    return Health.UNRESPONSIVE if found is Health.HEALTHY and watch.misses(actor.uid) else found
 
 
 def _stats(measures: dict[str, object]) -> dict[str, object] | None:

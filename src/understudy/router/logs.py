@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import queue
+import sys
 import threading
-import time
 from typing import Any
 
 _LIMIT = 100_000
@@ -15,7 +15,7 @@ class LogThread:
     """Handles records in the order of their coming; beyond a limit they are dropped and counted."""
 
     def __init__(self, name: str) -> None:
-        self._records: queue.Queue[dict[str, Any] | None] = queue.Queue(_LIMIT)
+        self._records: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"understudy-logs-{name}", daemon=True)
         self._started = False
         self.dropped = 0
@@ -25,21 +25,20 @@ class LogThread:
         if not self._started:
             self._started = True
             self._thread.start()
-        try:
-            self._records.put_nowait(record)
-        except queue.Full:
+        if self._records.qsize() < _LIMIT:
+            self._records.put(record)
+        else:
             self.dropped += 1
 
     def close(self, seconds: float) -> None:
-        """Wait so long for what is left, no longer."""
+        """Wait so long for what is left, no longer; what is lost is told, past the handlers, on stderr."""
         if not self._started:
             return
-        until = time.monotonic() + seconds
-        try:
-            self._records.put(None, timeout=seconds)
-        except queue.Full:
-            return
-        self._thread.join(max(0.0, until - time.monotonic()))
+        self._records.put(None)
+        self._thread.join(seconds)
+        lost = self.dropped + (self._records.qsize() if self._thread.is_alive() else 0)
+        if lost and sys.stderr is not None:
+            sys.stderr.write(f"understudy: {lost} log records of actors are lost; the handlers did not keep up\n")
 
     def _run(self) -> None:
         while (plain := self._records.get()) is not None:

@@ -22,6 +22,7 @@ from understudy.wire.page import Phase
 
 _LATE = 0.2
 _QUIET, _CATCH_UP = 0.05, 0.5
+_TOPIC_NUMBERS = 2  # uid and incarnation
 _log = logging.getLogger("understudy")
 
 
@@ -105,7 +106,7 @@ class Router:
         hub = self.world.hub
         if hub.orders in ready:
             for frames in hub.take(hub.orders):
-                self._subscribed(frames[0])
+                self._try(self._subscribed, frames[0])
         if hub.control in ready:
             for frames in hub.take(hub.control):
                 self._try(self._control.take, frames)
@@ -150,13 +151,12 @@ class Router:
             world.happen(news.uid, Died(news.exit_code, news.signal, place))
 
     def _subscribed(self, frame: bytes) -> None:
-        parts = bytes(frame[1:]).split(b"|")
-        if frame[:1] == b"\x01" and len(parts) == 4 and parts[0].decode(errors="replace") == self.world.system:  # noqa: PLR2004
-            try:
-                uid, incarnation = int(parts[1]), int(parts[2])
-            except ValueError:
-                return
-            self.world.orders.subscribed(uid, incarnation)
+        system, *numbers = bytes(frame[1:]).removesuffix(b"|").split(b"|")
+        known = system == self.world.system.encode() and len(numbers) == _TOPIC_NUMBERS
+        if frame[:1] not in {b"\0", b"\x01"} or not (known and all(map(bytes.isdigit, numbers))):
+            self.world.dropped += 1
+        elif frame[:1] == b"\x01":
+            self.world.orders.subscribed(int(numbers[0]), int(numbers[1]))
 
     def _tick(self) -> None:
         world = self.world

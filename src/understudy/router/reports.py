@@ -44,7 +44,9 @@ class Reports:
 
     def _tagged(self, message: Any) -> bool:
         frames = getattr(message, "frames", ())
-        return not frames or verify(self._world.key, frames, message.tag)
+        if not frames:
+            return not isinstance(message, messages.Result)  # a result always holds something, be it None
+        return verify(self._world.key, frames, message.tag)
 
     def _ready(self, identity: Identity, _: messages.Ready) -> None:
         self._world.happen(identity.uid, Ready())

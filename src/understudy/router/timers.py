@@ -6,6 +6,8 @@ import heapq
 import itertools
 from collections.abc import Callable, Hashable, Iterator
 
+_SPARE = 64
+
 
 class Timers:
     """A heap of clocks by key; setting one anew replaces it."""
@@ -20,6 +22,10 @@ class Timers:
         number = next(self._numbers)
         self._set[key] = (number, act)
         heapq.heappush(self._heap, (at, number, key))
+        if len(self._heap) > _SPARE + 2 * len(self._set):
+            # What was cleared, or set anew, waits there for a time that may be far off.
+            self._heap = [entry for entry in self._heap if self._stands(entry)]
+            heapq.heapify(self._heap)
 
     def clear(self, key: Hashable) -> None:
         """Forget a clock, if it runs."""

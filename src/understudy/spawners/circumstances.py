@@ -1,6 +1,6 @@
 """The parent's circumstances at the time of spawn, for every life of the actor.
 
-Directory, environment, umask, `sys.path`, `sys.argv`, and the levels of its loggers.
+Directory, environment, umask, `sys.path`, `sys.argv`, and the levels of its loggers; which of these have handlers.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def capture() -> bytes:
         directory = None
     arguments = [str(argument) for argument in getattr(sys, "argv", [""])]
     paths = [str(entry) for entry in sys.path]
-    return pack([directory, _environment(), _umask(), paths, arguments, _levels()])
+    return pack([directory, _environment(), _umask(), paths, arguments, _loggers()])
 
 
 def apply(packed: bytes, mark: str) -> None:
     """Take them on; ``mark`` names the incarnation in the environment of all that it starts."""
-    directory, environment, umask, paths, arguments, (levels, disabled) = unpack(packed, _LIMIT)
+    directory, environment, umask, paths, arguments, _ = unpack(packed, _LIMIT)
     if environment != _remembered:
         _become(unpack(environment, _LIMIT))
     os.environ[MARKER] = mark
@@ -50,9 +50,25 @@ def apply(packed: bytes, mark: str) -> None:
             os.chdir(directory)
     sys.path[:] = paths
     sys.argv[:] = arguments
+    apply_to_loggers(packed)
+
+
+def apply_to_loggers(packed: bytes) -> None:
+    """Let records pass as in the parent, and leave them to its handlers where it has some.
+
+    To be done again when the state is open: modules set up their loggers as they are imported.
+    """
+    levels, disabled, handled = unpack(packed, _LIMIT)[-1]
     logging.disable(disabled)
     for name, level in levels.items():
         logging.getLogger(name or None).setLevel(level)
+    for name in handled:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    for known in logging.getLogger().manager.loggerDict.values():
+        if isinstance(known, logging.Logger):
+            known.disabled = False  # the parent's own decides
 
 
 def _environment() -> bytes:
@@ -79,10 +95,15 @@ def _umask() -> int:
     return mask
 
 
-def _levels() -> tuple[dict[str, int], int]:
+def _loggers() -> tuple[dict[str, int], int, list[str]]:
     root = logging.getLogger()
     levels: dict[str, Any] = {"": root.level}
+    handled = []
     for name, logger in list(root.manager.loggerDict.items()):
-        if isinstance(logger, logging.Logger) and logger.level != logging.NOTSET:
+        if not isinstance(logger, logging.Logger):
+            continue
+        if logger.level != logging.NOTSET:
             levels[name] = logger.level
-    return levels, root.manager.disable
+        if logger.handlers or not logger.propagate:
+            handled.append(name)
+    return levels, root.manager.disable, handled

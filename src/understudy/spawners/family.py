@@ -36,11 +36,13 @@ class Row:
 
 
 def row(pid: int) -> Row | None:
-    """A process by its number, or None if there is none."""
+    """A process by its number, or None if there is none; raises OSError where no descriptor is left to look with."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
-    except OSError:
+    except OSError as error:
+        if error.errno in signals.SCARCE:
+            raise
         return None
     # The command may hold blanks and brackets: what counts follows its last bracket.
     values = text[text.rindex(b")") + 2 :].split()
@@ -172,18 +174,22 @@ def _hunt(quarry: Callable[[Row], bool]) -> list[int]:
 
 def kill(roots: dict[int, int | None]) -> None:
     """SIGKILL processes (by number, with their pidfd where known) and all that descends from them."""
-    rows = table()
-    below = descendants(rows, roots)
+    below: list[Row] = []
+    with contextlib.suppress(OSError):  # no descriptor is left to look with: the sweep has others, or comes later
+        below = descendants(table(), roots)
     for pid, pidfd in roots.items():
         signals.send(pid, pidfd, 9)
-    for one in below:
-        signals.kill_verified(one.pid, one.started, _started)
+    with contextlib.suppress(OSError):
+        for one in below:
+            signals.kill_verified(one.pid, one.started, _started)
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether the process is held by SIGSTOP or a tracer."""
-    found = row(pid)
-    return found is not None and found.state in {"T", "t"}
+    """Whether the process is held by SIGSTOP or a tracer, as far as can be seen."""
+    with contextlib.suppress(OSError):
+        found = row(pid)
+        return found is not None and found.state in {"T", "t"}
+    return False
 
 
 def _started(pid: int) -> int | None:

@@ -31,6 +31,7 @@ class FreshSpawner:
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._children: dict[int, _Child] = {}
         self._sweeps: list[threading.Thread] = []
+        self._unswept: list[family.Departed] = []
         self.swept: list[int] = []
 
     def fileno(self) -> int:
@@ -39,9 +40,15 @@ class FreshSpawner:
 
     def fork(self, birth: Birth, page_fd: int) -> None:
         """Start the interpreter on a thread, for starting one takes milliseconds."""
-        fds = (os.dup(page_fd), birth.to_file())
+        fds = [os.dup(page_fd)]
         name = f"understudy-fresh-{birth.name}"
-        threading.Thread(target=self._live, args=(birth, *fds), name=name, daemon=True).start()
+        try:
+            fds.append(birth.to_file())
+            threading.Thread(target=self._live, args=(birth, *fds), name=name, daemon=True).start()
+        except (OSError, RuntimeError) as error:  # no descriptor, or no thread, is left
+            for fd in fds:
+                os.close(fd)
+            self._tell(NotBorn(birth.uid, birth.incarnation, f"{type(error).__name__}: {error}"))
 
     def news(self, now: float) -> list[News]:
         """What the threads have told."""
@@ -80,8 +87,12 @@ class FreshSpawner:
         child = self._children.pop(uid, None)
         if child is not None:
             sweep = threading.Thread(target=self._sweep, args=(child.departed,), daemon=True)
-            self._sweeps = [one for one in self._sweeps if one.is_alive()] + [sweep]
-            sweep.start()
+            try:
+                sweep.start()
+            except RuntimeError:  # no thread is left
+                self._unswept.append(child.departed)
+            else:
+                self._sweeps = [*(one for one in self._sweeps if one.is_alive()), sweep]
 
     def abandon(self) -> None:
         """In a forked copy of the parent: hold nothing."""
@@ -90,13 +101,17 @@ class FreshSpawner:
 
     def close(self) -> None:
         """Sweep what is left and end."""
-        family.sweep([child.departed for child in self._children.values()], reaper=None) if self._children else None
         for sweep in self._sweeps:
             sweep.join()
+        if left := [*self._unswept, *(child.departed for child in self._children.values())]:
+            family.sweep(left, reaper=None)
         self.abandon()
 
     def _sweep(self, departed: family.Departed) -> None:
-        self.swept.extend(family.sweep([departed], reaper=None))
+        try:
+            self.swept.extend(family.sweep([departed], reaper=None))
+        except OSError:  # no descriptor is left to look with
+            self._unswept.append(departed)
 
     def _live(self, birth: Birth, page_fd: int, birth_fd: int) -> None:
         key = (birth.uid, birth.incarnation)

@@ -217,12 +217,16 @@ class Nursery:
 
     def _sweep(self) -> None:
         self._sweep_at = None
-        gone, strangers = list(self._departed), list(self._strangers)
+        failpoints.hit("zygote.sweep")
+        try:
+            family.sweep(self._departed, reaper=os.getpid())  # told when they are reaped
+            swept = family.sweep(self._strangers, reaper=None) if self._strangers else []
+        except OSError:  # no descriptor is left to look with
+            self._sweep_at = time.monotonic() + _SWEEP_BY
+            return
         self._departed.clear()
         self._strangers.clear()
-        failpoints.hit("zygote.sweep")
-        family.sweep(gone, reaper=os.getpid())  # told when they are reaped
-        if strangers and (swept := family.sweep(strangers, reaper=None)):
+        if swept:
             self._tell(["swept", swept])
 
     def _last_will(self) -> None:

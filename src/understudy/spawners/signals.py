@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 
@@ -10,6 +11,9 @@ INTERRUPT = signal.SIGRTMAX - 2
 """Ends a section that overran; users' code does not use it."""
 STACKS = signal.SIGRTMAX - 3
 """Makes the fault handler write the stacks of all threads."""
+
+SCARCE = frozenset({errno.EMFILE, errno.ENFILE})
+"""No descriptor is left, here or anywhere."""
 
 
 def send(pid: int, pidfd: int | None, number: int) -> bool:
@@ -25,10 +29,17 @@ def send(pid: int, pidfd: int | None, number: int) -> bool:
 
 
 def kill_verified(pid: int, started: int, start_of: object) -> bool:
-    """SIGKILL the process if it is still the one that started at that tick; numbers are reused, pidfds are not."""
+    """SIGKILL the process if it is still the one that started at that tick; numbers are reused, pidfds are not.
+
+    Raises OSError where no descriptor is left for that.
+    """
     try:
         pidfd = os.pidfd_open(pid)
-    except (ProcessLookupError, AttributeError, OSError):
+    except AttributeError:
+        return False
+    except OSError as error:
+        if error.errno in SCARCE:
+            raise
         return False
     try:
         if callable(start_of) and start_of(pid) != started:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,13 @@ class _Zygote:
     closed: bool = False
     started: float = field(default_factory=time.monotonic)
     asked: dict[tuple[int, int], float] = field(default_factory=dict)
+    unasked: deque[tuple[Birth, int]] = field(default_factory=deque)
+    """Requests, with their pages, for which its channel had no room."""
+
+    def forget_unasked(self) -> None:
+        """Let go of the pages."""
+        while self.unasked:
+            os.close(self.unasked.popleft()[1])
 
 
 @dataclass(slots=True)
@@ -78,13 +86,26 @@ class ZygoteSpawner:
         return [zygote.process.pid for zygote in self._zygotes]
 
     def fork(self, birth: Birth, page_fd: int) -> None:
-        """Ask the current zygote; one that died meanwhile is replaced first."""
+        """Ask the current zygote, in turn; one that died meanwhile is replaced first."""
         zygote = self._zygotes[-1] if self._zygotes and not self._zygotes[-1].closed else self._begin()
+        zygote.unasked.append((birth, os.dup(page_fd)))
+        if len(zygote.unasked) == 1:
+            self._ask(zygote)
+
+    def _ask(self, zygote: _Zygote) -> None:
+        """Ask for what is unasked, as far as there is room."""
+        while zygote.unasked and self._asked(zygote, *zygote.unasked[0]):
+            os.close(zygote.unasked.popleft()[1])
+        self._epoll.modify(zygote.channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if zygote.unasked else 0))
+
+    def _asked(self, zygote: _Zygote, birth: Birth, page_fd: int) -> bool:
         birth_fd = -1
         try:
             birth_fd = birth.to_file()
             request = pack(["fork", birth.uid, birth.incarnation, birth.modules])
             socket.send_fds(zygote.channel, [request], [page_fd, birth_fd])
+        except BlockingIOError:
+            return False
         except ConnectionError as error:
             self._news.append(NotBorn(birth.uid, birth.incarnation, f"the zygote is gone: {error}", lost=True))
             self._drop(zygote)
@@ -95,6 +116,7 @@ class ZygoteSpawner:
         finally:
             if birth_fd >= 0:
                 os.close(birth_fd)
+        return True
 
     def news(self, now: float) -> list[News]:
         """Read what has come in, and look after the silent."""
@@ -102,6 +124,8 @@ class ZygoteSpawner:
             source = self._by_fd.get(fd)
             if isinstance(source, _Zygote):
                 self._read(source)
+                if source.unasked:
+                    self._ask(source)
             elif source is not None:
                 self._epoll.unregister(fd)
                 del self._by_fd[fd]
@@ -160,6 +184,7 @@ class ZygoteSpawner:
         self._epoll.close()
         for zygote in self._zygotes:
             zygote.channel.close()
+            zygote.forget_unasked()
         for handle in self._handles.values():
             if handle.pidfd is not None:
                 os.close(handle.pidfd)
@@ -168,6 +193,7 @@ class ZygoteSpawner:
         """End the zygotes, which end whatever is left of what they forked."""
         for zygote in self._zygotes:
             zygote.channel.close()
+            zygote.forget_unasked()
         for zygote in self._zygotes:
             try:
                 zygote.process.wait(5.0)
@@ -220,8 +246,8 @@ class ZygoteSpawner:
                 data, fds, _, _ = socket.recv_fds(zygote.channel, MAX_MESSAGE, 1)
             except BlockingIOError:
                 return
-            except ConnectionError:
-                data, fds = b"", []
+            except ConnectionResetError:
+                continue  # it died with requests unread: told once, before what it had said and the end
             if not data:
                 self._lost(zygote)
                 return
@@ -292,7 +318,8 @@ class ZygoteSpawner:
         zygote.channel.close()
         code = zygote.process.wait()
         self._zygotes.remove(zygote)
-        lost, zygote.asked = zygote.asked, {}
+        lost, zygote.asked = [*zygote.asked, *((birth.uid, birth.incarnation) for birth, _ in zygote.unasked)], {}
+        zygote.forget_unasked()
         # One that never came up would die again at once: the next request tries another, this one is told.
         reason = self._refusal or f"the zygote cannot start (exit code {code})"
         reason = "its zygote died" if zygote.said_hello else reason

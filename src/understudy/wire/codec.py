@@ -44,12 +44,12 @@ def decode(frames: Sequence[Any], kinds: tuple[type[Any], ...] = REPORTS) -> tup
     if not isinstance(parts, list) or len(parts) < _HEAD:
         raise ProtocolError("an envelope is an array of version, kind, system, uid, incarnation, seq and fields")
     version, kind = parts[0], parts[1]
-    if version != VERSION:
-        raise ProtocolError(f"the frame is of protocol version {version!r}, this is version {VERSION}")
+    if type(version) is not int or version != VERSION:
+        raise ProtocolError(f"the frame is of protocol version {shown(version)}, this is version {VERSION}")
     identity = _identity(parts[2:_HEAD])
     cls: Any = next((c for c in kinds if kind == c.KIND), None)
     if cls is None:
-        raise ProtocolError(f"{str(kind)[:40]!r} is no kind of message here")
+        raise ProtocolError(f"{shown(kind)} is no kind of message here")
     names, has_frames = _layout(cls)
     values = parts[_HEAD:]
     if len(values) != len(names):

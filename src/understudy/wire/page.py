@@ -73,7 +73,7 @@ class Page:
     __slots__ = ("_memory", "reals", "words")
 
     def __init__(self, fd: int) -> None:
-        self._memory = mmap.mmap(fd, SIZE)
+        self._memory: mmap.mmap | bytearray = mmap.mmap(fd, SIZE)
         view = memoryview(self._memory)
         self.words = view[:RING_AT].cast("q")
         self.reals = view[:RING_AT].cast("d")
@@ -91,7 +91,9 @@ class Page:
     @property
     def phase(self) -> Phase:
         """How far the process came."""
-        return Phase(self.words[_PHASE])
+        phase = self.words[_PHASE]
+        # What dies of a wild pointer may have written here too; it was ready, or it had nothing to do that with.
+        return Phase(phase) if 0 <= phase < len(_WORDS) else Phase.READY
 
     @phase.setter
     def phase(self, phase: Phase) -> None:
@@ -150,8 +152,9 @@ class Page:
 
     def detach(self) -> None:
         """Let a forked copy write into memory of its own."""
-        copy = bytearray(self._memory[:RING_AT])
-        self.words, self.reals = memoryview(copy).cast("q"), memoryview(copy).cast("d")
+        self._memory = bytearray(self._memory)
+        view = memoryview(self._memory)
+        self.words, self.reals = view[:RING_AT].cast("q"), view[:RING_AT].cast("d")
 
 
 def anonymous_file(name: str) -> int:

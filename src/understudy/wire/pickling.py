@@ -15,12 +15,13 @@ from typing import Any
 
 import cloudpickle
 
+from understudy.config import shown
 from understudy.errors import SerializationError, UnderstudyError
 
 PROTOCOL = 5
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _MAX_DEPTH = 12
-_WITH_STATE = 3
+_MAX_BUFFERS = 1024
 
 spawned_at_import: set[str] = set()
 """Modules that spawned while they were imported: importing them in a child would spawn again."""
@@ -44,25 +45,21 @@ def dump_frames(obj: Any, root: str) -> list[Any]:
         return [pickle.dumps(obj, PROTOCOL)]
     stream = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
-    _dump(obj, stream, buffers.append, lambda: _locate(obj, root))
+
+    def keep_within(buffer: pickle.PickleBuffer) -> bool:
+        """Whether it goes into the pickle itself: a message has so many frames, and each is one piece of memory."""
+        if len(buffers) >= _MAX_BUFFERS or not memoryview(buffer).contiguous:
+            return True
+        buffers.append(buffer)
+        return False
+
+    _dump(obj, stream, keep_within, lambda: _locate(obj, root))
     return [stream.getvalue(), *(buffer.raw() for buffer in buffers)]
 
 
 def loads(frames: Sequence[Any]) -> Any:
     """The object out of its frames; raises what unpickling raises. Only for frames whose tag is right."""
     return pickle.loads(frames[0], buffers=frames[1:])  # noqa: S301 - the tag was verified by the caller
-
-
-def importing() -> list[str]:
-    """The modules whose import is under way in this thread, innermost first; `__main__` is none of them."""
-    names: list[str] = []
-    frame: types.FrameType | None = sys._getframe(1)  # noqa: SLF001 - the stack is what is asked for
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if frame.f_code.co_name == "<module>" and name != "__main__":
-            names.append(str(name))
-        frame = frame.f_back
-    return names
 
 
 def by_value(module: types.ModuleType) -> bool:
@@ -111,7 +108,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """Ask about modules of classes and functions, and about exceptions; the rest is cloudpickle's."""
         if isinstance(obj, type | types.FunctionType):
             self._consider(obj.__module__)
-        elif isinstance(obj, BaseException) and type(type(obj).__reduce__) is types.MethodDescriptorType:
+        elif isinstance(obj, BaseException) and _left_to_us(type(obj)):
             return _reduce_exception(obj)
         return super().reducer_override(obj)
 
@@ -125,6 +122,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if name is None or name in self._seen:
             return
         self._seen.add(name)
+        self._consider(name.rpartition(".")[0] or None)  # to import a module is to import its packages
         module = sys.modules.get(name)
         if module is None or name in cloudpickle.list_registry_pickle_by_value() or not by_value(module):
             return
@@ -135,11 +133,23 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 # --- exceptions: by their arguments and attributes, never by calling an __init__ that wants others
 
 
+def _left_to_us(kind: type[BaseException]) -> bool:
+    """Whether it does not say itself how it travels; our own errors say so, but not of their chain."""
+    if kind.__reduce_ex__ is not object.__reduce_ex__:
+        return False
+    return kind.__reduce__ is UnderstudyError.__reduce__ or type(kind.__reduce__) is types.MethodDescriptorType
+
+
 def _reduce_exception(error: BaseException) -> tuple[Any, ...]:
     reduced: Any = error.__reduce__()
-    state = reduced[2] if len(reduced) == _WITH_STATE else None
+    make, args, *rest = reduced
+    if make is type(error):
+        make, args = _rebuild_exception, (make, args)
+    state = dict(rest[0] or {}) if rest else {}
+    if isinstance(error, NameError | AttributeError) and error.name is not None:
+        state["name"] = error.name  # which some versions of Python leave out
     links = (error.__cause__, error.__context__, error.__suppress_context__)
-    return _rebuild_exception, (type(error), reduced[1]), (state, links), None, None, _restore_exception
+    return make, args, (state, links), None, None, _restore_exception
 
 
 def _rebuild_exception(cls: type[BaseException], args: tuple[Any, ...]) -> BaseException:
@@ -164,7 +174,7 @@ def _locate(obj: Any, path: str) -> tuple[str, Any]:
     seen: set[int] = set()
     for _ in range(_MAX_DEPTH):
         seen.add(id(obj))
-        for step, child in _children(obj):
+        for step, child in _looked_into(obj):
             if id(child) not in seen and not _travels(child):
                 path, obj = path + step, child
                 break
@@ -179,19 +189,26 @@ def _travels(obj: Any) -> bool:
     pickler = _Pickler(io.BytesIO(), None)
     try:
         pickler.dump(obj)
-    except Exception:  # noqa: BLE001 - whatever it raises, it does not travel
-        return False
-    except SystemExit:
+    except (KeyboardInterrupt, MemoryError):
+        raise
+    except BaseException:  # noqa: BLE001 - whatever it raises, it does not travel
         return False
     finally:
         pickler.forget()
     return True
 
 
+def _looked_into(obj: Any) -> list[tuple[str, Any]]:
+    try:
+        return list(_children(obj))
+    except Exception:  # noqa: BLE001 - what cannot be looked into is named as a whole
+        return []
+
+
 def _children(obj: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(obj, dict):
         for key, value in list(obj.items()):
-            yield f"[{key!r}]", value
+            yield f"[{shown(key)}]", value
     elif isinstance(obj, list | tuple):
         for index, value in enumerate(obj):
             yield f"[{index}]", value
@@ -203,7 +220,8 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
         yield ".__self__", obj.__self__
     else:
         yield from ((f".{name}", value) for name, value in list(getattr(obj, "__dict__", {}).items()))
-        slots = [name for name in getattr(type(obj), "__slots__", ()) if hasattr(obj, str(name))]
+        declared = [name for kind in type(obj).__mro__ for name in vars(kind).get("__slots__", ())]
+        slots = [name for name in declared if hasattr(obj, str(name))]
         yield from ((f".{name}", getattr(obj, name)) for name in slots)
 
 
@@ -217,4 +235,8 @@ def _reached(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0][:200]
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a user's __str__ may do anything
+        return "its text cannot be had"
+    return (text.splitlines() or [""])[0][:200]

@@ -78,8 +78,10 @@ class Hub:
 
     def watched(self) -> bool:
         """Whether anybody follows the status stream."""
+        change = {b"\x01": self._watched_topics.add, b"\x00": self._watched_topics.discard}
         while (frames := take(self.status)) is not None:
-            (self._watched_topics.add if frames[0][:1] == b"\x01" else self._watched_topics.discard)(frames[0][1:])
+            if (act := change.get(frames[0][:1])) is not None:
+                act(frames[0][1:])
         return bool(self._watched_topics)
 
     def reply(self, to: Sequence[Any], body: bytes) -> None:

@@ -1,0 +1,287 @@
+"""A process that is stopped, that holds its interpreter, or that is stuck in one section: told from outside."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from tests.stage import alive, note, noted, notes, until
+from understudy import (
+    ActorDied,
+    Health,
+    MainLoopTimeoutError,
+    Observer,
+    OnFinishTimeoutError,
+    PostLoopTimeoutError,
+    PreloopTimeoutError,
+    Process,
+    ResultTimeoutError,
+    Status,
+)
+
+QUICK = {"heartbeat.interval": 0.2, "heartbeat.misses": 3, "restart.backoff.base": 0}
+BOUND = 10.0
+"""Seconds within which a timeout must have been enforced here; the promise is a tenth of it or less."""
+
+
+class Working(Process):
+    def __init__(self, told):
+        self.told = told
+
+    def __loop__(self):
+        if self.current_lap == 1:
+            note(self.told, os.getpid())
+        self.sleep(0.01)
+
+    def __result__(self):
+        return self.incarnation
+
+
+def healths(observer, ref, count):
+    """The next so many changes of its health."""
+    seen = []
+    for event in observer:
+        if event.kind == "health" and event.uid == ref.uid:
+            seen.append(event.after)
+            if len(seen) == count:
+                break
+    return seen
+
+
+@pytest.mark.fault("F19")
+def test_a_stopped_process_is_unresponsive_and_then_killed_and_replaced(system, tmp_path, host):
+    with Observer(system.endpoint) as observer:
+        ref = system.spawn(Working, tmp_path / "told", host=host, config={**QUICK, "lives": 2})
+        pid = int(noted(tmp_path / "told")[0])
+        until(lambda: ref.info().status is Status.RUNNING, 20, "the first life")
+        os.kill(pid, signal.SIGSTOP)
+        second = int(noted(tmp_path / "told", 2)[1])
+        until(lambda: ref.info().health is Health.HEALTHY, 20, "the replacement")
+        assert (ref.info().pid, ref.info().incarnation, alive(pid)) == (second, 2, False)
+        assert healths(observer, ref, 1) == ["unresponsive"]
+        first = ref.history()[0]
+        assert first.signal == "SIGKILL"
+        assert "silent for 3 heartbeats" in first.cause
+    ref.kill()
+
+
+@pytest.mark.fault("F19")
+def test_without_lives_its_end_is_told_as_lost_heartbeats(system, tmp_path):
+    ref = system.spawn(Working, tmp_path / "told", name="w", config=QUICK)
+    pid = int(noted(tmp_path / "told")[0])
+    until(lambda: ref.info().status is Status.RUNNING, 20, "its life")
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(ActorDied, match="w was silent for 3 heartbeats and was ended") as caught:
+        ref.result(30)
+    assert caught.value.signal == "SIGKILL"
+
+
+@pytest.mark.fault("F19")
+def test_a_process_that_goes_on_within_the_misses_heals(system, tmp_path, host):
+    config = {"heartbeat.interval": 0.2, "heartbeat.misses": 100, "lives": 2}
+    ref = system.spawn(Working, tmp_path / "told", host=host, config=config)
+    pid = int(noted(tmp_path / "told")[0])
+    until(lambda: ref.info().status is Status.RUNNING, 20, "its life")
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: ref.info().health is Health.UNRESPONSIVE, 20, "a missed heartbeat")
+    assert ref.info().heartbeat_age > 0.2
+    os.kill(pid, signal.SIGCONT)
+    until(lambda: ref.info().health is Health.HEALTHY, 20, "healing")
+    ref.stop()
+    assert (ref.result(30), notes(tmp_path / "told")) == (1, [str(pid)])
+
+
+@pytest.mark.fault("F19")
+def test_another_actor_goes_on_meanwhile(system, tmp_path):
+    stopped = system.spawn(Working, tmp_path / "one", config=QUICK)
+    other = system.spawn(Working, tmp_path / "two", config=QUICK)
+    noted(tmp_path / "two")
+    os.kill(int(noted(tmp_path / "one")[0]), signal.SIGSTOP)
+    until(lambda: stopped.info().health is Health.UNRESPONSIVE or stopped.done(), 20, "a missed heartbeat")
+    laps = other.info().completed_laps
+    until(lambda: other.info().completed_laps > laps, 20, "a further lap")
+    stopped.wait(30)
+    assert (other.info().status, other.info().incarnation) == (Status.RUNNING, 1)
+    other.kill()
+
+
+class Stuck(Process):
+    """Gets stuck in that way in one hook of its second lap."""
+
+    def __init__(self, told, how, section="loop"):
+        self.told, self.how, self.section = told, how, section
+        self.config.num_loops = 2
+        self.config.restart.backoff.base = 0
+        setattr(self.config.timeouts, section, 0.5)
+
+    def _reach(self, section):
+        if section == self.section and self.incarnation == 1 and self.completed_laps >= 1:
+            note(self.told, time.time())
+            stick(self.how)
+
+    def __preloop__(self):
+        self._reach("preloop")
+
+    def __loop__(self):
+        self._reach("loop")
+
+    def __postloop__(self):
+        self._reach("postloop")
+
+    def __onfinish__(self):
+        self._reach("onfinish")
+
+    def __result__(self):
+        self._reach("result")
+        return "done"
+
+
+def stick(how):
+    match how:
+        case "sleep in C":
+            ctypes.PyDLL(None).sleep(30)
+        case "deadlock in C":
+            lock, lib = (ctypes.c_char * 64)(), ctypes.PyDLL(None)
+            lib.pthread_mutex_lock(lock)
+            lib.pthread_mutex_lock(lock)
+        case "regular expression":
+            import re
+
+            re.match(r"(a+)+b", "a" * 40)
+        case "read":
+            read, _write = os.pipe()
+            os.read(read, 1)
+        case "sleep":
+            time.sleep(60)
+        case "busy":
+            while True:
+                pass
+        case "lock":
+            lock = threading.Lock()
+            lock.acquire()
+            lock.acquire()
+        case "event":
+            threading.Event().wait()
+        case "socket":
+            a, _b = socket.socketpair()
+            a.recv(1)
+        case "child":
+            subprocess.run(["sleep", "600"], check=False)
+        case "input":
+            os.wait4(os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "600"), 0)
+        case "except Exception":
+            while True:
+                try:
+                    time.sleep(60)
+                except Exception:
+                    note("/dev/null", "swallowed")
+        case "except BaseException":
+            while True:
+                try:
+                    time.sleep(60)
+                except BaseException:
+                    note("/dev/null", "swallowed")
+
+
+HELD = ["sleep in C", "deadlock in C", "regular expression"]
+
+
+@pytest.mark.fault("F20")
+@pytest.mark.parametrize("how", HELD)
+def test_a_section_that_holds_the_interpreter_is_ended_all_the_same(system, tmp_path, how, host):
+    ref = system.spawn(Stuck, tmp_path / "told", how, name="s", host=host)
+    began = float(noted(tmp_path / "told")[0])
+    with pytest.raises(MainLoopTimeoutError) as caught:
+        ref.result(30)
+    error = caught.value
+    assert ref.history()[0].ended_at - began < BOUND
+    assert str(error) == "__loop__ of s ran 0.5 s (lap 2, incarnation 1)"
+    assert (error.section, error.lap) == ("loop", 2)
+    assert isinstance(error, TimeoutError)
+    if error.report.signal == "SIGKILL":  # ended from outside: where it stood is told by its stacks
+        assert "in stick" in error.report.stacks
+
+
+@pytest.mark.fault("F20")
+def test_who_held_the_interpreter_is_replaced_while_lives_are_left(system, tmp_path):
+    ref = system.spawn(Stuck, tmp_path / "told", "deadlock in C", config={"lives": 2})
+    assert ref.result(30) == "done"
+    first, second = ref.history()
+    assert (first.signal, first.section, second.exit_code) == ("SIGKILL", "loop", 0)
+
+
+@pytest.mark.fault("F20")
+def test_a_held_interpreter_is_no_lost_heartbeat_where_its_section_may_take_longer(system, tmp_path):
+    class Long(Process):
+        def __init__(self):
+            self.config.num_loops = 1
+            self.config.heartbeat.interval = 0.1
+            self.config.heartbeat.misses = 1
+
+        def __loop__(self):
+            ctypes.PyDLL(None).sleep(2)
+
+        def __result__(self):
+            return self.incarnation
+
+    with Observer(system.endpoint) as observer:
+        ref = system.spawn(Long)
+        assert (ref.result(30), ref.wait(0)) == (1, Status.FINISHED)
+        assert "unresponsive" in healths(observer, ref, 1)
+
+
+@pytest.mark.fault("F21")
+@pytest.mark.parametrize("how", ["read", "sleep", "busy", "lock", "event", "socket", "child", "except Exception"])
+def test_a_section_that_is_stuck_in_python_is_interrupted(system, tmp_path, how):
+    ref = system.spawn(Stuck, tmp_path / "told", how, name="s")
+    began = float(noted(tmp_path / "told")[0])
+    with pytest.raises(MainLoopTimeoutError, match=r"^__loop__ of s ran 0\.5 s \(lap 2, incarnation 1\)$") as caught:
+        ref.result(30)
+    (life,) = ref.history()
+    assert 0.45 < life.ended_at - began < BOUND
+    # It ended by itself, interrupted where it stood.
+    assert (life.signal, life.exit_code) == (None, 1)
+    assert "in stick" in str(caught.value.__cause__)
+
+
+@pytest.mark.fault("F21")
+@pytest.mark.parametrize(
+    ("section", "kind"),
+    [
+        ("preloop", PreloopTimeoutError),
+        ("loop", MainLoopTimeoutError),
+        ("postloop", PostLoopTimeoutError),
+        ("onfinish", OnFinishTimeoutError),
+        ("result", ResultTimeoutError),
+    ],
+)
+def test_each_section_has_its_own_timeout(system, tmp_path, section, kind):
+    ref = system.spawn(Stuck, tmp_path / "told", "read", section)
+    with pytest.raises(kind) as caught:
+        ref.result(30)
+    assert (caught.value.section, caught.value.lap) == (section, 2)
+    assert isinstance(caught.value, TimeoutError)
+
+
+@pytest.mark.fault("F21")
+def test_a_section_that_swallows_every_interruption_is_ended_from_outside(system, tmp_path):
+    ref = system.spawn(Stuck, tmp_path / "told", "except BaseException", name="s")
+    began = float(noted(tmp_path / "told")[0])
+    with pytest.raises(MainLoopTimeoutError, match=r"ran 0\.5 s"):
+        ref.result(30)
+    (life,) = ref.history()
+    assert life.signal == "SIGKILL"
+    assert life.ended_at - began < BOUND
+
+
+@pytest.mark.fault("F21")
+def test_who_was_interrupted_begins_anew_while_lives_are_left(system, tmp_path):
+    ref = system.spawn(Stuck, tmp_path / "told", "read", config={"lives": 2})
+    assert ref.result(30) == "done"

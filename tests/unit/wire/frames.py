@@ -1,0 +1,62 @@
+"""Messages of every kind, as hypothesis may draw them."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from hypothesis import strategies as st
+
+from understudy.wire import messages
+from understudy.wire.messages import ORDERS, REPORTS, Identity
+
+KINDS = (*REPORTS, *ORDERS)
+
+texts = st.text(max_size=20)
+counts = st.integers(0, 2**63)
+floats = st.floats(allow_nan=False)
+plain: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | floats | texts | st.binary(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+records = st.dictionaries(texts, plain, max_size=4)
+tags = st.none() | st.binary(min_size=16, max_size=16)
+opaque = st.lists(st.binary(max_size=50), max_size=4).map(tuple)
+
+
+def one_of(annotated: Any) -> st.SearchStrategy[str]:
+    """One of the words that a field allows."""
+    return st.sampled_from(get_args(annotated)[1])
+
+
+SAID: dict[type[Any], st.SearchStrategy[Any]] = {
+    messages.Ready: st.builds(messages.Ready, counts, st.none() | texts),
+    messages.Beat: st.builds(messages.Beat),
+    messages.Heard: st.builds(messages.Heard, counts),
+    messages.Progress: st.builds(messages.Progress, st.none() | floats | st.integers(0, 100), st.none() | texts),
+    messages.Log: st.builds(messages.Log, records),
+    messages.Finishing: st.builds(messages.Finishing, texts, st.booleans()),
+    messages.KillMe: st.builds(messages.KillMe),
+    messages.Error: st.builds(
+        messages.Error,
+        one_of(messages.Section),
+        counts,
+        texts,
+        st.none() | floats,
+        texts,
+        texts,
+        texts,
+        records,
+        tags,
+        opaque,
+    ),
+    messages.Result: st.builds(messages.Result, records, tags, opaque),
+    messages.Rites: st.builds(
+        messages.Rites, one_of(messages.Word), texts, texts, texts, records, st.none() | floats, tags, opaque
+    ),
+    messages.Bye: st.builds(messages.Bye, st.lists(texts, max_size=4)),
+    messages.Orders: st.builds(messages.Orders, counts, st.booleans(), one_of(messages.Verdict), st.booleans()),
+}
+
+any_message = st.one_of(*SAID.values())
+identities = st.builds(Identity, texts, counts, counts, counts)

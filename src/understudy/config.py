@@ -113,7 +113,7 @@ class _Rule:
             return "True or False"
         noun = "a whole number" if self.kind is int else "a finite number"
         unit = f" of {self.unit}" if self.unit else ""
-        limits = " and ".join(f"{word} {limit:g}" for word, limit in self.bounds.items())
+        limits = " and ".join(f"{word} {limit if isinstance(limit, int) else format(limit, "g")}" for word, limit in self.bounds.items())
         none = f", or None ({self.none})" if self.optional else ""
         return f"{noun}{unit}, {limits}{none}" if limits else f"{noun}{unit}{none}"
 
@@ -268,7 +268,7 @@ class Limits(Settings):
 
     at = "limits"
 
-    result: int = option(2**30, "Largest serialized result.", unit="bytes", least=1)
+    result: int = option(2**30, "Largest serialized result.", unit="bytes", least=1, most=2**30)
 
 
 @dataclass(repr=False)

@@ -49,6 +49,9 @@ class Part:
         self.starting = threading.RLock()
 
 
+_NOTE = 1000
+
+
 class Process:
     """Subclass this, define ``__loop__``, and spawn it: each instance runs as an actor in its own process.
 
@@ -145,18 +148,20 @@ class Process:
         return _inside(self, "sleep").sleep(seconds)
 
     @verb
-    def progress(self, done: float, total: float | None = None, *, note: str | None = None) -> None:
+    def progress(self, done: float | None, total: float | None = None, *, note: str | None = None) -> None:
         """Report how far the work is: percent, or ``done`` of ``total``; shown by ``info()``, with the note.
+
+        ``done`` may be None where only the note is known. A note is cut after 1,000 characters.
 
         Raises ConfigError for what is not between 0 and 100 percent.
         """
         try:
-            percent = float(done) if total is None else 100.0 * done / total
+            percent = None if done is None else float(done) if total is None else 100.0 * done / total
         except (TypeError, ValueError, ZeroDivisionError) as error:
             raise ConfigError(f"progress({done!r}, {total!r}): {error}") from None
-        if not 0 <= percent <= 100:  # noqa: PLR2004 - percent
+        if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - percent
             raise ConfigError(f"progress is from 0 to 100 percent, not {percent:g}")
-        _inside(self, "progress").progress(percent, note)
+        _inside(self, "progress").progress(percent, None if note is None else str(note)[:_NOTE])
 
     @shadowable
     def stopping(self) -> bool:

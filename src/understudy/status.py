@@ -116,6 +116,8 @@ class Crash:
             case "boot":
                 what = f"{self.type_name}: {self.text}" if self.text else self.type_name
                 return f"{what} (while {name} was {self.phase}, incarnation {self.incarnation})"
+            case "unborn":
+                return f"{name} {self.text} (incarnation {self.incarnation})"
             case "startup":
                 late = f"{name} was not READY within {self.seconds:g} s"
                 return f"{late}; it was {self.phase or 'ready a moment later'} (incarnation {self.incarnation})"

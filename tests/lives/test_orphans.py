@@ -13,7 +13,7 @@ from tests.stage import alive, gone, noted, notes, parent, until
 TROUPE = """
 import ctypes, os, signal, subprocess, sys, time
 from understudy import ActorSystem, Process
-from tests.lives.test_sweep import WAYS, start
+from tests.lives.leftovers import WAYS, start
 from tests.stage import note
 
 class Idle(Process):

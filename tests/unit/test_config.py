@@ -73,7 +73,7 @@ def _fitting(path: str, kind: Any) -> st.SearchStrategy[Any]:
     low, high = _BOUNDS.get(path, (0.001, 1e6))
     values: dict[Any, st.SearchStrategy[Any]] = {
         bool: st.booleans(),
-        int: st.integers(1, 2**63 - 1),
+        int: st.integers(1, 2**30 if path == "limits.result" else 2**63 - 1),
         float: st.floats(low, high) | st.integers(math.ceil(low), int(high)),
         type(None): st.none(),
     }
@@ -294,7 +294,7 @@ def test_what_would_overflow_later_is_refused_now(path, value):
         ("restart.policy", np.array(["never", "always"]), "one of 'on_crash', 'always', 'never'"),
         ("restart.backoff.jitter", 1.5, "a finite number, at least 0 and at most 1"),
         ("restart.backoff.factor", 0.5, "a finite number, at least 1"),
-        ("limits.result", 0, "a whole number of bytes, at least 1"),
+        ("limits.result", 0, "a whole number of bytes, at least 1 and at most 1073741824"),
     ],
 )
 def test_each_kind_of_field_says_what_would_be_right(path, value, wanted):

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from understudy import failpoints
 from understudy.config import ProcessConfig
@@ -59,9 +59,13 @@ class Act:
         except BaseException as error:  # noqa: BLE001 - whatever a hook raises is its crash
             section, lap = self._where()
             self._sections.close(lap)
-            return self._leave_copy(error) if self._copied else self._crashed(error, section, lap)
+            if self._copied:
+                self._leave_copy(error)
+            return self._crashed(error, section, lap)
         self._sections.close(self._actor.lap)
-        return self._leave_copy(None) if self._copied else self._finish()
+        if self._copied:
+            self._leave_copy(None)
+        return self._finish()
 
     def hold_rites(self, crash: Crash) -> int:
         """Run `__error__` alone, for a life that died without a word."""
@@ -151,6 +155,8 @@ class Act:
                 word, subject = "fallback", value
             frames = dump_frames(subject, "the fallback of __error__") if word == "fallback" else []
             self._check_size(frames)
+        except Cut:
+            word, subject, frames = "original", None, []  # a stop's grace is over: the first error stands
         except BaseException as raised:  # noqa: BLE001
             word, subject, frames = "failed", raised, []
             timeout = timeout_of(self._config.timeouts, "error") if isinstance(raised, Overrun) else None
@@ -166,7 +172,15 @@ class Act:
 
     def _section(self, name: str) -> Any:
         found = self._hooks[name]
-        return None if found is None else self._sections.run(name, found, timeout_of(self._config.timeouts, name))
+        try:
+            value = None if found is None else self._sections.run(name, found, timeout_of(self._config.timeouts, name))
+        except BaseException as error:
+            if self._copied:
+                self._leave_copy(error)
+            raise
+        if self._copied:
+            self._leave_copy(None)
+        return value
 
     def _where(self) -> tuple[str, int]:
         name, lap = self._sections.page.place
@@ -191,7 +205,7 @@ class Act:
         self._outbox.mute()
         self._halt.level = AFTER_SECTION
 
-    def _leave_copy(self, error: BaseException | None) -> int:
+    def _leave_copy(self, error: BaseException | None) -> NoReturn:
         """The copy ran out of the hook in which it was forked: it ends as a plain fork of a script would."""
         code = 0
         if isinstance(error, SystemExit):

@@ -75,7 +75,7 @@ def live(page_fd: int, birth_fd: int) -> int:
     sections.install()
     line = Line(birth.directory, _MAX_REPORT)
     outbox = Outbox(line, birth)
-    link = Link(line, outbox, birth, bell)
+    link = Link(line, outbox, birth, bell, leash)
     forward = Forward(outbox, birth.name, birth.incarnation)
     forward_records(forward)
     link.start(halt, sections)

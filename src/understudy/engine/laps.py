@@ -95,7 +95,7 @@ def run(
         # `place` is that of the lap's first section, and the two others follow it.
         for place in range(place_of(done + 1, "preloop"), place_of(done + batch + 1, "preloop"), LAP_STEP):
             if halt.level:
-                words[LAPS] = lap_of(place) - 1
+                page.words[LAPS] = lap_of(place) - 1  # not `words`: a copy that a hook forked has others by now
                 return
             start = now
             if preloop is not None:
@@ -122,5 +122,5 @@ def run(
                 after_lap(lap_of(place))
                 now = clock()
         done, left = done + batch, left - batch
-        words[LAPS] = done
+        page.words[LAPS] = done
         times.fold()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import traceback
 import threading
 from time import monotonic
 
@@ -13,6 +14,7 @@ from understudy.engine.halt import AFTER_SECTION, NO, Halt
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.errors import ProtocolError
+from understudy.spawners import guard
 from understudy.spawners.base import Birth
 from understudy.wire.codec import decode
 from understudy.wire.messages import ORDERS, Beat, Heard, Orders, Progress
@@ -20,15 +22,16 @@ from understudy.wire.page import DEADLINE, NEVER
 from understudy.wire.sockets import Frames, Line, topic
 
 _PROGRESS_EVERY = 0.05
+_ALONE = 70
 _TIMED = ("preloop", "loop", "postloop", "onfinish", "result", "error")
 
 
 class Link:
     """One incarnation's link to its parent."""
 
-    def __init__(self, line: Line, outbox: Outbox, birth: Birth, bell: tuple[int, int]) -> None:
+    def __init__(self, line: Line, outbox: Outbox, birth: Birth, bell: tuple[int, int], leash: int) -> None:
         self._line, self._outbox, self._birth = line, outbox, birth
-        self._bell = bell
+        self._bell, self._leash = bell, leash
         self._halt: Halt
         self._sections: Sections
         self._config = ProcessConfig()
@@ -86,6 +89,15 @@ class Link:
         self._gone.wait(1.0)
 
     def _run(self) -> None:
+        try:
+            self._hear_and_beat()
+        except BaseException:  # noqa: BLE001 - whatever it is, nobody can reach this process any more
+            if not self._closing:
+                traceback.print_exc()
+                os._exit(_ALONE)
+        self._gone.set()
+
+    def _hear_and_beat(self) -> None:
         birth = self._birth
         failpoints.hit("link.subscribe", birth.incarnation)
         self._line.subscribe(topic(birth.system, birth.uid, birth.incarnation), self._bell[0])
@@ -98,6 +110,8 @@ class Link:
                 self._halt.event.set()
             now = monotonic()
             if now >= beaten_at + self._config.heartbeat.interval:  # which the opened state may have changed
+                if not guard.holds(self._leash):
+                    os._exit(_ALONE)  # where the kernel sends no signal for the leash, we look
                 self._outbox.say_nowait(Beat())
                 beaten_at = now
             if self._progress is not None and now - self._progress_at >= _PROGRESS_EVERY:
@@ -105,7 +119,6 @@ class Link:
                 self.flush()
             self._watch(now)
         self._line.unsubscribe()
-        self._gone.set()
 
     def _patience(self, beat_at: float) -> float:
         now = monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from types import TracebackType
 from typing import Any
 
 from understudy.wire.pickling import dump_frames, loads
@@ -20,10 +21,18 @@ def facts(error: BaseException) -> tuple[str, str, str]:
     except BaseException as trouble:  # noqa: BLE001 - a user's __str__ may do anything
         text = f"<its text cannot be had: {type(trouble).__name__}>"
     try:
-        story = "".join(traceback.format_exception(error))
+        story = "".join(traceback.format_exception(type(error), error, _users(error.__traceback__)))
     except BaseException as trouble:  # noqa: BLE001
         story = f"<its traceback cannot be had: {type(trouble).__name__}>"
     return name[:_NAME_LIMIT], text[:_TEXT_LIMIT], story[-_TEXT_LIMIT:]
+
+
+def _users(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback from the user's hook on, without the frames of ours that called it."""
+    step = trace
+    while step is not None and str(step.tb_frame.f_globals.get("__name__", "")).startswith("understudy."):
+        step = step.tb_next
+    return step or trace
 
 
 def travelling(error: BaseException) -> list[Any]:

@@ -8,6 +8,7 @@
     actor        one actor as a value
     settle       what the end of a process means
     transitions  the table: (actor, event) -> (actor, effects)
+    story        each step as a line that a person can read
     registry     all actors by uid and by name, and the story of each
 
 Nothing here reads a clock, draws a number, opens a socket or sends a signal: time and chance are arguments.

@@ -15,6 +15,7 @@ from understudy.lifecycle.effects import Bury, Effect, Publish
 from understudy.lifecycle.events import Event
 from understudy.lifecycle.settle import launch
 from understudy.lifecycle.spec import Spec
+from understudy.lifecycle.story import step
 from understudy.lifecycle.transitions import Moment, Undecided, transition
 from understudy.status import Status
 
@@ -22,7 +23,6 @@ KEEP_ENDED = 1000
 LONGEST_NAME = 128
 STORY_STEPS = 50
 _LOOK_AT = 3
-_STEP_WIDTH = 160
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
 
@@ -53,7 +53,7 @@ class Registry:
     stale: int = 0
     """Frames and facts of earlier incarnations, dropped."""
     restarts: int = 0
-    forgotten: list[int] = field(default_factory=list)
+    forgotten: list[Actor] = field(default_factory=list)
     """Actors that were dropped from the list of the ended, for others to drop too."""
     _living: dict[str, int] = field(default_factory=dict)
     _latest: dict[str, int] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Registry:
         self.actors[uid] = after
         if after is before and not effects:
             return ()
-        self._tell(after, moment, _say(event, before, after))
+        self._tell(after, moment, step(event, before, after))
         if (before.status, before.incarnation) == (after.status, after.incarnation):
             return effects
         if after.status.ended:
@@ -116,6 +116,10 @@ class Registry:
             hint = f"; did you mean {', '.join(near)}?" if near else "; there are none"
             raise UnknownActor(f"no actor is named {name!r}{hint}")
         return self.actors[uid]
+
+    def knows(self, name: str) -> bool:
+        """Whether an actor that is kept bears, or bore, that name."""
+        return name in self._latest
 
     def match(self, pattern: str) -> list[Actor]:
         """The living actors whose name the glob matches (``*`` crosses ``/``), in the order of their spawn."""
@@ -166,16 +170,10 @@ class Registry:
     def _drop(self, uid: int) -> None:
         gone = self.actors.pop(uid)
         self.stories.pop(uid, None)
-        self.forgotten.append(uid)
+        self.forgotten.append(gone)
         if self._latest.get(gone.name) == uid:
             del self._latest[gone.name]
 
-    def _tell(self, actor: Actor, moment: Moment, step: str) -> None:
+    def _tell(self, actor: Actor, moment: Moment, what: str) -> None:
         story = self.stories.setdefault(actor.uid, deque(maxlen=STORY_STEPS))
-        story.append(f"{moment.now:.3f} {actor.name}#{actor.incarnation} {step}")
-
-
-def _say(event: Event, before: Actor, after: Actor) -> str:
-    what = str(event)
-    what = what if len(what) <= _STEP_WIDTH else f"{what[: _STEP_WIDTH - 3]}..."
-    return what if before.status is after.status else f"{what}: {before.status} -> {after.status}"
+        story.append(f"{moment.now:.3f} {actor.name}#{actor.incarnation} {what}")

@@ -86,8 +86,10 @@ class World:
         self.records[actor.uid] = Record()
         self.perform(self, actor, effects)
         while self.registry.forgotten:
-            uid = self.registry.forgotten.pop()
-            del self.cells[uid], self.records[uid]
+            gone = self.registry.forgotten.pop()
+            del self.cells[gone.uid], self.records[gone.uid]
+            if not self.registry.knows(gone.name):
+                self.publisher.forget(gone.name)
         return actor
 
     def leave_waiting(self) -> None:

@@ -32,7 +32,7 @@ class Leash:
 def arm(directory: str) -> int | None:
     """Put this process on the leash; None means that there is nobody at the other end.
 
-    Where the kernel cannot send signals for a FIFO, the link's heartbeat finds the end hung up.
+    Where the kernel cannot send signals for a FIFO, the link looks at it with every heartbeat.
     """
     try:
         fd = os.open(os.path.join(directory, FIFO), os.O_RDONLY | os.O_NONBLOCK)
@@ -49,5 +49,5 @@ def holds(fd: int) -> bool:
     """Whether somebody still holds the other end."""
     try:
         return os.read(fd, 1) != b""
-    except BlockingIOError:
-        return True
+    except OSError:
+        return True  # nothing to read: somebody holds it; or the user's code closed our end, which tells nothing

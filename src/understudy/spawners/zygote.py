@@ -35,6 +35,7 @@ class _Zygote:
     channel: socket.socket
     process: subprocess.Popen[bytes]
     said_hello: bool = False
+    given_up: bool = False
     closed: bool = False
     started: float = field(default_factory=time.monotonic)
     asked: dict[tuple[int, int], float] = field(default_factory=dict)
@@ -299,7 +300,7 @@ class ZygoteSpawner:
         self._news.append(gone)
 
     def _stuck_at(self, zygote: _Zygote) -> float:
-        if zygote.closed:
+        if zygote.closed or zygote.given_up:
             return float("inf")
         if not zygote.said_hello:
             return zygote.started + HELLO_WITHIN
@@ -308,8 +309,7 @@ class ZygoteSpawner:
     def _drop(self, zygote: _Zygote) -> None:
         """It is stuck: end it; its channel's end says when nobody is left who could still tell of a birth."""
         signals.send(zygote.process.pid, None, signal.SIGKILL)
-        zygote.said_hello = True
-        zygote.asked.update(dict.fromkeys(zygote.asked, float("inf")))
+        zygote.given_up = True
 
     def _lost(self, zygote: _Zygote) -> None:
         zygote.closed = True

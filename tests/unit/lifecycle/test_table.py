@@ -253,9 +253,9 @@ def test_the_story_has_a_line_a_step_with_its_time_incarnation_and_change():
     scene = Scene({"lives": 2}).happens(Forked(7), Pass(1), Ready(), Pass(1.5), SIGSEGV)
     assert scene.registry.story(1) == [
         "1000.000 indexer#1 spawned as texts:Indexer",
-        "1000.000 indexer#1 Forked(pid=7)",
-        "1001.000 indexer#1 Ready(): STARTING -> RUNNING",
-        f"1002.500 indexer#1 {SIGSEGV}: RUNNING -> RESTARTING",
+        "1000.000 indexer#1 born as pid 7",
+        "1001.000 indexer#1 ready: STARTING -> RUNNING",
+        "1002.500 indexer#1 died: SIGSEGV, in __loop__, lap 3: RUNNING -> RESTARTING",
     ]
 
 
@@ -266,8 +266,8 @@ def test_a_story_keeps_its_last_fifty_steps_and_shortens_long_ones():
     scene.happens(Errored(replace(boom(), text="x" * 10_000)))
     story = scene.registry.story(1)
     assert len(story) == 50
-    assert "Silent(misses=61," in story[-2]
-    assert len(story[-1]) < 200
+    assert "silent for 61 heartbeats" in story[-2]
+    assert len(story[-1]) < 250
     assert story[-1].endswith("...")
 
 

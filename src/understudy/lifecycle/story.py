@@ -1,0 +1,56 @@
+"""The story of an actor: each step as a line that a person can read."""
+
+from __future__ import annotations
+
+from understudy.lifecycle.actor import Actor
+from understudy.lifecycle.events import (
+    Died,
+    Errored,
+    Event,
+    Expired,
+    Finishing,
+    Forked,
+    ForkFailed,
+    Kill,
+    Overran,
+    Silent,
+    Stop,
+)
+
+_WIDTH = 200
+
+
+def step(event: Event, before: Actor, after: Actor) -> str:
+    """What happened, and what it made of the actor."""
+    what = _told(event, after.name).replace("\n", " ")
+    what = what if len(what) <= _WIDTH else f"{what[: _WIDTH - 3]}..."
+    return what if before.status is after.status else f"{what}: {before.status} -> {after.status}"
+
+
+def _told(event: Event, name: str) -> str:  # noqa: C901 - one line for each
+    match event:
+        case Forked(pid):
+            return f"born as pid {pid}"
+        case ForkFailed(reason):
+            return f"not born: {reason}"
+        case Finishing(cause):
+            return f"goes to its end: {cause}"
+        case Errored(crash):
+            return f"tells its error: {crash.headline(name)}"
+        case Died(exit_code, signal, place):
+            how = signal or ("how is unknown" if exit_code is None else f"exit code {exit_code}")
+            where = f"__{place.section}__, lap {place.lap}" if place.section else place.phase or f"lap {place.lap}"
+            return f"died: {how}, in {where}"
+        case Stop(rungs, cause):
+            return f"a stop is asked ({cause}{', with a grace' if rungs else ''})"
+        case Kill(cause):
+            return f"a kill is asked ({cause})"
+        case Expired(alarm):
+            return f"the {alarm.value} clock ran out"
+        case Overran(stage, place):
+            where = f" __{place.section}__, lap {place.lap}" if place.section else ""
+            return f"a section overran{where}: {stage.value}"
+        case Silent(misses):
+            return f"silent for {misses} heartbeats"
+        case _:
+            return type(event).__name__.lower()

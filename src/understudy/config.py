@@ -113,7 +113,7 @@ class _Rule:
             return "True or False"
         noun = "a whole number" if self.kind is int else "a finite number"
         unit = f" of {self.unit}" if self.unit else ""
-        limits = " and ".join(f"{word} {limit if isinstance(limit, int) else format(limit, "g")}" for word, limit in self.bounds.items())
+        limits = " and ".join(f"{word} {_figure(limit)}" for word, limit in self.bounds.items())
         none = f", or None ({self.none})" if self.optional else ""
         return f"{noun}{unit}, {limits}{none}" if limits else f"{noun}{unit}{none}"
 
@@ -388,6 +388,10 @@ def _number(kind: type, value: object) -> int | float | None:
 
 def _own(value: object) -> object:
     return copy.deepcopy(value) if isinstance(value, Settings) else value
+
+
+def _figure(limit: float) -> str:
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"
 
 
 def _join(at: str, name: str) -> str:

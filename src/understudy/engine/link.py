@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import _thread
 import os
-import traceback
 import threading
+import traceback
 from time import monotonic
 
 from understudy import failpoints

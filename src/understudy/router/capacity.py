@@ -8,7 +8,6 @@ import resource
 from understudy.errors import NoCapacity
 from understudy.lifecycle.actor import Actor, Body
 from understudy.router.world import World
-from understudy.wire.page import Phase
 
 FDS_PER_ACTOR = 4
 """The shared page, a pidfd, and a connection each for orders and reports."""
@@ -39,10 +38,9 @@ def opened_descriptors() -> int | None:
 
 
 def _promised(world: World, actor: Actor) -> int:
-    """What an actor will open and has not yet: nothing from the moment that its process has connected."""
-    page = world.records[actor.uid].page
-    if page is None:
+    """What an actor will open and has not yet: nothing from its READY on, which came over a connection."""
+    if world.records[actor.uid].page is None:
         return FDS_PER_ACTOR
-    if page.phase > Phase.CONNECTING:
+    if actor.ready_at is not None:
         return 0
     return FDS_PER_ACTOR - (2 if actor.body is Body.LIVE else 1)

@@ -64,7 +64,9 @@ def test_what_hangs_at_the_end_is_given_its_grace_and_killed_and_the_result_coun
 
 
 @pytest.mark.fault("F25")
-@pytest.mark.parametrize(("what", "names"), [("thread", ["straggler"]), ("threads", [f"straggler-{n}" for n in range(3)])])
+@pytest.mark.parametrize(
+    ("what", "names"), [("thread", ["straggler"]), ("threads", [f"straggler-{n}" for n in range(3)])]
+)
 def test_threads_that_linger_are_named_in_the_log(system, told, what, names, caplog):
     with caplog.at_level(logging.WARNING, "understudy"):
         system.spawn(Lingering, told, what, name="l").result(20)

@@ -64,7 +64,7 @@ def test_a_zygote_killed_while_idle_is_replaced_for_the_next_spawn(system, tmp_p
 @pytest.mark.fault("F8")
 def test_a_zygote_killed_with_fifty_living_harms_none_of_them(system, tmp_path):
     refs = [system.spawn(Working, tmp_path / "told", config={"lives": 2}) for _ in range(50)]
-    pids = {ref: None for ref in refs}
+    pids = dict.fromkeys(refs)
     noted(tmp_path / "told", 50, 40)
     for ref in refs:
         ref.wait_ready(20)

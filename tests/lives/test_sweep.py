@@ -13,6 +13,7 @@ from tests.lives.leftovers import WAYS, start
 from tests.stage import alive, gone, note, noted, notes, state_of, until
 from understudy import ActorSystem, Process, Status
 
+
 class Leaving(Process):
     """Starts something, then ends in that way."""
 
@@ -84,7 +85,9 @@ def test_reap_says_what_was_swept_once(system, tmp_path, host):
 @pytest.mark.requirement("K4")
 def test_nobody_stays_a_zombie(system, tmp_path, host):
     path = tmp_path / "started"
-    refs = [system.spawn(Leaving, path, end, "child", "fork", "orphan", host=host) for end in ("finish", "crash", "death")]
+    refs = [
+        system.spawn(Leaving, path, end, "child", "fork", "orphan", host=host) for end in ("finish", "crash", "death")
+    ]
     system.wait_all(refs, 30)
     dead = [int(pid) for pid in noted(path, 9)] + [life.pid for ref in refs for life in ref.history()]
     until(lambda: all(state_of(pid) is None for pid in dead), 20, "the burial of all")

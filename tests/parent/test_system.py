@@ -80,6 +80,14 @@ def test_a_systems_directory_is_this_users_alone_and_goes_with_it():
     assert not os.path.exists(directory_of(system))
 
 
+def test_a_guarded_tests_system_lives_in_the_private_places_where_a_leak_would_show(system, private_places, leak_check):
+    assert directory_of(system).startswith(f"{private_places}/understudy/")
+    left = os.path.join(os.path.dirname(directory_of(system)), "left")
+    os.mkdir(left)
+    assert f"file {left}" in map(str, leak_check.leaks())
+    os.rmdir(left)
+
+
 def test_two_systems_side_by_side_know_nothing_of_each_other():
     with ActorSystem("one") as one, ActorSystem("other") as other:
         mine, theirs = one.spawn(Idle, name="idle"), other.spawn(Idle, name="idle")

@@ -127,9 +127,8 @@ def test_places_are_private_and_leave_no_trace(inner):
 
         def test_places(private_places, tmp_path):
             assert tempfile.gettempdir() == str(private_places / "t")
-            assert os.environ["XDG_RUNTIME_DIR"] == str(private_places / "r")
+            assert os.environ["XDG_RUNTIME_DIR"] == str(private_places)
             assert private_places not in tmp_path.parents
-            assert len(str(private_places / "r" / "understudy")) < 107 - 40
         """
     )
     outside = Path(tempfile.gettempdir())

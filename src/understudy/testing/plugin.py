@@ -47,10 +47,10 @@ def private_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """
     tmp_path_factory.getbasetemp()  # settled before the temporary directory moves
     home = Path(tempfile.mkdtemp(prefix="us-"))
+    (home / "t").mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
-        for variable, name in (("TMPDIR", "t"), ("XDG_RUNTIME_DIR", "r")):
-            (home / name).mkdir(mode=0o700)
-            patch.setenv(variable, str(home / name))
+        patch.setenv("TMPDIR", str(home / "t"))
+        patch.setenv("XDG_RUNTIME_DIR", str(home))  # itself: with a longer path systems would go elsewhere
         patch.setattr(tempfile, "tempdir", None)
         yield home
     shutil.rmtree(home, ignore_errors=True)  # what a leak still writes to must not hide the leak

@@ -255,7 +255,7 @@ def test_the_story_has_a_line_a_step_with_its_time_incarnation_and_change():
         "1000.000 indexer#1 spawned as texts:Indexer",
         "1000.000 indexer#1 born as pid 7",
         "1001.000 indexer#1 ready: STARTING -> RUNNING",
-        "1002.500 indexer#1 died: SIGSEGV, in __loop__, lap 3: RUNNING -> RESTARTING",
+        "1002.500 indexer#1 died: SIGSEGV, in __loop__, lap 17: RUNNING -> RESTARTING",
     ]
 
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from understudy import ActorError, DeathReport
+
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
 
@@ -146,3 +148,9 @@ def descendants(pid: int) -> list[int]:
     import psutil  # actors import this module, and do without
 
     return [process.pid for process in psutil.Process(pid).children(recursive=True)]
+
+
+def report_of(error: ActorError) -> DeathReport:
+    """Its death report, which has to be there."""
+    assert error.report is not None, f"{error!r} has no report"
+    return error.report

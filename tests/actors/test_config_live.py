@@ -170,6 +170,8 @@ def test_misses_say_how_much_silence_is_borne(system, tmp_path):
     config = {"heartbeat.interval": 0.1, "heartbeat.misses": 1000}
     patient = system.spawn(Waits, tmp_path / "patient", name="patient", config=config)
     strict = system.spawn(Waits, tmp_path / "strict", name="strict", config=config | {"heartbeat.misses": 2})
+    for ref in (patient, strict):
+        ref.wait_ready(20)  # stopped before its word of it has left, it would still be starting
     until(lambda: notes(tmp_path / "patient") and notes(tmp_path / "strict"), 20, "both")
     for ref in (patient, strict):
         os.kill(ref.info().pid, signal.SIGSTOP)

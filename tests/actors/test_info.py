@@ -47,6 +47,7 @@ def test_info_follows_an_actor_through_its_laps_and_sections(system, host, tmp_p
     go = tmp_path / "go"
     before = time.time()
     ref = system.spawn(Steps, go, name="crew/walker", host=host, config={"num_loops": 2, "join_in": 60, "lives": 3})
+    ref.wait_ready(20)
     info = ref.info()
     for lap, section in [(1, "preloop"), (1, "loop"), (2, "preloop"), (2, "loop")]:
         while (info.lap, info.section) != (lap, section):
@@ -80,6 +81,7 @@ def test_ps_lists_the_living_with_all_also_the_ended_and_prints_as_a_table(syste
     walker = system.spawn(Steps, go, name="walker")
     sitter = system.spawn(Steps, go, name="sitter")
     done.wait(20)
+    walker.wait_ready(20)
     until(lambda: {info.section for info in system.ps()} == {"preloop"}, 20, "both sections")
     living = system.ps()
     assert [info.name for info in living] == ["walker", "sitter"]
@@ -158,6 +160,7 @@ def test_a_killed_actor_is_failed_a_running_and_a_stopping_one_healthy(system, t
 
     ref = system.spawn(Stubborn, tmp_path / "said")
     until(lambda: notes(tmp_path / "said"), 20, "the loop")
+    ref.wait_ready(20)
     assert ref.info().health is Health.HEALTHY
     ref.stop()
     assert (ref.info().status, ref.info().health) == (Status.STOPPING, Health.HEALTHY)

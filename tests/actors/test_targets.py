@@ -312,6 +312,7 @@ def test_a_death_is_known_by_the_pidfd_when_the_zygote_is_gone(system, tmp_path)
 @pytest.mark.requirement("A3")
 def test_an_actor_that_lives_and_says_nothing_is_known_by_its_missing_heartbeats(system, host, tmp_path):
     ref = system.spawn(Beats, tmp_path / "said", host=host, config={"heartbeat.misses": 4})
+    ref.wait_ready(20)  # stopped before its word of it has left, it would still be starting
     pid = int(until(lambda: notes(tmp_path / "said"), 20, "the loop")[0])
     os.kill(pid, signal.SIGSTOP)
     until(lambda: ref.info().health is Health.UNRESPONSIVE, 20, "the silence")

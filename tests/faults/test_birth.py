@@ -7,10 +7,11 @@ import importlib
 import os
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 
-from tests.stage import note, notes
+from tests.stage import note, notes, report_of
 from understudy import ActorSystem, Process, StartError, StartTimeout, Status
 
 VARIABLE = "UNDERSTUDY_FAILPOINTS"
@@ -21,7 +22,8 @@ SOON = 8.0
 class Plain(Process):
     """Finishes, if it ever comes up."""
 
-    def __init__(self):
+    def __init__(self, drawer=None):
+        self.drawer = drawer
         self.config.num_loops = 1
 
     def __loop__(self):
@@ -100,8 +102,7 @@ def test_only_the_life_that_dies_early_is_lost(monkeypatch, host):
 
 @pytest.mark.fault("F2")
 def test_a_hang_before_ready_is_ended_at_the_start_timeout_with_its_phase(system, tmp_path, host):
-    actor = Plain()
-    actor.drawer = Opened(tmp_path / "told", "hang")
+    actor = Plain(Opened(tmp_path / "told", "hang"))
     before = time.monotonic()
     ref = system.spawn(actor, host=host, config={"timeouts.startup": 1.5})
     with pytest.raises(StartTimeout, match="opening its state") as caught:
@@ -126,8 +127,7 @@ def test_a_process_that_is_held_before_ready_is_ended_too(monkeypatch, window, p
 
 @pytest.mark.fault("F2")
 def test_a_hang_costs_a_life_like_any_crash(system, tmp_path):
-    actor = Plain()
-    actor.drawer = Opened(tmp_path / "told", "hang")
+    actor = Plain(Opened(tmp_path / "told", "hang"))
     config = {"timeouts.startup": 0.5, "lives": 2, "restart.backoff.base": 0}
     ref = system.spawn(actor, config=config)
     with pytest.raises(StartTimeout):
@@ -139,8 +139,7 @@ def test_a_hang_costs_a_life_like_any_crash(system, tmp_path):
 @pytest.mark.fault("F3")
 @pytest.mark.parametrize("how", ["raise", "sys.exit"])
 def test_a_state_that_raises_when_it_is_opened_is_told_once_and_not_tried_again(system, tmp_path, how, host):
-    actor = Plain()
-    actor.drawer = Opened(tmp_path / "told", how)
+    actor = Plain(Opened(tmp_path / "told", how))
     ref = system.spawn(actor, host=host, config={"lives": 5})
     cause = LookupError if how == "raise" else SystemExit
     with pytest.raises(StartError, match=cause.__name__) as caught:
@@ -157,8 +156,7 @@ def test_a_state_that_raises_when_it_is_opened_is_told_once_and_not_tried_again(
 def test_a_death_while_the_state_is_opened_is_told_apart_and_burns_lives_with_pauses(
     system, tmp_path, how, signal, code, host
 ):
-    actor = Plain()
-    actor.drawer = Opened(tmp_path / "told", how)
+    actor = Plain(Opened(tmp_path / "told", how))
     config = {"lives": 3, "restart.backoff.base": 0.2, "restart.backoff.jitter": 0}
     ref = system.spawn(actor, host=host, config=config)
     with pytest.raises(StartError, match="SIGSEGV" if how == "segv" else "exited without a result") as caught:
@@ -167,12 +165,12 @@ def test_a_death_while_the_state_is_opened_is_told_apart_and_burns_lives_with_pa
     assert (error.signal, error.exit_code, error.phase) == (signal, code, "opening its state")
     lives = ref.history()
     assert [(life.signal, life.exit_code) for life in lives] == [(signal, code)] * 3
-    pauses = [after.started_at - before.ended_at for before, after in zip(lives, lives[1:], strict=False)]
+    pauses = [after.started_at - before.ended_at for before, after in pairwise(lives)]
     assert pauses[0] > 0.15
     assert pauses[1] > 0.35
     if how == "segv":
-        assert "Segmentation fault" in error.report.stacks
-        assert "_open" in error.report.stacks
+        assert "Segmentation fault" in report_of(error).stacks
+        assert "_open" in report_of(error).stacks
 
 
 MODULE = """
@@ -216,7 +214,7 @@ def test_a_class_that_is_gone_in_the_child_is_told_by_its_name(system, guest, ho
     module, path = guest
     path.write_text(MODULE.replace("Guest", "Stranger"))
     ref = system.spawn(module.Guest, host=host)
-    with pytest.raises(StartError, match="AttributeError: .*Guest") as caught:
+    with pytest.raises(StartError, match=r"AttributeError: .*Guest") as caught:
         ref.result(20)
     assert isinstance(caught.value.__cause__, AttributeError)
     assert len(ref.history()) == 1

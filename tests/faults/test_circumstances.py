@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -37,7 +38,7 @@ class Witness(Process):
             "mode": mode,
             "path": "/nowhere/then" in sys.path,
             "arguments": list(sys.argv),
-            "child": os.popen("pwd; umask; echo $WORD").read().split(),
+            "child": subprocess.check_output(["sh", "-c", "pwd; umask; echo $WORD"], text=True).split(),
         }
 
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.stage import gone, hold, note, noted, notes, until
+from tests.stage import gone, hold, note, noted, notes, report_of, until
 from understudy import ActorError, Process, Status
 
 
@@ -57,7 +57,7 @@ def test_closing_all_descriptors_is_a_crash_told_as_one(system, tmp_path, then, 
     with pytest.raises(ActorError) as caught:
         ref.result(20)
     assert ref.wait(0) is Status.CRASHED
-    assert caught.value.report.section in {"loop", "onfinish", "result", ""}
+    assert report_of(caught.value).section in {"loop", "onfinish", "result", ""}
     gone(int(notes(tmp_path / "told")[0]))
     assert system.spawn(lambda: "another").result(20) == "another"
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from tests.stage import note, noted
+from tests.stage import note, noted, report_of
 from understudy import ActorDied, Process, Status
 
 
@@ -52,12 +52,13 @@ def test_a_crash_in_c_names_its_signal_and_reports_the_stack(system, tmp_path, h
     error = caught.value
     assert str(error) == f"c was ended by {how} in __loop__ (lap 3, incarnation 1)"
     assert (error.signal, error.exit_code) == (how, None)
-    report = error.report
+    report = report_of(error)
     assert (report.signal, report.section, report.lap, report.incarnation) == (how, "loop", 3, 1)
     assert "in crash_deep" in report.stacks
     assert "in __loop__" in report.stacks
     assert report.stderr[-1:] == ("on the edge",)
     assert "crash_deep" in str(report)
+    assert report.usage is not None
     assert report.usage.max_rss_mb > 1
     (life,) = ref.history()
     assert (life.signal, life.report) == (how, report)
@@ -69,7 +70,7 @@ def test_a_crash_in_c_names_its_signal_and_reports_the_stack(system, tmp_path, h
 def test_any_other_deadly_signal_is_named_too(system, tmp_path, how):
     error = system.spawn(Crashing, how, tmp_path / "told").exception(30)
     assert isinstance(error, ActorDied)
-    assert (error.signal, error.report.signal) == (how, how)
+    assert (error.signal, report_of(error).signal) == (how, how)
 
 
 @pytest.mark.fault("F17")
@@ -91,6 +92,6 @@ def test_the_stack_of_a_crash_in_another_thread_names_that_thread_first(system):
 
     error = system.spawn(Threaded).exception(30)
     assert isinstance(error, ActorDied)
-    current, _, others = error.report.stacks.partition("Current thread")[2].partition("\n\n")
+    current, _, others = report_of(error).stacks.partition("Current thread")[2].partition("\n\n")
     assert "in crash_deep" in current
     assert "in __loop__" in others

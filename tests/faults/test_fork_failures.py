@@ -97,7 +97,7 @@ def test_a_fork_that_fails_is_told_and_harms_nobody_else(failing, tmp_path):
     noted(tmp_path / "told")
     fail(1)
     ref = system.spawn(Idle, tmp_path / "never", name="unlucky")
-    with pytest.raises(StartError, match="unlucky could not be forked: BlockingIOError.*temporarily unavailable"):
+    with pytest.raises(StartError, match=r"unlucky could not be forked: BlockingIOError.*temporarily unavailable"):
         ref.result(20)
     assert ref.wait(0) is Status.CRASHED
     with pytest.raises(StartError, match="could not be forked"):
@@ -143,7 +143,7 @@ def test_a_thread_that_cannot_be_started_is_told_too(system, tmp_path, monkeypat
     ref = system.spawn(Once, tmp_path / "trigger", host="spawn")
     ref.wait_ready(30)
     start = threading.Thread.start
-    failures = []
+    failures: list[str] = []
 
     def failing(thread):
         if thread.name.startswith("understudy-fresh") and len(failures) < 2:
@@ -218,7 +218,7 @@ LOW = 24
 @pytest.fixture
 def packed():
     """A system all of whose descriptors have numbers above `LOW`, for those below are taken."""
-    taken = []
+    taken: list[int] = []
     while not taken or taken[-1] < LOW:
         taken.append(os.dup(0))
     with ActorSystem() as system:

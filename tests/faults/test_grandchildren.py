@@ -19,12 +19,13 @@ path, left = sys.argv[1], int(sys.argv[2])
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
     signal.signal(number, signal.SIG_IGN)
 if left:
-    subprocess.Popen([sys.executable, "-c", sys.argv[3], path, str(left - 1), sys.argv[3]], start_new_session=left % 2)
+    command = [sys.executable, "-c", sys.argv[3], path, str(left - 1), sys.argv[3]]
+    subprocess.Popen(command, start_new_session=left % 2)
 with open(path, "a") as file:
     file.write(f"{os.getpid()}\\n")
 signal.pause()
 """
-"""A program that starts another of its kind, every second one in a session of its own, and is deaf to polite signals."""
+"""A program that starts another of its kind, every second in a session of its own, deaf to polite signals."""
 
 
 class Elder(Process):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +14,7 @@ import time
 
 import pytest
 
-from tests.stage import alive, note, noted, notes, until
+from tests.stage import alive, note, noted, notes, report_of, until
 from understudy import (
     ActorDied,
     Health,
@@ -143,51 +145,57 @@ class Stuck(Process):
         return "done"
 
 
-def stick(how):
-    match how:
-        case "sleep in C":
-            ctypes.PyDLL(None).sleep(30)
-        case "deadlock in C":
-            lock, lib = (ctypes.c_char * 64)(), ctypes.PyDLL(None)
-            lib.pthread_mutex_lock(lock)
-            lib.pthread_mutex_lock(lock)
-        case "regular expression":
-            import re
+def deadlock_in_c():
+    lock, lib = (ctypes.c_char * 64)(), ctypes.PyDLL(None)
+    lib.pthread_mutex_lock(lock)
+    lib.pthread_mutex_lock(lock)
 
-            re.match(r"(a+)+b", "a" * 40)
-        case "read":
-            read, _write = os.pipe()
-            os.read(read, 1)
-        case "sleep":
+
+def read():
+    end, _other = os.pipe()
+    os.read(end, 1)
+
+
+def receive():
+    end, _other = socket.socketpair()
+    end.recv(1)
+
+
+def spin():
+    while True:
+        pass
+
+
+def lock_twice():
+    lock = threading.Lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def swallow(kind):
+    while True:
+        with contextlib.suppress(kind):
             time.sleep(60)
-        case "busy":
-            while True:
-                pass
-        case "lock":
-            lock = threading.Lock()
-            lock.acquire()
-            lock.acquire()
-        case "event":
-            threading.Event().wait()
-        case "socket":
-            a, _b = socket.socketpair()
-            a.recv(1)
-        case "child":
-            subprocess.run(["sleep", "600"], check=False)
-        case "input":
-            os.wait4(os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "600"), 0)
-        case "except Exception":
-            while True:
-                try:
-                    time.sleep(60)
-                except Exception:
-                    note("/dev/null", "swallowed")
-        case "except BaseException":
-            while True:
-                try:
-                    time.sleep(60)
-                except BaseException:
-                    note("/dev/null", "swallowed")
+
+
+STICKY = {
+    "sleep in C": lambda: ctypes.PyDLL(None).sleep(30),
+    "deadlock in C": deadlock_in_c,
+    "regular expression": lambda: re.match(r"(a+)+b", "a" * 40),
+    "read": read,
+    "sleep": lambda: time.sleep(60),
+    "busy": spin,
+    "lock": lock_twice,
+    "event": lambda: threading.Event().wait(),
+    "socket": receive,
+    "child": lambda: subprocess.run(["sleep", "600"], check=False),
+    "except Exception": lambda: swallow(Exception),
+    "except BaseException": lambda: swallow(BaseException),
+}
+
+
+def stick(how):
+    STICKY[how]()
 
 
 HELD = ["sleep in C", "deadlock in C", "regular expression"]
@@ -205,8 +213,9 @@ def test_a_section_that_holds_the_interpreter_is_ended_all_the_same(system, tmp_
     assert str(error) == "__loop__ of s ran 0.5 s (lap 2, incarnation 1)"
     assert (error.section, error.lap) == ("loop", 2)
     assert isinstance(error, TimeoutError)
-    if error.report.signal == "SIGKILL":  # ended from outside: where it stood is told by its stacks
-        assert "in stick" in error.report.stacks
+    report = report_of(error)
+    if report.signal == "SIGKILL":  # ended from outside: where it stood is told by its stacks
+        assert "in stick" in report.stacks
 
 
 @pytest.mark.fault("F20")

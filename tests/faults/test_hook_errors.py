@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import pytest
 
-from tests.stage import note, notes
+from tests.stage import note, notes, report_of
 from understudy import (
     ActorDied,
     ErrorHandlerError,
@@ -38,42 +39,57 @@ class Trouble(Exception):
         self.detail = detail
 
 
-def fail(how):
-    match how:
-        case "plain":
-            raise Trouble("no luck", detail={"n": 7})
-        case "nested":
-            try:
-                raise LookupError("the first")
-            except LookupError as first:
-                try:
-                    raise ValueError("the second") from first
-                except ValueError as second:
-                    raise Trouble("the last") from second
-        case "context":
-            try:
-                raise LookupError("the first")
-            except LookupError:
-                raise Trouble("meanwhile")  # noqa: B904 - the context is what is tested
-        case "grouped":
-            raise ExceptionGroup("several", [ValueError("one"), ExceptionGroup("more", [OSError(2, "two")])])
-        case "base group":
-            raise BaseExceptionGroup("several", [KeyboardInterrupt("one"), ValueError("two")])
-        case "interrupt":
-            raise KeyboardInterrupt
-        case "recursion":
-            return fail(how)
-        case "sys.exit(0)":
-            sys.exit(0)
-        case "sys.exit(3)":
-            sys.exit(3)
-        case "sys.exit('x')":
-            sys.exit("x")
-        case "os._exit(0)":
-            os._exit(0)
-        case "os._exit(4)":
-            os._exit(4)
-    return None
+def plain():
+    raise Trouble("no luck", detail={"n": 7})
+
+
+def nested():
+    try:
+        raise LookupError("the first")
+    except LookupError as first:
+        try:
+            raise ValueError("the second") from first
+        except ValueError as second:
+            raise Trouble("the last") from second
+
+
+def context():
+    try:
+        raise LookupError("the first")
+    except LookupError:
+        raise Trouble("meanwhile")  # noqa: B904 - the context is what is tested
+
+
+def grouped():
+    raise ExceptionGroup("several", [ValueError("one"), ExceptionGroup("more", [OSError(2, "two")])])
+
+
+def base_group():
+    raise BaseExceptionGroup("several", [KeyboardInterrupt("one"), ValueError("two")])
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def recursion():
+    return recursion()
+
+
+FAILURES = {
+    "plain": plain,
+    "nested": nested,
+    "context": context,
+    "grouped": grouped,
+    "base group": base_group,
+    "interrupt": interrupt,
+    "recursion": recursion,
+    "sys.exit(0)": lambda: sys.exit(0),
+    "sys.exit(3)": lambda: sys.exit(3),
+    "sys.exit('x')": lambda: sys.exit("x"),
+    "os._exit(0)": lambda: os._exit(0),
+    "os._exit(4)": lambda: os._exit(4),
+}
 
 
 class Failing(Process):
@@ -86,7 +102,7 @@ class Failing(Process):
     def _reach(self, section):
         note(self.told, section)
         if section == self.section and (section in {"onfinish", "result"} or self.current_lap == 2):
-            fail(self.how)
+            FAILURES[self.how]()
 
     def __preloop__(self):
         self._reach("preloop")
@@ -107,7 +123,7 @@ class Failing(Process):
     def __error__(self):
         note(self.told, "error")
         if self.rites is not None:
-            fail(self.rites)
+            FAILURES[self.rites]()
 
 
 @pytest.fixture
@@ -129,9 +145,10 @@ def test_an_exception_names_its_hook_and_keeps_what_was_raised(system, told, sec
     lap = lap_of(section)
     assert str(error) == f"Trouble: no luck (__{section}__ of f, lap {lap}, incarnation 1)"
     assert (error.section, error.lap, error.incarnation, error.name) == (section, lap, 1, "f")
-    assert type(error.__cause__).__name__ == "Trouble"
-    assert (error.__cause__.args, error.__cause__.detail) == (("no luck",), {"n": 7})
-    assert "in fail" in str(error.__cause__.__cause__)  # the child's traceback, as text
+    cause: Any = error.__cause__
+    assert type(cause).__name__ == "Trouble"
+    assert (cause.args, cause.detail) == (("no luck",), {"n": 7})
+    assert "in plain" in str(cause.__cause__)  # the child's traceback, as text
     assert ref.wait(0) is Status.CRASHED
     # After it no further section ran, but the rites.
     assert notes(told)[-2:] == [section, "error"]
@@ -160,7 +177,7 @@ def test_whatever_the_rites_raise_is_told_so(system, told, rites):
 @pytest.mark.fault("F11")
 def test_a_chain_of_causes_arrives_whole(system, told):
     error = system.spawn(Failing, told, "loop", "nested").exception(30)
-    kinds = []
+    kinds: list[tuple[str, str]] = []
     while error is not None and len(kinds) < 4:
         kinds.append((type(error).__name__, str(error).partition(" (")[0]))
         error = error.__cause__
@@ -218,7 +235,7 @@ def test_an_exit_in_a_hook_is_a_crash_with_its_code_kept(system, told, section, 
     assert cause.code == {"sys.exit(0)": 0, "sys.exit(3)": 3, "sys.exit('x')": "x"}[how]
     assert ref.wait(0) is Status.CRASHED
     (life,) = ref.history()
-    assert (life.exit_code, ref.info().exit_code, caught.value.report.exit_code) == (code, code, code)
+    assert (life.exit_code, ref.info().exit_code, report_of(caught.value).exit_code) == (code, code, code)
 
 
 @pytest.mark.fault("F16")
@@ -231,7 +248,7 @@ def test_an_exit_past_the_interpreter_is_told_as_an_exit_without_a_result(system
     lap = lap_of(section)
     assert str(error) == f"f exited without a result in __{section}__ (lap {lap}, incarnation 1)"
     assert not isinstance(error, SectionError)
-    assert (error.exit_code, error.signal, error.report.section, error.report.lap) == (0, None, section, lap)
+    assert (error.exit_code, error.signal, report_of(error).section, report_of(error).lap) == (0, None, section, lap)
     assert ref.wait(0) is Status.CRASHED
 
 

@@ -1,4 +1,4 @@
-"""Threads and exit handlers that hang at the end: a grace, then a kill; what was delivered counts, and they are named."""
+"""Threads and exit handlers that hang at the end: a grace, then a kill; the result counts, and they are named."""
 
 from __future__ import annotations
 

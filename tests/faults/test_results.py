@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.stage import note, notes
+from tests.stage import note, notes, report_of
 from understudy import ActorDied, ActorError, ActorSystem, Process, Status
 
 VARIABLE = "UNDERSTUDY_FAILPOINTS"
@@ -70,6 +70,7 @@ def test_a_death_before_the_acknowledgement_costs_a_life_and_the_next_delivers(m
         if outcome is None:
             assert len(ref.result()) == SIZE
         else:  # one of them had left whole: it is kept, and the death after it is a crash
+            assert isinstance(outcome, ActorError)
             assert (ref.wait(0), len(outcome.result)) == (Status.CRASHED, SIZE)
         assert notes(tmp_path / "told") == [str(life.incarnation) for life in ref.history()]
 
@@ -103,5 +104,5 @@ def test_a_death_within_the_result_is_told_by_its_section(system, how):
     assert ref.result(30) == "held rites"
     error = ref.exception()
     assert isinstance(error, ActorDied)
-    assert error.report.section == "result"
+    assert report_of(error).section == "result"
     assert "in __result__" in str(error)

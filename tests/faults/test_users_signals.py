@@ -182,7 +182,7 @@ def test_a_loop_that_the_user_runs_with_sigterm_on_it_is_stopped_by_command(syst
         async def serve(self):
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, note, self.told, "theirs")
             note(self.told, "serving")
-            while not self.stopping:
+            while not self.stopping:  # noqa: ASYNC110 - a stop sets no asyncio.Event
                 await asyncio.sleep(0.01)
 
     ref = system.spawn(Own, told)
@@ -222,7 +222,7 @@ def test_a_timeout_cancels_the_tasks_of_a_loop_and_lets_them_clean_up(system, to
 def test_signals_begin_in_a_child_as_in_any_interpreter(system, host):
     def arrangements():
         arranged = [number.name for number in signal.Signals if signal.getsignal(number) != signal.SIG_DFL]
-        blocked = [number.name for number in signal.pthread_sigmask(signal.SIG_BLOCK, set())]
+        blocked = [str(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, set())]
         return sorted(arranged), blocked, signal.getitimer(signal.ITIMER_REAL)
 
     arranged, blocked, timer = system.spawn(arrangements, host=host).result(30)

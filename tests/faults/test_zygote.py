@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 
 import pytest
 
+from tests.lives.leftovers import start
 from tests.stage import alive, gone, hold, note, noted, notes, state_of, until
 from understudy import ActorDied, ActorSystem, Process, StartError, Status
 
@@ -205,9 +205,8 @@ def test_whose_zygote_is_dead_is_restarted_from_another(system, tmp_path, how):
 def test_whose_zygote_is_dead_is_killed_and_swept_like_any_other(system, tmp_path):
     class Parental(Process):
         def __loop__(self):
-            for environment in (None, {}):
-                child = subprocess.Popen(["sleep", "600"], start_new_session=True, env=environment)
-                note(tmp_path / "started", child.pid)
+            for way in ("own session", "bare, own session"):
+                start(way, tmp_path / "started")
             self.sleep(600)
 
     victim, dying = system.spawn(Parental), system.spawn(Parental)

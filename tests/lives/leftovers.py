@@ -25,47 +25,46 @@ os.wait()
 """A program that leaves another behind in the way of daemons: no ancestor of it lives, its session is its own."""
 
 
+def program(path, **options):
+    note(path, subprocess.Popen(["sleep", "600"], **options).pid)
+
+
+def orphan(path):
+    subprocess.run(["sh", "-c", f"sleep 600 & echo $! >> {path}"], check=True)
+
+
+def daemon(path, dress):
+    subprocess.run([sys.executable, "-c", DOUBLE, path, dress], check=True)
+
+
+def fork(path):
+    if (pid := os.fork()) == 0:
+        time.sleep(600)
+        os._exit(0)
+    note(path, pid)
+
+
+def forked_daemon(path):
+    if os.fork() == 0:
+        os.setsid()
+        fork(path)
+        os._exit(0)
+    os.wait()
+
+
+WAYS = {
+    "child": program,
+    "own session": lambda path: program(path, start_new_session=True),
+    "bare": lambda path: program(path, env={}),
+    "bare, own session": lambda path: program(path, env={}, start_new_session=True),
+    "orphan": orphan,
+    "daemon": lambda path: daemon(path, "dressed"),
+    "bare daemon": lambda path: daemon(path, "bare"),
+    "fork": fork,
+    "forked daemon": forked_daemon,
+}
+
+
 def start(way, path):
-    """Start something that would outlive the actor, and note its number."""
-    match way:
-        case "child":
-            note(path, subprocess.Popen(["sleep", "600"]).pid)
-        case "own session":
-            note(path, subprocess.Popen(["sleep", "600"], start_new_session=True).pid)
-        case "bare":
-            note(path, subprocess.Popen(["sleep", "600"], env={}).pid)
-        case "bare, own session":
-            note(path, subprocess.Popen(["sleep", "600"], env={}, start_new_session=True).pid)
-        case "orphan":
-            subprocess.run(["sh", "-c", f"sleep 600 & echo $! >> {path}"], check=True)
-        case "daemon":
-            subprocess.run([sys.executable, "-c", DOUBLE, path, "dressed"], check=True)
-        case "bare daemon":
-            subprocess.run([sys.executable, "-c", DOUBLE, path, "bare"], check=True)
-        case "fork":
-            if (pid := os.fork()) == 0:
-                time.sleep(600)
-                os._exit(0)
-            note(path, pid)
-        case "forked daemon":
-            if os.fork() == 0:
-                os.setsid()
-                if (pid := os.fork()) == 0:
-                    time.sleep(600)
-                    os._exit(0)
-                note(path, pid)
-                os._exit(0)
-            os.wait()
-
-
-WAYS = [
-    "child",
-    "own session",
-    "bare",
-    "bare, own session",
-    "orphan",
-    "daemon",
-    "bare daemon",
-    "fork",
-    "forked daemon",
-]
+    """Start something in that way, and note its number."""
+    WAYS[way](path)

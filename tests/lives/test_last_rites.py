@@ -47,6 +47,7 @@ class Dying(Process):
 
     def __error__(self):
         error = self.error
+        assert error is not None
         note(
             self.told,
             f"error {type(error).__name__} {type(error.__cause__).__name__} {self.incarnation} {self.lives_left} "
@@ -66,7 +67,7 @@ class Dying(Process):
             case "exit":
                 os._exit(0)
             case "generator":
-                return (each for each in ())
+                return (each for each in "generated")
             case "hold":
                 hold(f"{self.told}.gate")
         return self.answer
@@ -80,7 +81,7 @@ def told(tmp_path):
 @pytest.mark.requirement("L3")
 def test_a_returned_exception_is_what_result_raises(system, told):
     ref = system.spawn(Dying, told, "exception")
-    with pytest.raises(ValueError, match="^another$"):
+    with pytest.raises(ValueError, match=r"^another$"):
         ref.result(30)
     assert ref.info().status is Status.CRASHED
     assert notes(told) == ["loop", "error MainLoopError ConnectionError 1 0 1 dying-1"]
@@ -209,8 +210,7 @@ def _refuse():
 
 @pytest.mark.requirement("L3")
 def test_a_state_that_does_not_open_gets_none(system, told):
-    actor = Dying(told, "instead")
-    actor.closed = Closed()
+    actor = Dying(told, Closed())
     with pytest.raises(StartError, match="does not open"):
         system.spawn(actor, config={"lives": 3}).result(30)
     assert notes(told) == []

@@ -121,7 +121,7 @@ class Unfit(Process):
 
     def __result__(self):
         if self.incarnation == 1:
-            return (each for each in ())
+            return (each for each in "generated")
         if self.incarnation == 2:
             time.sleep(60)
         return "at last"

@@ -91,6 +91,7 @@ NOTES = {"Forking": 2, "Tree": 10}
 def outlived(cwd, kind, host="process", end="SIGKILL", count=1):
     """Run the troupe, end its parent in that way, and wait for the end of all; gives the parent's wait status."""
     with parent(TROUPE, cwd, kind, host, end, count) as process:
+        assert process.stdout is not None
         endpoint, pid = process.stdout.readline().split()
         pids = [int(pid) for pid in noted(cwd / "pids", NOTES.get(kind, 1) * count)]
         place = Path(endpoint.removeprefix("ipc://"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 
 import pytest
 
@@ -116,7 +117,7 @@ def test_pauses_grow_by_the_factor_up_to_the_cap(system, told):
     ref = system.spawn(Turn, told, "eeeeef", config=config)
     assert ref.result(30) == 6
     lives = ref.history()
-    pauses = [after.started_at - before.ended_at for before, after in zip(lives, lives[1:], strict=False)]
+    pauses = [after.started_at - before.ended_at for before, after in pairwise(lives)]
     # The least is exact but for the two clocks; what a pause is above it is the machine's load.
     for pause, least in zip(pauses, (0, 0.1, 0.3, 0.4, 0.4), strict=True):
         assert least - 0.05 <= pause < 5

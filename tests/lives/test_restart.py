@@ -50,6 +50,11 @@ def told(tmp_path):
     return tmp_path / "told"
 
 
+def process_of(ref, incarnation):
+    until(lambda: ref.info().pid and ref.info().incarnation == incarnation, 20, "its process")
+    return ref.info().pid
+
+
 @pytest.mark.requirement("S8")
 def test_a_restart_stops_and_begins_anew_with_the_original_arguments_and_all_lives(system, told, host):
     ref = system.spawn(Serving, told, 7, word="x", name="server", host=host)
@@ -155,8 +160,7 @@ def test_the_dead_are_brought_back_with_their_target_and_arguments(system, told,
     ref = system.spawn(Serving, told, 1, [2], word={"deep": ["x"]}, host=host, config={"lives": 4})
     for life in (1, 2, 3):
         noted(told, life)
-        until(lambda life=life: ref.info().pid and ref.info().incarnation == life, 20, "its process")
-        os.kill(ref.info().pid, signal.SIGKILL)
+        os.kill(process_of(ref, life), signal.SIGKILL)
     lines = noted(told, 4)
     assert [line.split(" ", 3)[0] for line in lines] == ["1", "2", "3", "4"]
     assert {line.split(" ", 3)[3] for line in lines} == {"(1, [2]) {'word': {'deep': ['x']}}"}

@@ -40,8 +40,7 @@ class Member(Process):
     def __init__(self, told, falls=0, gate=None):
         self.told, self.falls = told, falls
         self.config.lives = 5
-        if gate is not None:
-            self.gate = Gate(gate)
+        self.gate = gate
 
     def __loop__(self):
         note(self.told, f"loop {self.incarnation}")
@@ -107,7 +106,7 @@ def test_a_stop_at_any_moment_after_the_spawn_is_heard(system, tmp_path):
     for number in range(40):
         ref = system.spawn(Member, tmp_path / f"{number}")
         # Each a little later in its life than the one before.
-        until(lambda began=number, which=ref: _age(which) >= began * 0.001, 20, "its age")
+        reaches(ref, number * 0.001)
         ref.stop()
         refs.append(ref)
     assert set(system.wait_all(refs, 60).values()) == {Status.FINISHED}
@@ -115,8 +114,8 @@ def test_a_stop_at_any_moment_after_the_spawn_is_heard(system, tmp_path):
         assert notes(tmp_path / f"{number}") in (["onfinish", "result"], ["loop 1", "onfinish", "result"])
 
 
-def _age(ref):
-    return ref.info().runtime or 0.0
+def reaches(ref, age):
+    until(lambda: (ref.info().runtime or 0.0) >= age, 20, "its age")
 
 
 @pytest.mark.requirement("K6")
@@ -135,7 +134,7 @@ def test_a_stop_before_there_is_a_process_finishes_with_nothing(system, told):
 
 @pytest.mark.requirement("K6")
 def test_a_stop_while_the_next_life_begins_ends_it_before_its_first_lap(system, told, tmp_path):
-    ref = system.spawn(Member, told, falls=1, gate=tmp_path / "gate")
+    ref = system.spawn(Member, told, falls=1, gate=Gate(tmp_path / "gate"))
     noted(tmp_path / "gate.reached")
     (tmp_path / "gate").touch()
     noted(told)
@@ -282,9 +281,7 @@ def test_after_a_stop_only_a_new_spawn_brings_it_up_and_under_the_same_name(syst
 
 @pytest.mark.requirement("K6")
 def test_a_stop_that_cannot_open_its_state_is_a_crash_and_no_more(system, told):
-    actor = Member(told)
-    actor.trap = Trap()
-    ref = system.spawn(actor)
+    ref = system.spawn(Member, told, gate=Trap())
     ref.stop()
     assert ref.wait(30) is Status.CRASHED
     assert isinstance(ref.exception(), StartError)

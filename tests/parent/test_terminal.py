@@ -51,10 +51,13 @@ if "asyncio" in how:
 elif "early" in how:
     system = ActorSystem()
     print("up", flush=True)
-    time.sleep(60)
+    while True:
+        time.sleep(0.02)  # in short bits: a signal in the instant before a sleep does not end it
 else:
     with ActorSystem() as system:
-        begin(system)[0].wait()
+        ref = begin(system)[0]
+        while not ref.done():
+            time.sleep(0.02)
 """
 
 

@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -164,21 +165,25 @@ def test_a_verb_reaches_the_one_name_and_none_that_begins_like_it(system, verb):
 
 @pytest.mark.fault("F39")
 @pytest.mark.requirement("K6", "A5")
-def test_none_of_five_hundred_bearers_of_one_name_feels_the_stop_of_the_one_before(system):
-    uids = set()
-    for number in range(250):
-        first = system.spawn(Idle, name="role")
-        if number % 2:
-            first.wait_ready(20)
-        assert system.stop("role") == {"role": "asked"}
-        first.stop()
-        assert first.wait(20) is Status.FINISHED
-        second = system.spawn(Brief, name="role")
-        assert first.stop() == "ended"
-        assert second.wait(20) is Status.FINISHED
-        assert second.result(0) == 3
-        uids |= {first.uid, second.uid}
-    assert len(uids) == 500
+def test_none_of_five_hundred_bearers_of_a_name_feels_the_stop_of_the_one_before(system):
+    def reuse(name):
+        uids = set()
+        for number in range(63):
+            first = system.spawn(Idle, name=name)
+            if number % 2:
+                first.wait_ready(20)
+            assert system.stop(name) == {name: "asked"}
+            first.stop()
+            assert first.wait(20) is Status.FINISHED
+            second = system.spawn(Brief, name=name)
+            assert first.stop() == "ended"
+            assert second.wait(20) is Status.FINISHED
+            assert second.result(0) == 3
+            uids |= {first.uid, second.uid}
+        return uids
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set().union(*pool.map(reuse, ["role", "role-1", "role/1", "r"]))) == 504
     assert system.ps() == []
 
 

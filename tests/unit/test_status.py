@@ -189,7 +189,6 @@ def test_a_crash_says_in_one_line_what_where_and_to_whom(crash: Crash, headline:
 # --- death reports
 
 
-@pytest.mark.requirement("H6")
 def test_a_death_report_prints_as_a_page():
     report = DeathReport(
         name="indexer",

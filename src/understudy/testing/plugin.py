@@ -47,7 +47,8 @@ def private_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """
     tmp_path_factory.getbasetemp()  # settled before the temporary directory moves
     home = Path(tempfile.mkdtemp(prefix="us-"))
-    (home / "t").mkdir(mode=0o700)
+    for name in ("t", "understudy"):
+        (home / name).mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(home / "t"))
         patch.setenv("XDG_RUNTIME_DIR", str(home))  # itself: with a longer path systems would go elsewhere

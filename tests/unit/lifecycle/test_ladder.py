@@ -27,7 +27,6 @@ def test_no_grace_given_is_no_ladder_and_a_grace_of_0_is_a_kill_at_once():
     assert graceful(0, NOW) == force(NOW) == (Rung(NOW, Action.KILL),)
 
 
-@pytest.mark.requirement("K2")
 def test_the_default_ladder_is_10_5_and_5_seconds():
     assert [(rung.at - NOW, rung.action.value) for rung in by_ladder(StopLadder(), NOW)] == [
         (10, "SIGTERM"),

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from understudy import ActorError, DeathReport
+from understudy import ActorError, ActorRef, DeathReport, Status
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[1]
@@ -154,3 +154,9 @@ def report_of(error: ActorError) -> DeathReport:
     """Its death report, which has to be there."""
     assert error.report is not None, f"{error!r} has no report"
     return error.report
+
+
+def running(*refs: ActorRef[Any]) -> None:
+    """Wait until the parent, too, knows that each of these is up: what one does is seen before its READY is read."""
+    for ref in refs:
+        until(lambda ref=ref: ref.info().status is Status.RUNNING, 20, f"{ref.name} being RUNNING")  # type: ignore[misc]

@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 import textwrap
+import threading
 import time
 
 import pytest
 
 from tests.stage import Keeps, note, notes, python, until
 from understudy import MainLoopError, Process
+from understudy.router.logs import LogThread, warning
 
 pytestmark = pytest.mark.requirement("P10")
 
@@ -281,6 +283,29 @@ def test_shutdown_waits_for_every_record_though_the_handlers_are_slow(system, re
     finally:
         logger.removeHandler(slow)
     assert texts(slow.records) == [str(number) for number in range(100)]
+
+
+def test_a_handler_that_hangs_does_not_hold_the_end_for_ever_and_what_is_lost_is_told(capsys):
+    class Hangs(Keeps):
+        def emit(self, record):
+            super().emit(record)
+            let_go.wait(60)
+
+    let_go, hangs = threading.Event(), Hangs()
+    logger = logging.getLogger("understudy.actor.app")
+    logger.addHandler(hangs)
+    logs = LogThread("hung")
+    try:
+        for number in range(5):
+            logs.put(warning("app", 1, f"word {number}"))
+        until(lambda: hangs.records, 20, "the first record")
+        logs.close(0.1)
+        assert "understudy: 5 log records of actors are lost" in capsys.readouterr().err
+    finally:
+        let_go.set()
+        logs.close(20)
+        logger.removeHandler(hangs)
+    assert texts(hangs.records) == [f"word {number}" for number in range(5)]
 
 
 def test_many_records_of_many_actors_all_arrive_in_each_ones_order(system, records):

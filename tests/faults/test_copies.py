@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.stage import gone, hold, note, noted, notes, report_of, until
+from tests.stage import gone, hold, note, noted, notes, report_of, running
 from understudy import ActorError, Process, Status
 
 
@@ -192,7 +192,7 @@ def test_a_stop_reaches_the_actor_and_not_the_copy(system, tmp_path):
 
     ref = system.spawn(Both, tmp_path / "told")
     copy = int(noted(tmp_path / "told")[0])
-    until(lambda: ref.info().status is Status.RUNNING, 20, "its life")
+    running(ref)
     pid = ref.info().pid
     ref.stop()
     assert ref.result(20) == pid

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.stage import gone, note, noted, until
+from tests.stage import gone, note, noted, running, until
 from understudy import ActorSystem, NoCapacity, Process, StartError, Status
 
 PATCH = """
@@ -104,7 +104,8 @@ def test_a_fork_that_fails_is_told_and_harms_nobody_else(failing, tmp_path):
         ref.wait_ready(0)
     assert works(system)
     assert system.spawn(os.getpid, name="unlucky").wait(30) is Status.FINISHED
-    assert (neighbour.info().status, len(neighbour.history())) == (Status.RUNNING, 1)
+    running(neighbour)
+    assert len(neighbour.history()) == 1
     neighbour.kill()
 
 
@@ -194,7 +195,8 @@ def test_a_zygote_without_descriptors_says_so_and_goes_on(system, tmp_path, spar
     gone(int(left))  # the sweep, too, was put off and not given up
     assert works(system)
     assert system._world.spawners["process"].pids == [zygote]
-    assert (neighbour.info().status, len(neighbour.history())) == (Status.RUNNING, 1)
+    running(neighbour)
+    assert len(neighbour.history()) == 1
     neighbour.kill()
 
 
@@ -202,6 +204,7 @@ def test_a_zygote_without_descriptors_says_so_and_goes_on(system, tmp_path, spar
 def test_a_parent_short_of_descriptors_refuses_in_advance(system, tmp_path, host):
     ref = system.spawn(Idle, tmp_path / "told")
     noted(tmp_path / "told")
+    running(ref)
     with limit(0, len(os.listdir("/proc/self/fd")) + 60):
         with pytest.raises(NoCapacity, match="ulimit"):
             system.spawn(Idle, tmp_path / "never", name="refused", host=host)
@@ -246,7 +249,8 @@ def test_a_restart_without_descriptors_costs_lives_and_comes_when_there_are_some
         until(lambda: len(ref.history()) > 1 and ref.history()[1].cause, 20, "a life that could not be had")
     assert ref.result(30) > 2
     assert "could not be forked: [Errno 24] Too many open files" in ref.history()[1].cause
-    assert (neighbour.info().status, len(neighbour.history())) == (Status.RUNNING, 1)
+    running(neighbour)
+    assert len(neighbour.history()) == 1
     neighbour.kill()
 
 

@@ -14,12 +14,11 @@ import time
 
 import pytest
 
-from tests.stage import alive, note, noted, notes, report_of, until
+from tests.stage import alive, note, noted, notes, report_of, running, until
 from understudy import (
     ActorDied,
     Health,
     MainLoopTimeoutError,
-    Observer,
     OnFinishTimeoutError,
     PostLoopTimeoutError,
     PreloopTimeoutError,
@@ -46,31 +45,33 @@ class Working(Process):
         return self.incarnation
 
 
-def healths(observer, ref, count):
-    """The next so many changes of its health."""
-    seen = []
-    for event in observer:
-        if event.kind == "health" and event.uid == ref.uid:
-            seen.append(event.after)
-            if len(seen) == count:
-                break
+@pytest.fixture
+def healths(system, monkeypatch):
+    """What is published of the actors' health, in order; an observer would have to be there in time."""
+    publish, seen = system._world.publisher.publish, []
+
+    def publishing(kind, name, uid, incarnation, before, after, *rest):
+        if kind == "health":
+            seen.append(str(after))
+        publish(kind, name, uid, incarnation, before, after, *rest)
+
+    monkeypatch.setattr(system._world.publisher, "publish", publishing)
     return seen
 
 
 @pytest.mark.fault("F19")
-def test_a_stopped_process_is_unresponsive_and_then_killed_and_replaced(system, tmp_path, host):
-    with Observer(system.endpoint) as observer:
-        ref = system.spawn(Working, tmp_path / "told", host=host, config={**QUICK, "lives": 2})
-        pid = int(noted(tmp_path / "told")[0])
-        until(lambda: ref.info().status is Status.RUNNING, 20, "the first life")
-        os.kill(pid, signal.SIGSTOP)
-        second = int(noted(tmp_path / "told", 2)[1])
-        until(lambda: ref.info().health is Health.HEALTHY, 20, "the replacement")
-        assert (ref.info().pid, ref.info().incarnation, alive(pid)) == (second, 2, False)
-        assert healths(observer, ref, 1) == ["unresponsive"]
-        first = ref.history()[0]
-        assert first.signal == "SIGKILL"
-        assert "silent for 3 heartbeats" in first.cause
+def test_a_stopped_process_is_unresponsive_and_then_killed_and_replaced(system, tmp_path, host, healths):
+    ref = system.spawn(Working, tmp_path / "told", host=host, config={**QUICK, "lives": 2})
+    pid = int(noted(tmp_path / "told")[0])
+    running(ref)
+    os.kill(pid, signal.SIGSTOP)
+    second = int(noted(tmp_path / "told", 2)[1])
+    until(lambda: ref.info().health is Health.HEALTHY, 20, "the replacement")
+    assert (ref.info().pid, ref.info().incarnation, alive(pid)) == (second, 2, False)
+    assert healths[:1] == ["unresponsive"]
+    first = ref.history()[0]
+    assert first.signal == "SIGKILL"
+    assert "silent for 3 heartbeats" in first.cause
     ref.kill()
 
 
@@ -78,7 +79,7 @@ def test_a_stopped_process_is_unresponsive_and_then_killed_and_replaced(system, 
 def test_without_lives_its_end_is_told_as_lost_heartbeats(system, tmp_path):
     ref = system.spawn(Working, tmp_path / "told", name="w", config=QUICK)
     pid = int(noted(tmp_path / "told")[0])
-    until(lambda: ref.info().status is Status.RUNNING, 20, "its life")
+    running(ref)
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(ActorDied, match="w was silent for 3 heartbeats and was ended") as caught:
         ref.result(30)
@@ -90,7 +91,7 @@ def test_a_process_that_goes_on_within_the_misses_heals(system, tmp_path, host):
     config = {"heartbeat.interval": 0.2, "heartbeat.misses": 100, "lives": 2}
     ref = system.spawn(Working, tmp_path / "told", host=host, config=config)
     pid = int(noted(tmp_path / "told")[0])
-    until(lambda: ref.info().status is Status.RUNNING, 20, "its life")
+    running(ref)
     os.kill(pid, signal.SIGSTOP)
     until(lambda: ref.info().health is Health.UNRESPONSIVE, 20, "a missed heartbeat")
     assert ref.info().heartbeat_age > 0.2
@@ -105,6 +106,7 @@ def test_another_actor_goes_on_meanwhile(system, tmp_path):
     stopped = system.spawn(Working, tmp_path / "one", config=QUICK)
     other = system.spawn(Working, tmp_path / "two", config=QUICK)
     noted(tmp_path / "two")
+    running(stopped, other)
     os.kill(int(noted(tmp_path / "one")[0]), signal.SIGSTOP)
     until(lambda: stopped.info().health is Health.UNRESPONSIVE or stopped.done(), 20, "a missed heartbeat")
     laps = other.info().completed_laps
@@ -227,7 +229,7 @@ def test_who_held_the_interpreter_is_replaced_while_lives_are_left(system, tmp_p
 
 
 @pytest.mark.fault("F20")
-def test_a_held_interpreter_is_no_lost_heartbeat_where_its_section_may_take_longer(system, tmp_path):
+def test_a_held_interpreter_is_no_lost_heartbeat_where_its_section_may_take_longer(system, healths):
     class Long(Process):
         def __init__(self):
             self.config.num_loops = 1
@@ -240,10 +242,9 @@ def test_a_held_interpreter_is_no_lost_heartbeat_where_its_section_may_take_long
         def __result__(self):
             return self.incarnation
 
-    with Observer(system.endpoint) as observer:
-        ref = system.spawn(Long)
-        assert (ref.result(30), ref.wait(0)) == (1, Status.FINISHED)
-        assert "unresponsive" in healths(observer, ref, 1)
+    ref = system.spawn(Long)
+    assert (ref.result(30), ref.wait(0)) == (1, Status.FINISHED)
+    assert "unresponsive" in healths
 
 
 @pytest.mark.fault("F21")

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.stage import note, noted, notes, until
+from tests.stage import note, noted, notes, running, until
 from understudy import ActorSystem, MainLoopTimeoutError, Process, Status
 
 
@@ -95,7 +95,7 @@ class Termed(Signalled):
 def test_the_users_own_sigterm_handler_is_called_and_a_stop_goes_by_command(system, told, host):
     ref = system.spawn(Termed, told, host=host)
     noted(told)
-    until(lambda: ref.info().status is Status.RUNNING, 20, "its life")
+    running(ref)
     os.kill(ref.info().pid, signal.SIGTERM)
     noted(told, 2)
     laps = ref.info().completed_laps
@@ -166,7 +166,7 @@ class Looping(Signalled):
 def test_an_asyncio_loop_keeps_its_signal_handlers_and_a_stop_works(system, told, host):
     ref = system.spawn(Looping, told, host=host)
     noted(told)
-    until(lambda: ref.info().status is Status.RUNNING, 20, "its life")
+    running(ref)
     os.kill(ref.info().pid, signal.SIGUSR1)
     assert noted(told, 2) == ["arranged", "theirs"]
     ref.stop()
@@ -187,9 +187,10 @@ def test_a_loop_that_the_user_runs_with_sigterm_on_it_is_stopped_by_command(syst
 
     ref = system.spawn(Own, told)
     noted(told, 2)
+    running(ref)
     os.kill(ref.info().pid, signal.SIGTERM)
     assert noted(told, 3)[2] == "theirs"
-    assert ref.info().status is Status.RUNNING
+    running(ref)
     ref.stop()
     assert (ref.result(30), notes(told)) == ("done", ["arranged", "serving", "theirs", "onfinish"])
 

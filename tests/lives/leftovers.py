@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from tests.stage import note
+from tests.stage import note, noted, notes
 
 DOUBLE = """
 import os, subprocess, sys
@@ -34,7 +34,9 @@ def orphan(path):
 
 
 def daemon(path, dress):
+    before = len(notes(path))
     subprocess.run([sys.executable, "-c", DOUBLE, path, dress], check=True)
+    noted(path, before + 1)
 
 
 def fork(path):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.stage import alive, gone, hold, note, noted, notes, until
+from tests.stage import alive, gone, hold, note, noted, notes, running, until
 from understudy import ActorKilled, Process, Status
 
 FAMILY = """
@@ -160,7 +160,7 @@ def test_the_kill_of_one_leaves_the_families_of_others_alone(system, tmp_path):
     one.kill()
     gone(*first)
     assert all(alive(pid) for pid in second)
-    assert two.info().status is Status.RUNNING
+    running(two)
     two.kill()
     gone(*second)
     until(two.done, 20, "the second kill")

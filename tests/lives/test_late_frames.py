@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stage import note, noted, until
+from tests.stage import note, noted, running, until
 from understudy import Process, Status
 from understudy.wire import messages
 from understudy.wire.codec import encode
@@ -70,7 +70,7 @@ def say(system):
 def test_frames_of_an_earlier_incarnation_change_nothing_and_are_counted(system, tmp_path, say):
     ref = system.spawn(Steady, tmp_path / "told")
     noted(tmp_path / "told", 2)
-    until(lambda: ref.info().status is Status.RUNNING, 20, "the second life")
+    running(ref)
     before = ref.info()
     say(ref.uid, 1)
     after = ref.info()
@@ -99,6 +99,7 @@ def test_frames_of_an_ended_actor_reach_nobody_of_its_name(system, tmp_path, say
     assert first.wait(30) is Status.KILLED
     second = system.spawn(Steady, tmp_path / "second", name="same")
     noted(tmp_path / "second", 2)
+    running(second)
     say(first.uid, 2)
     assert (first.info().status, second.info().status) == (Status.KILLED, Status.RUNNING)
     assert len(first.history()) == 2
@@ -110,6 +111,7 @@ def test_frames_of_an_ended_actor_reach_nobody_of_its_name(system, tmp_path, say
 def test_frames_of_a_uid_that_never_was_are_counted(system, tmp_path, say):
     ref = system.spawn(Steady, tmp_path / "told")
     noted(tmp_path / "told", 2)
+    running(ref)
     say(ref.uid + 1000, 1)
     assert ref.info().status is Status.RUNNING
     ref.stop()

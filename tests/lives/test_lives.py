@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stage import hold, note, noted, notes, until
+from tests.stage import hold, note, noted, notes, running
 from understudy import ActorDied, MainLoopError, MainLoopTimeoutError, Process, ResultError, Status
 
 
@@ -204,7 +204,7 @@ def test_the_history_of_a_living_actor_ends_with_the_life_under_way(system, tmp_
 
     ref = system.spawn(Standing, tmp_path / "told", "exit", config={"lives": 2})
     pid = int(noted(tmp_path / "told", 2)[1].split()[2])
-    until(lambda: ref.info().status is Status.RUNNING, 20, "the second life being READY")
+    running(ref)
     first, second = ref.history()
     assert (first.exit_code, second.incarnation, second.pid) == (3, 2, pid)
     assert (second.ended_at, second.cause, second.report) == (None, None, None)

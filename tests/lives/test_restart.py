@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.stage import note, noted, notes, until
+from tests.stage import note, noted, notes, running, until
 from understudy import ActorInfo, MainLoopError, Process, Status, WaitTimeout
 
 
@@ -173,6 +173,7 @@ def test_ps_lists_the_living_and_all_with_the_ended(system, told):
     first = system.spawn(Serving, told, name="first")
     second = system.spawn(Other, told, "w", name="second")
     noted(told, 2)
+    running(first, second)
     table = system.ps()
     assert [(info.name, info.uid, info.status) for info in table] == [
         ("first", first.uid, Status.RUNNING),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.stage import hold, note, noted, until
-from understudy import Health, Observer, Process, Status
+from understudy import Health, Process, Status
 
 OTHERS = ["SPAWNING", "COMPLETED", "FAILED", "CANCELLED"]
 """What others call them."""
@@ -44,15 +44,18 @@ class Gated(Process):
         hold(f"{self.place}/finish")
 
 
-def changes(observer, ref):
-    """The statuses that the stream tells of one actor, until it has ended."""
-    seen = []
-    for event in observer:
-        if event.kind == "state" and event.uid == ref.uid:
-            seen.append((event.before, event.after))
-            if Status(event.after).ended:
-                return seen
-    return seen
+@pytest.fixture
+def changes(system, monkeypatch):
+    """What is published of an actor's status, in order; an observer would have to be there in time."""
+    publish, seen = system._world.publisher.publish, []
+
+    def publishing(kind, name, uid, incarnation, before, after, *rest):
+        if kind == "state":
+            seen.append((uid, before, after))
+        publish(kind, name, uid, incarnation, before, after, *rest)
+
+    monkeypatch.setattr(system._world.publisher, "publish", publishing)
+    return lambda ref: [(before, after) for uid, before, after in seen if uid == ref.uid]
 
 
 def follows(ref, status, health, *, alive):
@@ -77,39 +80,37 @@ def test_there_are_eight_and_three_are_final():
 
 
 @pytest.mark.requirement("L4")
-def test_a_life_without_trouble_starts_runs_stops_and_finishes(system, tmp_path):
-    with Observer(system.endpoint) as observer:
-        ref = system.spawn(Gated, tmp_path)
-        until(lambda: ref.info().pid, 20, "its process")
-        follows(ref, Status.STARTING, Health.UNKNOWN, alive=True)
-        (tmp_path / "open").touch()
-        follows(ref, Status.RUNNING, Health.HEALTHY, alive=True)
-        ref.stop()
-        follows(ref, Status.STOPPING, Health.HEALTHY, alive=True)
-        (tmp_path / "finish").touch()
-        follows(ref, Status.FINISHED, Health.COMPLETED, alive=False)
-        assert changes(observer, ref) == [
-            ("CREATED", "STARTING"),
-            ("STARTING", "RUNNING"),
-            ("RUNNING", "STOPPING"),
-            ("STOPPING", "FINISHED"),
-        ]
+def test_a_life_without_trouble_starts_runs_stops_and_finishes(system, tmp_path, changes):
+    ref = system.spawn(Gated, tmp_path)
+    until(lambda: ref.info().pid, 20, "its process")
+    follows(ref, Status.STARTING, Health.UNKNOWN, alive=True)
+    (tmp_path / "open").touch()
+    follows(ref, Status.RUNNING, Health.HEALTHY, alive=True)
+    ref.stop()
+    follows(ref, Status.STOPPING, Health.HEALTHY, alive=True)
+    (tmp_path / "finish").touch()
+    follows(ref, Status.FINISHED, Health.COMPLETED, alive=False)
+    assert changes(ref) == [
+        ("CREATED", "STARTING"),
+        ("STARTING", "RUNNING"),
+        ("RUNNING", "STOPPING"),
+        ("STOPPING", "FINISHED"),
+    ]
 
 
 @pytest.mark.requirement("L4")
-def test_a_crash_leads_over_restarting_to_starting_and_without_lives_to_crashed(system, tmp_path):
+def test_a_crash_leads_over_restarting_to_starting_and_without_lives_to_crashed(system, tmp_path, changes):
     (tmp_path / "open").touch()
-    with Observer(system.endpoint) as observer:
-        ref = system.spawn(Gated, tmp_path, falls=2, config={"lives": 2})
-        follows(ref, Status.CRASHED, Health.FAILED, alive=False)
-        assert changes(observer, ref) == [
-            ("CREATED", "STARTING"),
-            ("STARTING", "RUNNING"),
-            ("RUNNING", "RESTARTING"),
-            ("RESTARTING", "STARTING"),
-            ("STARTING", "RUNNING"),
-            ("RUNNING", "CRASHED"),
-        ]
+    ref = system.spawn(Gated, tmp_path, falls=2, config={"lives": 2})
+    follows(ref, Status.CRASHED, Health.FAILED, alive=False)
+    assert changes(ref) == [
+        ("CREATED", "STARTING"),
+        ("STARTING", "RUNNING"),
+        ("RUNNING", "RESTARTING"),
+        ("RESTARTING", "STARTING"),
+        ("STARTING", "RUNNING"),
+        ("RUNNING", "CRASHED"),
+    ]
 
 
 @pytest.mark.requirement("L4")
@@ -125,14 +126,13 @@ def test_in_backoff_it_is_restarting_and_has_no_process(system, tmp_path):
 
 
 @pytest.mark.requirement("L4")
-def test_a_kill_leads_to_killed(system, tmp_path):
+def test_a_kill_leads_to_killed(system, tmp_path, changes):
     (tmp_path / "open").touch()
-    with Observer(system.endpoint) as observer:
-        ref = system.spawn(Gated, tmp_path)
-        noted(tmp_path / "laps")
-        ref.kill()
-        follows(ref, Status.KILLED, Health.FAILED, alive=False)
-        assert changes(observer, ref)[-1][1] == "KILLED"
+    ref = system.spawn(Gated, tmp_path)
+    noted(tmp_path / "laps")
+    ref.kill()
+    follows(ref, Status.KILLED, Health.FAILED, alive=False)
+    assert changes(ref)[-1][1] == "KILLED"
 
 
 @pytest.mark.requirement("L4")

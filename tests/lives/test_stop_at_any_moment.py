@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from tests.stage import hold, note, noted, notes, state_of, until
+from tests.stage import hold, note, noted, notes, running, state_of, until
 from understudy import (
     ActorDied,
     ActorKilled,
@@ -214,7 +214,7 @@ def test_an_unknown_name_is_an_error_with_the_nearest(system, told, verb):
     with pytest.raises(UnknownActor, match="indexer"):
         getattr(system, verb)("indxer")
     noted(told)
-    assert ref.info().status is Status.RUNNING
+    running(ref)
 
 
 @pytest.mark.requirement("K6")
@@ -223,7 +223,7 @@ def test_one_unknown_name_among_many_stops_nobody(system, told):
     noted(told)
     with pytest.raises(UnknownActor):
         system.stop(["known", "unknown"])
-    assert ref.info().status is Status.RUNNING
+    running(ref)
 
 
 class Torn(Member):
@@ -274,6 +274,7 @@ def test_after_a_stop_only_a_new_spawn_brings_it_up_and_under_the_same_name(syst
     second = system.spawn(Member, told, name="again")
     noted(told, 4)
     assert second.uid != first.uid
+    running(second)
     assert (first.stop(), second.info().status) == ("ended", Status.RUNNING)
     second.stop()
     assert second.wait(30) is Status.FINISHED

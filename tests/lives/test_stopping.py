@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.stage import gone, hold, note, noted, notes, until
+from tests.stage import gone, hold, note, noted, notes, running, until
 from understudy import ActorKilled, ActorSystem, ConfigError, Process, ResultError, Status
 from understudy.config import StopLadder
 
@@ -99,7 +99,7 @@ def test_a_star_crosses_the_slash_and_a_name_is_no_prefix(system, tmp_path):
         noted(tmp_path / f"{number}")
     assert system.stop("w") == {"w": "asked"}
     assert refs[0].wait(30) is Status.FINISHED
-    assert [ref.info().status for ref in refs[1:]] == [Status.RUNNING] * 2
+    running(*refs[1:])
     assert system.stop("w*") == {"w/1": "asked", "w1": "asked"}
     assert [ref.wait(30) for ref in refs[1:]] == [Status.FINISHED] * 2
 
@@ -109,6 +109,7 @@ def test_a_stop_asks_and_returns_and_the_section_is_finished_first(system, tmp_p
     class Busy(Laps):
         def __loop__(self):
             note(self.told, "loop begins")
+            until(lambda: self.stopping, 60)
             hold(self.gate)
             note(self.told, "loop ends")
 
@@ -215,7 +216,7 @@ def test_a_grace_that_is_none_is_refused(system, told, grace):
     with pytest.raises(ConfigError, match="grace"):
         ref.stop(grace=grace)
     noted(told)
-    assert ref.info().status is Status.RUNNING
+    running(ref)
 
 
 @pytest.mark.requirement("K1")

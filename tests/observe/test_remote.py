@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -22,7 +22,8 @@ class Idle(Process):
 
 class Stubborn(Process):
     def __loop__(self):
-        ctypes.PyDLL(None).sleep(600)  # holds the interpreter: no signal handler comes to run
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        time.sleep(600)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from tests.stage import python, until
 from understudy import ActorSystem, ConfigError, NameTaken, Observer, Process, Remote, Status, UnknownActor
+from understudy.lifecycle import registry
 
 
 class Idle(Process):
@@ -183,6 +184,21 @@ def test_ps_prints_as_a_table_of_the_living_and_on_request_of_the_ended(system):
     assert "FINISHED" in str(system.ps(all=True))
     assert system.info("done").status is Status.FINISHED
     assert any("FINISHED" in line for line in system.story("done"))
+
+
+def test_what_is_remembered_of_the_ended_is_bounded(system, monkeypatch):
+    monkeypatch.setattr(registry, "KEEP_ENDED", 10)
+    for _ in range(4):
+        refs = [system.spawn(os.getpid, config={"heartbeat.interval": 0.1}) for _ in range(25)]
+        assert set(system.wait_all(refs, timeout=30).values()) == {Status.FINISHED}
+        del refs
+    world, watch = system._world, system._router.watch
+    for _ in range(5):  # each retires some of what is held no more
+        system.spawn(os.getpid, name="last").wait(20)
+    kept = (world.registry.actors, world.registry.stories, world.cells, world.records, world.publisher._heads)
+    until(lambda: all(len(held) <= 40 for held in kept), what="the forgetting")
+    until(lambda: len(watch._sights) <= 40 and len(world.orders._standing) == 0, what="the end of the watch")
+    assert len(system.ps(all=True)) <= 40
 
 
 def test_importing_the_package_opens_nothing():

@@ -36,6 +36,7 @@ class LogThread:
             return
         self._records.put(None)
         self._thread.join(seconds)
+        # In the queue the end stands where the record in hand stood.
         lost = self.dropped + (self._records.qsize() if self._thread.is_alive() else 0)
         if lost and sys.stderr is not None:
             sys.stderr.write(f"understudy: {lost} log records of actors are lost; the handlers did not keep up\n")

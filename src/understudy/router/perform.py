@@ -139,7 +139,7 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
     report = record.bury(actor, incarnation, effect.cause, effect.crash, world.registry.story(actor.uid))
     world.spawner(actor).forget(actor.uid)
     world.orders.forget(actor.uid)
-    for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE, "stacks", "watch"):
+    for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE, "stacks"):  # the watch ends by itself
         world.timers.clear((actor.uid, alarm))
     if report is not None:
         data = {"headline": effect.cause, "exit_code": report.exit_code, "signal": report.signal}

@@ -68,7 +68,9 @@ class Watch:
                 sight.heard_at = min(now, sight.heard_at + seconds)
 
     def _look(self, uid: int) -> None:
-        actor, sight = self._world.registry.actors.get(uid), self._sights[uid]
+        actor, sight = self._world.registry.actors.get(uid), self._sights.get(uid)
+        if sight is None:
+            return
         if actor is None or actor.body is not Body.LIVE or actor.incarnation != sight.incarnation:
             del self._sights[uid]
             return

@@ -190,6 +190,13 @@ def test_an_order_to_stop_outlives_the_word_that_the_laps_are_over():
     assert scene.actor.wish is Wish.STOP
 
 
+@pytest.mark.parametrize("wish", [Restart(), Kill()])
+def test_a_stop_of_its_own_changes_nothing_of_what_was_asked_from_outside(wish):
+    before = running().happens(wish)
+    scene = running().happens(wish, Finishing("self.stop()", stop=True))
+    assert scene.actor.wish is before.actor.wish
+
+
 # --- kill
 
 

@@ -216,6 +216,7 @@ def check(before: Actor, scene: Scene) -> None:
     assert after.incarnation - before.incarnation in {0, 1}
     assert after.status.ended == bool(scene.does(Settle)) == bool(scene.did(Settle))
     assert not after.status.ended or after.outcome == scene.only(Settle).outcome
+    assert after.outcome is None or after.status.ended or after.status is Status.RESTARTING
     assert (after.body is Body.NONE) == (after.status.ended or after.status is Status.RESTARTING)
     assert (after.pid is not None) == (after.body is Body.LIVE)
     assert (after.next_restart is not None) == (after.status is Status.RESTARTING)

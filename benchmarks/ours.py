@@ -1,5 +1,7 @@
 """understudy as a contestant, by its public names only."""
 
+from typing import Any
+
 from benchmarks.actors import Brief, Idle, Laps
 from understudy import ActorRef, ActorSystem
 
@@ -18,7 +20,7 @@ class Understudy:
 
     def __init__(self) -> None:
         self._system = ActorSystem(preload=PRELOAD)
-        self._refs: list[ActorRef] = []
+        self._refs: list[ActorRef[Any]] = []
 
     def spawn_brief(self, board: str) -> None:
         """Its only lap is the stamp."""

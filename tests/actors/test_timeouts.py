@@ -384,5 +384,6 @@ def test_without_thread_signals_a_stop_and_an_error_go_their_usual_way(without_t
     waiting, failing = system.spawn(waits), system.spawn(fails)
     with pytest.raises(MainLoopError, match="LookupError: as usual"):
         failing.result(20)
+    until(lambda: waiting.info().section == "loop", 20, "the lap")
     waiting.stop()
     assert waiting.result(20) == "stopped"

@@ -224,3 +224,21 @@ def test_cleanup_ends_what_waits_to_come_back(system, told):
     until(lambda: ref.info().status is Status.RESTARTING, 20, "the pause")
     assert system.cleanup() == {ref.name: Status.CRASHED}
     assert system.cleanup() == {}
+
+
+@pytest.mark.requirement("K6")
+@pytest.mark.parametrize(("verb", "status"), [("stop", Status.FINISHED), ("kill", Status.KILLED)])
+def test_a_stop_or_kill_during_a_restart_is_the_end(system, told, tmp_path, verb, status):
+    class Slow(Serving):
+        def __onfinish__(self):
+            note(self.told, "onfinish")
+            until((tmp_path / "gate").exists, 60)
+
+    ref = system.spawn(Slow, told)
+    noted(told)
+    assert ref.restart() == "asked"
+    noted(told, 2)
+    assert getattr(ref, verb)() == "asked"
+    (tmp_path / "gate").touch()
+    assert ref.wait(30) is status
+    assert (len(notes(told)), len(ref.history())) == (2, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import warnings
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,26 @@ def test_the_sweep_of_one_leaves_alone_what_others_started(system, tmp_path, hos
         stranger.wait()
     other.kill()
     gone(*others)
+
+
+@pytest.mark.requirement("K4")
+def test_the_sweep_leaves_a_forked_copy_of_the_parent_alone(system, tmp_path, host):
+    """It shares the parent's memory, and so whatever the parent shares with its actors."""
+    ref = system.spawn(Leaving, tmp_path / "started", "life", "own session", host=host)
+    started = [int(pid) for pid in noted(tmp_path / "started")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if (copy := os.fork()) == 0:
+            signal.pause()
+            os._exit(0)
+    try:
+        os.kill(ref.info().pid, signal.SIGKILL)
+        ref.wait(30)
+        gone(*started)
+        assert alive(copy)
+    finally:
+        os.kill(copy, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == -signal.SIGKILL
 
 
 @pytest.mark.requirement("K4")

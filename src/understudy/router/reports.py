@@ -49,8 +49,9 @@ class Reports:
         return verify(self._world.key, frames, message.tag)
 
     def _ready(self, identity: Identity, _: messages.Ready) -> None:
-        self._world.happen(identity.uid, Ready())
+        # First, for who waits for the start may ask at once how it fares.
         self._watch.begin(self._world.registry.actors[identity.uid])
+        self._world.happen(identity.uid, Ready())
 
     def _nothing(self, _: Identity, __: Any) -> None:
         """Being heard was all."""

@@ -254,7 +254,8 @@ def test_an_older_actor_that_goes_takes_no_name_from_a_later_one(registry: Regis
     (first,) = admit(registry, "w")
     end(registry, first)
     (second,) = admit(registry, "w")
-    end(registry, *admit(registry, *[f"v{number}" for number in range(KEEP_ENDED)]))
+    end(registry, second)
+    end(registry, *admit(registry, *[f"v{number}" for number in range(KEEP_ENDED - 1)]))
     assert first not in registry.actors
     assert registry.find("w").uid == second
 

@@ -296,6 +296,12 @@ def test_a_restart_has_a_ladder_like_a_stop():
     assert (scene.status, scene.actor.incarnation, scene.actor.rungs) == (Status.STARTING, 2, ())
 
 
+def test_the_rungs_of_a_restart_do_not_reach_the_next_life():
+    scene = running().happens(Restart(ladder.graceful(4.0, START)), DONE, Resulted(RESULT), EXIT_0)
+    scene.happens(Forked(8), Ready(), Pass(9), Expired(Alarm.RUNG))
+    assert (scene.status, scene.effects) == (Status.RUNNING, ())
+
+
 def test_a_restart_without_grace_of_what_is_not_born_yet_is_a_restart_all_the_same():
     scene = Scene().happens(Restart(AT_ONCE))
     assert scene.actor.wish is Wish.RESTART
@@ -350,6 +356,11 @@ def test_a_restart_with_another_target_replaces_it(steps):
     assert (scene.status, scene.actor.incarnation) == (Status.STARTING, 2)
     assert scene.actor.spec.config.lives == 9
     assert scene.actor.successor is None
+
+
+def test_a_stop_takes_back_a_restart_with_its_target():
+    scene = running(LIVES).happens(Restart((), spec({"lives": 9})), Stop(), Restart(), EXIT_0)
+    assert (scene.status, scene.actor.spec.config.lives) == (Status.STARTING, 3)
 
 
 def test_a_plain_restart_after_one_with_a_target_keeps_that_target():

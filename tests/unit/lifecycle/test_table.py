@@ -19,7 +19,6 @@ from tests.unit.lifecycle.scene import (
     SIGSEGV,
     START,
     UNKNOWN,
-    Pass,
     Scene,
     boom,
     boot,
@@ -248,36 +247,6 @@ def test_an_impossible_pair_is_undecided_and_tells_the_story(status: Status, eve
         assert told == story
         assert "spawned as texts:Indexer" in told[0]
     assert scene.actor is before
-
-
-def test_the_story_has_a_line_a_step_with_its_time_incarnation_and_change():
-    scene = Scene({"lives": 2}).happens(Forked(7), Pass(1), Ready(), Pass(1.5), SIGSEGV)
-    assert scene.registry.story(1) == [
-        "1000.000 indexer#1 spawned as texts:Indexer",
-        "1000.000 indexer#1 born as pid 7",
-        "1001.000 indexer#1 ready: STARTING -> RUNNING",
-        "1002.500 indexer#1 died: SIGSEGV, in __loop__, lap 17: RUNNING -> RESTARTING",
-    ]
-
-
-def test_a_story_keeps_its_last_fifty_steps_and_shortens_long_ones():
-    scene = Scene().happens(Forked(7), Ready())
-    for number in range(60):
-        scene.happens(Silent(number + 2, lost=False, held=False))
-    scene.happens(Errored(replace(boom(), text="x" * 10_000)))
-    story = scene.registry.story(1)
-    assert len(story) == 50
-    assert "silent for 61 heartbeats" in story[-2]
-    assert len(story[-1]) < 250
-    assert story[-1].endswith("...")
-
-
-def test_what_changes_nothing_is_no_step_of_the_story():
-    scene = Scene().happens(Forked(7), Ready())
-    before = scene.registry.story(1)
-    scene.happens(Ready(), Expired(Alarm.BACKOFF), Expired(Alarm.START))
-    assert scene.registry.story(1) == before
-    assert not scene.effects
 
 
 def test_a_kill_is_for_a_process_that_lives():

@@ -44,6 +44,7 @@ from understudy.lifecycle.events import (
     Stage,
     Stop,
 )
+from understudy.lifecycle.ladder import force
 from understudy.status import Health, Status
 
 LIVES = {"lives": 3}
@@ -271,6 +272,18 @@ def test_an_overrun_is_interrupted_then_ended_with_stacks():
     assert scene.actor.ending is Ending.OVERRUN
     assert scene.happens(TO_KILL, INTERRUPT).effects == ()
     assert scene.happens(SIGKILLED).status is Status.RESTARTING
+
+
+def test_an_overrun_is_met_anew_in_the_next_life():
+    scene = running(LIVES).happens(TO_KILL, SIGKILLED, Expired(Alarm.BACKOFF), Forked(8), Ready())
+    assert (scene.actor.ending, scene.actor.overrun) == (None, None)
+    assert scene.happens(TO_KILL).kills
+
+
+def test_what_was_ended_for_an_overrun_stays_a_timeout_though_a_ladder_ended_meanwhile():
+    scene = running().happens(TO_KILL, Stop(force(START)))
+    assert scene.actor.ending is Ending.OVERRUN
+    assert scene.happens(SIGKILLED).crash.kind == "timeout"
 
 
 @pytest.mark.parametrize("steps", [(Kill(),), (Errored(boom()),)])

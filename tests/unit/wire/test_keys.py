@@ -67,6 +67,12 @@ def test_a_buffer_of_another_length_or_place_is_noticed(changed: list[bytes]):
     assert not verify(KEY, changed, tag(KEY, FRAMES))
 
 
+def test_a_pickle_cannot_pass_for_another_with_a_buffer():
+    length = (3).to_bytes(8, "little")
+    assert not verify(KEY, [length + b"a pickle"], tag(KEY, [b"a pickle", b"buf"]))
+    assert not verify(KEY, [b"a pickle", b"buf"], tag(KEY, [length + b"a pickle"]))
+
+
 def test_what_a_buffer_holds_is_data_and_not_covered():
     assert verify(KEY, [b"a pickle", b"FIRST BUFFER", b"", b"third"], tag(KEY, FRAMES))
 

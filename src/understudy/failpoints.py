@@ -38,6 +38,7 @@ VARIABLE = "UNDERSTUDY_FAILPOINTS"
 
 NAMES = {
     "zygote.fork": "The zygote is about to fork for a spawn.",
+    "zygote.standby": "The zygote is about to fork ahead; it does so only where nothing at all is armed.",
     "zygote.report": "The zygote is about to report a wait status to the parent.",
     "zygote.sweep": "The zygote is about to look for what the departed left behind.",
     "child.born": "The child has just been forked and has run nothing of its own.",
@@ -71,6 +72,11 @@ def hit(name: str, incarnation: int | None = None) -> bool:
     Where anything at all is armed, a name that is none of `NAMES` raises ConfigError.
     """
     return bool(_armed) and _fire(name, incarnation)
+
+
+def armed() -> bool:
+    """Whether anything at all is armed."""
+    return bool(_armed)
 
 
 def load(text: str | None) -> None:

@@ -15,7 +15,7 @@ from tests.stage import note, notes, report_of
 from understudy import ActorSystem, Process, StartError, StartTimeout, Status
 
 VARIABLE = "UNDERSTUDY_FAILPOINTS"
-SOON = 8.0
+SOON = 15.0
 """Far less than the start timeout of 30 s, and far more than the machine needs."""
 
 
@@ -103,11 +103,11 @@ def test_only_the_life_that_dies_early_is_lost(monkeypatch, host):
 @pytest.mark.fault("F2")
 def test_a_hang_before_ready_is_ended_at_the_start_timeout_with_its_phase(system, tmp_path, host):
     actor = Plain(Opened(tmp_path / "told", "hang"))
-    before = time.monotonic()
-    ref = system.spawn(actor, host=host, config={"timeouts.startup": 1.5})
+    before, limit = time.monotonic(), 1.5 if host == "process" else 4.0
+    ref = system.spawn(actor, host=host, config={"timeouts.startup": limit})
     with pytest.raises(StartTimeout, match="opening its state") as caught:
         ref.result(20)
-    assert 1.4 < time.monotonic() - before < SOON
+    assert limit - 0.1 < time.monotonic() - before < SOON
     assert (caught.value.phase, caught.value.signal) == ("opening its state", "SIGKILL")
     assert isinstance(caught.value, TimeoutError)
     assert notes(tmp_path / "told") == ["opens"]
@@ -120,7 +120,7 @@ def test_a_hang_before_ready_is_ended_at_the_start_timeout_with_its_phase(system
 def test_a_process_that_is_held_before_ready_is_ended_too(monkeypatch, window, phase):
     monkeypatch.setenv(VARIABLE, f"{window}=stop")
     with ActorSystem() as system:
-        ref = system.spawn(Plain, config={"timeouts.startup": 1.0})
+        ref = system.spawn(Plain, config={"timeouts.startup": 2.0})
         with pytest.raises(StartTimeout, match=phase):
             ref.result(20)
 
@@ -133,7 +133,7 @@ def test_a_hang_costs_a_life_like_any_crash(system, tmp_path):
     with pytest.raises(StartTimeout):
         ref.result(20)
     assert ref.wait(0) is Status.CRASHED
-    assert notes(tmp_path / "told") == ["opens", "opens"]
+    assert ["not READY within 0.5 s" in (life.cause or "") for life in ref.history()] == [True, True]
 
 
 @pytest.mark.fault("F3")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.stage import gone, note, noted, running, until
-from understudy import ActorSystem, NoCapacity, Process, StartError, Status
+from understudy import ActorSystem, NoCapacity, Process, StartError, Status, failpoints
 
 PATCH = """
 import errno, os
@@ -84,6 +84,12 @@ def failing(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"))
     with ActorSystem() as system:
         yield system, lambda times: count.write_text(str(times))
+
+
+@pytest.fixture(autouse=True)
+def nobody_stands_by(monkeypatch):
+    """An actor that was forked ahead needs no fork."""
+    monkeypatch.setenv(failpoints.VARIABLE, "zygote.standby=skip")
 
 
 def works(system, host="process"):

@@ -63,6 +63,9 @@ def test_statuses_and_healths_are_their_words(word: Any):
 def test_a_row_survives_json_and_msgpack():
     assert ActorInfo.from_dict(json.loads(json.dumps(FULL.to_dict()))) == FULL
     assert ActorInfo.from_dict(msgpack.unpackb(msgpack.packb(FULL.to_dict()))) == FULL
+    read = ActorInfo.from_dict(FULL.to_dict())
+    assert (type(read.status), type(read.health)) == (Status, Health)
+    assert (type(FULL.to_dict()["status"]), type(FULL.to_dict()["health"])) == (str, str)
     empty = ActorInfo("w", 1)
     assert ActorInfo.from_dict(empty.to_dict()) == empty
 

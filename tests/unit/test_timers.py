@@ -68,8 +68,8 @@ def test_a_clock_that_is_set_anew_forgets_its_old_time_and_act():
     rung = Rung()
     rung.set("a", 1.0, "old")
     rung.set("a", 5.0, "new")
-    assert rung.timers.next() == 5.0
     assert rung.ring(4.0) == []
+    assert rung.timers.next() == 5.0
     assert rung.ring(5.0) == ["new"]
     rung.set("a", 9.0, "later")
     rung.set("a", 6.0, "sooner")
@@ -130,7 +130,8 @@ def test_the_clocks_agree_with_a_plain_table(steps: list[tuple[str, str, float]]
             assert rung.ring(at) == [name for *_, name in due]
             for *_, name in due:
                 del table[name]
-        assert rung.timers.next() == min((when for when, _ in table.values()), default=None)
+        if order % 2:  # for asking when the next is due tidies up
+            assert rung.timers.next() == min((when for when, _ in table.values()), default=None)
 
 
 def test_clocks_that_were_cleared_or_set_anew_do_not_pile_up():
@@ -143,3 +144,5 @@ def test_clocks_that_were_cleared_or_set_anew_do_not_pile_up():
     rung.set("soon", 1.0)
     assert rung.timers.next() == 1.0
     assert rung.ring(1e9) == ["soon", "again"]
+    assert not rung.timers._set
+    assert not rung.timers._heap

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
+from dataclasses import dataclass
 
 from understudy import failpoints, runtime
 from understudy.config import ProcessConfig
@@ -40,20 +41,41 @@ def rehearse() -> None:
         prepare(kind)
 
 
-def live(page_fd: int, birth_fd: int) -> int:
+@dataclass(slots=True)
+class Wings:
+    """What a process has ready before it knows its part."""
+
+    leash: int
+    bell: tuple[int, int]
+    line: Line
+
+
+def enter_wings(directory: str) -> Wings | None:
+    """Make ready for any part; None if nobody is left to act for."""
+    if os.getsid(0) != os.getpid():  # a fresh interpreter begins in a session of its own
+        os.setsid()
+    leash = guard.arm(directory)
+    if leash is None:
+        return None
+    bell = os.pipe()
+    for fd in bell:
+        os.set_blocking(fd, False)
+    return Wings(leash, bell, Line(directory, _MAX_REPORT))
+
+
+def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     """Be one incarnation of an actor; the exit code.
 
-    ``page_fd`` is its shared page, ``birth_fd`` the file with all that it is born with.
+    ``page_fd`` is its shared page, ``birth_fd`` the file with all that it is born with. ``wings`` is what a process
+    that stood by has ready.
     """
     page = Page(page_fd)
     page.phase = Phase.BORN
     birth = Birth.from_file(birth_fd)
     failpoints.hit("child.boot", birth.incarnation)
-    if birth.host == "process":
-        os.setsid()
     failpoints.hit("child.guard", birth.incarnation)
-    leash = guard.arm(birth.directory)
-    if leash is None:
+    wings = wings or enter_wings(birth.directory)
+    if wings is None:
         return 0  # nobody is left to act for
     page.phase = Phase.GUARDED
     family.wear_mark(birth.system, birth.uid, birth.incarnation)
@@ -67,15 +89,12 @@ def live(page_fd: int, birth_fd: int) -> int:
     sys.stderr = Tee(sys.stderr, page)
 
     page.phase = Phase.CONNECTING
-    bell = os.pipe()
-    for fd in bell:
-        os.set_blocking(fd, False)
-    halt = Halt(bell[1])
+    line = wings.line
+    halt = Halt(wings.bell[1])
     sections = Sections(page, halt)
     sections.install()
-    line = Line(birth.directory, _MAX_REPORT)
     outbox = Outbox(line, birth)
-    link = Link(line, outbox, birth, bell, leash)
+    link = Link(line, outbox, birth, wings.bell, wings.leash)
     forward = Forward(outbox, birth.name, birth.incarnation)
     forward_records(forward)
     link.start(halt, sections)

@@ -33,7 +33,7 @@ from understudy.spawners.base import Birth
 from understudy.status import Status
 from understudy.wire.page import Page
 
-_STACKS_TAKE = 0.05
+_STACKS_TAKE, _STACKS_LOOK = 0.4, 0.02
 _SIGTERM, _SIGKILL = 15, 9
 
 
@@ -119,9 +119,27 @@ def _kill_family(world: World, actor: Actor, effect: KillFamily) -> None:
     if not effect.stacks:
         world.doomed[actor.uid] = None
         return
+    before = _stacks(world, actor.uid)
     world.spawner(actor).signal(actor.uid, signals.STACKS)
-    uid = actor.uid
-    world.timers.set((uid, "stacks"), monotonic() + _STACKS_TAKE, lambda: world.doomed.update({uid: None}))
+    _await_stacks(world, actor.uid, before, before, monotonic() + _STACKS_TAKE)
+
+
+def _await_stacks(world: World, uid: int, before: str, last: str, until: float) -> None:
+    """Kill it once they stand in its page, or when they take too long: who is stopped writes none."""
+
+    def look() -> None:
+        now = _stacks(world, uid)
+        if (now == last != before) or monotonic() >= until:
+            world.doomed[uid] = None
+        else:
+            _await_stacks(world, uid, before, now, until)
+
+    world.timers.set((uid, "stacks"), monotonic() + _STACKS_LOOK, look)
+
+
+def _stacks(world: World, uid: int) -> str:
+    page = world.records[uid].page
+    return "" if page is None else page.fault()
 
 
 def _set_alarm(world: World, actor: Actor, effect: SetAlarm) -> None:

@@ -14,6 +14,7 @@ from understudy.wire.page import anonymous_file
 ENGINE = "understudy.engine.boot:live"
 """Where a child begins, by its dotted name: spawners do not import the engine."""
 REHEARSAL = "rehearse"
+WINGS = "enter_wings"
 """Of the same module: what the zygote does once for all its children."""
 
 _MAX_HEAD = 64 << 20

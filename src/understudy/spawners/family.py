@@ -59,6 +59,15 @@ def table() -> dict[int, Row]:
     return {found.pid: found for found in rows if found is not None}
 
 
+def own_children() -> set[int] | None:
+    """The children of this single-threaded process; None where the kernel does not list them."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
+            return {int(pid) for pid in file.read().split()}
+    except OSError:
+        return None
+
+
 def descendants(rows: dict[int, Row], roots: Iterable[int]) -> list[Row]:
     """All that descend from the roots, without these."""
     children: dict[int, list[Row]] = {}

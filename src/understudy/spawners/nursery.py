@@ -14,17 +14,19 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from understudy import failpoints
 from understudy.spawners import family, signals
-from understudy.spawners.base import ENGINE, REHEARSAL
+from understudy.spawners.base import ENGINE, REHEARSAL, WINGS
 from understudy.wire.codec import pack, unpack
 
 MAX_MESSAGE = 1 << 16
 _SWEEP_AFTER, _SWEEP_BY = 0.2, 1.0
 _FDS = 2  # the page and the birth
+_STANDBY_AFTER = 0.02
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -48,6 +50,12 @@ class Nursery:
     directory: str
     preload: list[str]
     engine: Any = None
+    wings: Any = None
+    _standby: tuple[int, socket.socket] | None = None
+    """A child that is ready for a part, and where to give it one."""
+    _standby_at: float | None = None
+    _prompted: set[int] = field(default_factory=set)
+    """Those of our children that stood by before they got their parts."""
     _children: dict[int, tuple[int, int]] = field(default_factory=dict)
     _departed: list[family.Departed] = field(default_factory=list)
     _strangers: list[family.Departed] = field(default_factory=list)
@@ -66,6 +74,7 @@ class Nursery:
             return
         self._warm()
         self._tell(["hello", os.getpid()])
+        self._standby_at = time.monotonic() + _STANDBY_AFTER
         poller = select.poll()
         for fd in (self.channel.fileno(), self._wake[0], self._parent_fd):
             if fd is not None:
@@ -81,8 +90,14 @@ class Nursery:
             if self.channel.fileno() in ready and not self._serve():
                 self._last_will()
                 return
-            if self._sweep_at is not None and time.monotonic() >= self._sweep_at:
-                self._sweep()
+            self._tend(time.monotonic())
+
+    def _tend(self, now: float) -> None:
+        """What waits for a quiet moment."""
+        if self._sweep_at is not None and now >= self._sweep_at:
+            self._sweep()
+        if self._standby_at is not None and now >= self._standby_at:
+            self._call_standby()
 
     def _prepare(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -97,6 +112,7 @@ class Nursery:
         module, _, name = ENGINE.partition(":")
         engine = importlib.import_module(module)
         self.engine = getattr(engine, name)
+        self.wings = getattr(engine, WINGS)
         getattr(engine, REHEARSAL)()
 
     def _preload(self) -> str | None:
@@ -117,9 +133,8 @@ class Nursery:
         gc.freeze()  # collections in the children leave the shared pages alone
 
     def _patience(self) -> int | None:
-        if self._sweep_at is None:
-            return None
-        return max(0, int((self._sweep_at - time.monotonic()) * 1000) + 1)
+        due = min((at for at in (self._sweep_at, self._standby_at) if at is not None), default=None)
+        return None if due is None else max(0, int((due - time.monotonic()) * 1000) + 1)
 
     def _serve(self) -> bool:
         try:
@@ -146,13 +161,14 @@ class Nursery:
             if name not in sys.modules:
                 importlib.import_module(name)
                 self._warm()
+                self._dismiss()
 
     def _fork(self, uid: int, incarnation: int, fds: list[int], *, truncated: bool) -> None:
         try:
             if truncated or len(fds) != _FDS:
                 raise OSError(24, "no descriptors left in the zygote")
             failpoints.hit("zygote.fork", incarnation)
-            pid = os.fork()
+            pid = self._cast(uid, incarnation, fds) or os.fork()
         except (OSError, RuntimeError) as error:
             self._tell(["failed", uid, incarnation, f"{type(error).__name__}: {error}"])
         else:
@@ -162,25 +178,95 @@ class Nursery:
         finally:
             for fd in fds:
                 os.close(fd)
+            self._standby_at = time.monotonic() + _STANDBY_AFTER
+
+    def _call_standby(self) -> None:
+        """Fork ahead: the next actor, or the one that takes over, is spared most of its start."""
+        self._standby_at = None
+        if self._standby is not None or failpoints.armed():
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()  # the next request forks, or says why not
+        else:
+            if pid == 0:
+                ours.close()
+                self._stand_by(theirs)
+            self._standby = (pid, ours)
+        finally:
+            theirs.close()
+
+    def _dismiss(self) -> None:
+        """The one that stands by does not know what we have learned since."""
+        if self._standby is not None:
+            self._standby[1].close()
+            self._standby = None
+
+    def _stand_by(self, prompter: socket.socket) -> NoReturn:
+        """In the child: be ready, and wait for a part; the end of the zygote ends the wait."""
+
+        def play() -> int:
+            self._shed()
+            wings = self.wings(self.directory)
+            data, fds, _, _ = socket.recv_fds(prompter, MAX_MESSAGE, _FDS) if wings is not None else (b"", [], 0, None)
+            prompter.close()
+            if not data:
+                return 0
+            self._announce(*unpack(data, MAX_MESSAGE))
+            return int(self.engine(*fds, wings))
+
+        self._play(play)
+
+    def _cast(self, uid: int, incarnation: int, fds: list[int]) -> int | None:
+        """Give the part to the one that stands by; None if there is none."""
+        if self._standby is None:
+            return None
+        (pid, prompter), self._standby = self._standby, None
+        with prompter:
+            try:
+                socket.send_fds(prompter, [pack([uid, incarnation])], fds)
+            except OSError:
+                return None  # it died while it waited
+        self._prompted.add(pid)
+        return pid
 
     def _become(self, uid: int, incarnation: int, fds: list[int]) -> NoReturn:
         """In the child: tell that we are, then be the actor."""
+
+        def play() -> int:
+            self._announce(uid, incarnation)
+            self._shed()
+            return int(self.engine(*fds))
+
+        self._play(play)
+
+    def _announce(self, uid: int, incarnation: int) -> None:
+        """The child itself tells, and then closes: once every end of the channel is closed, nobody is untold."""
+        failpoints.hit("child.born", incarnation)
+        self._tell(["born", uid, incarnation, os.getpid()], os.pidfd_open(os.getpid()) if _PIDFD else None)
+        self.channel.close()
+
+    def _shed(self) -> None:
+        """In the child: let go of what is the zygote's."""
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGHUP):  # not ours to change for the user's code, nor what it starts
+            signal.signal(number, signal.SIG_DFL)
+        for fd in (*self._wake, self._parent_fd):
+            if fd is not None:
+                os.close(fd)
+        if self._standby is not None:
+            self._standby[1].close()
+        gc.enable()
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed()
+
+    @staticmethod
+    def _play(play: Callable[[], int]) -> NoReturn:
         code = 70
         try:
-            failpoints.hit("child.born", incarnation)
-            # The child itself tells, and then closes: once every end of the channel is closed, nobody is untold.
-            self._tell(["born", uid, incarnation, os.getpid()], os.pidfd_open(os.getpid()) if _PIDFD else None)
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGHUP):  # not ours to change for the user's code, nor what it starts
-                signal.signal(number, signal.SIG_DFL)
-            for fd in (*self._wake, self._parent_fd):
-                if fd is not None:
-                    os.close(fd)
-            self.channel.close()
-            gc.enable()
-            if "numpy" in sys.modules:
-                sys.modules["numpy"].random.seed()
-            code = self.engine(fds[0], fds[1])
+            code = play()
         except BaseException:  # noqa: BLE001 - the last stop before the process ends
             traceback.print_exc()
         finally:
@@ -198,11 +284,14 @@ class Nursery:
             born = self._children.pop(pid, None)
             code = os.waitstatus_to_exitcode(status)
             if born is None:
-                if code == -signal.SIGKILL:  # an orphan of an actor, swept
+                if self._standby is not None and self._standby[0] == pid:
+                    self._dismiss()
+                elif code == -signal.SIGKILL:  # an orphan of an actor, swept
                     self._tell(["swept", [pid]])
                 continue
             usage = [used.ru_utime, used.ru_stime, used.ru_maxrss / 1024]
-            self._tell(["gone", *born, pid, code, usage])
+            self._tell(["gone", *born, pid, code, usage, pid in self._prompted])
+            self._prompted.discard(pid)
             self._depart(family.Departed(pid, self.system, *born), self._departed)
 
     def _depart(self, departed: family.Departed, among: list[family.Departed]) -> None:
@@ -219,7 +308,8 @@ class Nursery:
         self._sweep_at = None
         failpoints.hit("zygote.sweep")
         try:
-            family.sweep(self._departed, reaper=os.getpid())  # told when they are reaped
+            if self._has_orphans():
+                family.sweep(self._departed, reaper=os.getpid())  # told when they are reaped
             swept = family.sweep(self._strangers, reaper=None) if self._strangers else []
         except OSError:  # no descriptor is left to look with
             self._sweep_at = time.monotonic() + _SWEEP_BY
@@ -228,6 +318,12 @@ class Nursery:
         self._strangers.clear()
         if swept:
             self._tell(["swept", swept])
+
+    def _has_orphans(self) -> bool:
+        """Whether any child is here that we did not fork: the top of all that an actor left lands with us."""
+        mine = family.own_children()
+        known = {*self._children, *([] if self._standby is None else [self._standby[0]])}
+        return mine is None or bool(mine - known)
 
     def _last_will(self) -> None:
         """The parent is gone, or done with us: nothing that we forked outlives us."""

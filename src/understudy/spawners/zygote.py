@@ -277,21 +277,24 @@ class ZygoteSpawner:
             case "failed", [uid, incarnation, reason]:
                 if zygote.asked.pop((uid, incarnation), None) is not None:
                     self._news.append(NotBorn(uid, incarnation, reason))
-            case "gone", [uid, incarnation, pid, code, usage]:
-                self._told_gone(zygote, uid, incarnation, pid, code, Usage(*usage))
+            case "gone", [uid, incarnation, pid, code, usage, stood_by]:
+                news = _gone_news(uid, incarnation, code, Usage(*usage))
+                self._told_gone(zygote, news, pid, stood_by=stood_by)
             case "swept", [pids]:
                 self.swept.extend(pids)
 
-    def _told_gone(self, zygote: _Zygote, uid: int, incarnation: int, pid: int, code: int, usage: Usage) -> None:
-        exit_code, signal_name = (code, None) if code >= 0 else (None, signals.name_of(-code))
-        gone = Gone(uid, incarnation, exit_code, signal_name, usage)
-        handle = self._handles.get(uid)
-        if zygote.asked.pop((uid, incarnation), None) is not None:
+    def _told_gone(self, zygote: _Zygote, gone: Gone, pid: int, *, stood_by: bool) -> None:
+        handle = self._handles.get(gone.uid)
+        if zygote.asked.pop((gone.uid, gone.incarnation), None) is None:
+            if handle is not None and handle.incarnation == gone.incarnation:
+                self._gone(handle, gone)
+        elif stood_by:
+            # It died while it waited; that it had been given the part is nobody's fault.
+            self._news.append(NotBorn(gone.uid, gone.incarnation, "who stood by for it died", lost=True))
+        else:
             # It died before it could tell that it was born.
-            self._news.append(Born(uid, incarnation, pid))
+            self._news.append(Born(gone.uid, gone.incarnation, pid))
             self._news.append(gone)
-        elif handle is not None and handle.incarnation == incarnation:
-            self._gone(handle, gone)
 
     def _gone(self, handle: _Handle, gone: Gone) -> None:
         handle.silent_until = None
@@ -326,6 +329,12 @@ class ZygoteSpawner:
         if zygote.said_hello and not self._zygotes:
             self._begin()
         self._news += [NotBorn(uid, incarnation, reason, lost=zygote.said_hello) for uid, incarnation in lost]
+
+
+def _gone_news(uid: int, incarnation: int, code: int, usage: Usage) -> Gone:
+    if code >= 0:
+        return Gone(uid, incarnation, code, None, usage)
+    return Gone(uid, incarnation, None, signals.name_of(-code), usage)
 
 
 def _end_unawaited(pid: int, pidfd: int | None) -> None:

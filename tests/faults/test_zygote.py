@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import pytest
 
@@ -308,6 +309,7 @@ def test_more_requests_than_its_channel_holds_wait_for_a_slow_zygote(system):
     zygote = idle_zygote(system)
     os.kill(zygote, signal.SIGSTOP)
     refs = [system.spawn(os.getpid) for _ in range(350)]
-    os.kill(zygote, signal.SIGCONT)
+    with suppress(ProcessLookupError):  # where the spawns took so long that it was replaced
+        os.kill(zygote, signal.SIGCONT)
     assert set(system.wait_all(refs, 50).values()) == {Status.FINISHED}
     assert len({ref.result() for ref in refs}) > 1

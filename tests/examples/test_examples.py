@@ -19,9 +19,10 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def run(name: str, cwd: Path, *arguments: str, seconds: float = 50) -> str:
-    """The example's output, when it has ended well and said nothing on stderr."""
+    """The example's output, when it has ended well and said nothing on stderr but who takes over for whom."""
     done = python(str(EXAMPLES / name), *arguments, cwd=cwd, seconds=seconds)
-    assert (done.returncode, done.stderr) == (0, ""), f"{name} gave {done.returncode}\n{done.stdout}\n{done.stderr}"
+    other = [line for line in done.stderr.splitlines() if not line.endswith("; its understudy takes over")]
+    assert (done.returncode, other) == (0, []), f"{name} gave {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
 

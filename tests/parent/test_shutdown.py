@@ -75,6 +75,7 @@ def test_what_has_ended_answers_after_the_system_has_closed():
     with ActorSystem() as system:
         finished, crashed = system.spawn(os.getpid), system.spawn(os.remove, "/no/such/file")
         killed = system.spawn(Idle)
+        assert finished.wait(20) is Status.FINISHED
         assert crashed.wait(20) is Status.CRASHED
         killed.wait_ready(20)
         killed.kill()

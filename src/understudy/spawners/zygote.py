@@ -25,7 +25,8 @@ from understudy.wire.codec import pack, unpack
 ANSWER_WITHIN = 2.0
 """Seconds after which a zygote that does not answer a request is replaced."""
 HELLO_WITHIN = 30.0
-_WORD_WITHIN = 1.0
+_WORD_WITHIN = 5.0
+"""Seconds for which a zygote that lives may keep us waiting for how a process ended, as it may on a busy machine."""
 
 
 @dataclass(slots=True)
@@ -42,10 +43,11 @@ class _Zygote:
     unasked: deque[tuple[Birth, int]] = field(default_factory=deque)
     """Requests, with their pages, for which its channel had no room."""
 
-    def forget_unasked(self) -> None:
-        """Let go of the pages."""
-        while self.unasked:
-            os.close(self.unasked.popleft()[1])
+    def forget_unasked(self, uid: int | None = None) -> None:
+        """Let go of the requests of one actor, or of all, and of their pages."""
+        for request in [request for request in self.unasked if uid in {None, request[0].uid}]:
+            self.unasked.remove(request)
+            os.close(request[1])
 
 
 @dataclass(slots=True)
@@ -168,6 +170,9 @@ class ZygoteSpawner:
         for zygote in self._zygotes:
             for key in [key for key in zygote.asked if key[0] == uid]:
                 del zygote.asked[key]
+            if zygote.unasked:
+                zygote.forget_unasked(uid)
+                self._ask(zygote)
         handle = self._handles.pop(uid, None)
         if handle is None:
             return

@@ -45,7 +45,7 @@ from understudy.wire.sockets import Hub
 
 HOSTS = ("process", "spawn")
 _MAX_REPORT = (1 << 30) + (1 << 20)
-_LOGS_WAIT, _LOGS_WAIT_AT_EXIT = 10.0, 1.0
+_LOGS_WAIT = 1.0
 T = TypeVar("T")
 
 
@@ -250,17 +250,17 @@ class ActorSystem:
             end_all(self._world, self._calls, None, force=True)
         except SystemClosed:
             pass  # another thread closes it; what follows waits for that
-        self._release(_LOGS_WAIT if ladder is None else _LOGS_WAIT_AT_EXIT)
+        self._release()
         if interrupted is not None:
             raise interrupted
 
-    def _release(self, logs_wait: float) -> None:
+    def _release(self) -> None:
         with self._closing:
             if self._closed:
                 return
             self._closed = True
             self._router.stop()
-            self._world.logs.close(logs_wait)
+            self._world.logs.close(_LOGS_WAIT)
             # While the zygote lives: if a signal ends this process in here, the zygote cleans up.
             shutil.rmtree(self._world.directory, ignore_errors=True)
             for spawner in self._world.spawners.values():

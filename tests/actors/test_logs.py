@@ -267,7 +267,7 @@ def test_the_last_words_before_a_crash_arrive(system, records):
 def test_shutdown_waits_for_every_record_though_the_handlers_are_slow(system, records):
     class Slow(Keeps):
         def emit(self, record):
-            time.sleep(0.02)
+            time.sleep(0.002)
             super().emit(record)
 
     def speak(_):

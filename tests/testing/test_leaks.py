@@ -33,14 +33,14 @@ def only(leaks, kind):
 
 
 def test_a_stretch_that_cleans_up_has_no_leaks(tmp_path):
-    with LeakCheck(patience=AT_ONCE) as check:
+    # With patience: a joined thread's task leaves the kernel's list a moment later.
+    with LeakCheck():
         with (tmp_path / "note").open("w") as file:
             file.write("x")
         subprocess.run(["true"], check=True)
         thread = threading.Thread(target=int)
         thread.start()
         thread.join()
-        assert check.leaks() == []
 
 
 def test_a_child_still_running_is_told_with_pid_and_command():

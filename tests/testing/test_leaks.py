@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import zmq
 
+from tests.stage import until
 from understudy.testing import Leak, LeakCheck, Leaked
 from understudy.testing.leaks import MARKER
 
@@ -213,6 +214,9 @@ def test_a_thread_that_is_not_pythons_is_told_too():
     context = zmq.Context()
     socket = context.socket(zmq.PUSH)
     try:
+        until(
+            lambda: any("ZMQbg" in path.read_text() for path in Path("/proc/self/task").glob("*/comm")), 20, "its name"
+        )
         leaks = check.finish()
     finally:
         socket.close()

@@ -23,10 +23,6 @@ ROOT = Path(__file__).parents[2]
 
 NOT_AT_IMPORT = {"typer", "rich", "prometheus_client", "numpy", "pytest", "hypothesis"}
 
-rooted = pytest.mark.skipif(
-    not (ROOT / "src/understudy/__init__.py").exists(), reason="the root package is not written"
-)
-
 
 def written(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
@@ -47,14 +43,12 @@ def in_a_fresh_interpreter(code: str):
     return json.loads(run.stdout)
 
 
-@rooted
 @pytest.mark.parametrize("law", exports.LAWS, ids=lambda law: law.__name__)
 def test_the_exports_keep_the_law(law):
     breaches = list(law(understudy))
     assert not breaches, f"{law.__doc__}\n" + "\n".join(f"  {breach}" for breach in breaches)
 
 
-@rooted
 def test_every_public_name_is_in_the_reference():
     text = reference()
     if not text:
@@ -62,7 +56,6 @@ def test_every_public_name_is_in_the_reference():
     assert exports.missing_from(text, understudy) == []
 
 
-@rooted
 def test_importing_understudy_leaves_the_command_line_and_the_extras_alone():
     loaded = in_a_fresh_interpreter("import json, sys, understudy; print(json.dumps(sorted(sys.modules)))")
     assert "understudy.errors" in loaded
@@ -89,7 +82,6 @@ def test_an_import_starts_no_thread_and_no_process_and_opens_nothing(name):
     assert after == before
 
 
-@pytest.mark.skipif(not (ROOT / "src/understudy/observe/__init__.py").exists(), reason="observe is not written")
 def test_an_observer_is_to_be_had_from_observe_alone():
     home = in_a_fresh_interpreter(
         "import json; from understudy.observe import Observer; print(json.dumps([Observer.__name__, Observer.__doc__]))"

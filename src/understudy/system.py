@@ -55,11 +55,13 @@ class ActorSystem:
     ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid). With ``signals``
     SIGTERM and SIGHUP end all actors before they end this process, where nobody else handles them. Leaving the
     ``with`` block, or `shutdown`, ends every actor. ``preload`` names modules that the zygote imports first, so that
-    actors of their classes start faster; one that raises or starts a Python thread is refused with ConfigError. Raises
-    WrongProcess inside an actor.
+    actors of their classes start faster; one that raises or starts a Python thread is refused with ConfigError. What an
+    actor had to import the next finds imported, unless ``learn`` is False. Raises WrongProcess inside an actor.
     """
 
-    def __init__(self, name: str | None = None, *, signals: bool = True, preload: Iterable[str] = ()) -> None:
+    def __init__(
+        self, name: str | None = None, *, signals: bool = True, preload: Iterable[str] = (), learn: bool = True
+    ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
         self.name = _default_name() if name is None else rundir.check_system_name(name)
@@ -71,7 +73,8 @@ class ActorSystem:
         self._leash = Leash(directory)
         try:
             # The zygote first: it may refuse, and it must not inherit sockets.
-            spawners = {"process": ZygoteSpawner(system_id, directory, _names(preload)), "spawn": FreshSpawner()}
+            zygotes = ZygoteSpawner(system_id, directory, _names(preload), learn=learn)
+            spawners = {"process": zygotes, "spawn": FreshSpawner()}
             hub, timers = Hub(directory, _MAX_REPORT), Timers()
             self._world = World(
                 system=system_id,

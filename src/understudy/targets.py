@@ -13,7 +13,7 @@ from understudy.errors import ConfigError, NotAnActor
 from understudy.lifecycle.spec import Spec
 from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, hooks_of, part_of
 from understudy.spawners.base import Target
-from understudy.spawners.circumstances import capture
+from understudy.spawners.circumstances import levels, place
 from understudy.wire.pickling import dumps
 
 
@@ -34,7 +34,8 @@ class ProcessTarget:
             label=self.label,
             command=self.command,
             blob=dumps(self.process, self.root, config),
-            circumstances=capture(),
+            place=place(),
+            levels=levels(),
             config=config,
             hooks=hooks,
             modules=("asyncio",) if any(map(inspect.iscoroutinefunction, _bound(self.process, hooks))) else (),

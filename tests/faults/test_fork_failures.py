@@ -167,6 +167,13 @@ def test_a_thread_that_cannot_be_started_is_told_too(system, tmp_path, monkeypat
     assert works(system, "spawn")
 
 
+@pytest.fixture
+def unlearned():
+    """A system with one zygote, ever."""
+    with ActorSystem(learn=False) as opened:
+        yield opened
+
+
 @contextmanager
 def limit(pid, most):
     """No more than so many descriptors for that process."""
@@ -180,7 +187,8 @@ def limit(pid, most):
 
 @pytest.mark.fault("F6")
 @pytest.mark.parametrize("spare", [0, 1, 2, 3])
-def test_a_zygote_without_descriptors_says_so_and_goes_on(system, tmp_path, spare):
+def test_a_zygote_without_descriptors_says_so_and_goes_on(unlearned, tmp_path, spare):
+    system = unlearned
     neighbour = system.spawn(Idle, tmp_path / "told")
     noted(tmp_path / "told")
     (zygote,) = system._world.spawners["process"].pids

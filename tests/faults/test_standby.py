@@ -36,7 +36,7 @@ def standby_of(system):
 
 
 def test_the_process_that_stood_by_becomes_the_next_actor(tmp_path):
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         waiting = standby_of(system)
         ref = system.spawn(Idle, tmp_path / "told")
         assert noted(tmp_path / "told") == [str(waiting)]
@@ -46,7 +46,7 @@ def test_the_process_that_stood_by_becomes_the_next_actor(tmp_path):
 
 @pytest.mark.requirement("L1")
 def test_the_process_that_stands_by_takes_over_from_the_dead(tmp_path):
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         ref = system.spawn(Idle, tmp_path / "told")
         (first,) = noted(tmp_path / "told")
         waiting = until(lambda: set(descendants(zygote_of(system))) - {int(first)}, 20, "another that stands by").pop()
@@ -59,7 +59,7 @@ def test_the_process_that_stands_by_takes_over_from_the_dead(tmp_path):
 @pytest.mark.requirement("P10")
 @pytest.mark.fault("F10")
 def test_it_takes_on_the_circumstances_of_the_spawn_and_not_of_its_fork(tmp_path, monkeypatch):
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         standby_of(system)
         (tmp_path / "elsewhere").mkdir()
         monkeypatch.chdir(tmp_path / "elsewhere")
@@ -72,7 +72,7 @@ def test_it_takes_on_the_circumstances_of_the_spawn_and_not_of_its_fork(tmp_path
 
 @pytest.mark.fault("F8")
 def test_one_that_died_while_it_waited_costs_the_next_spawn_nothing(tmp_path):
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         os.kill(standby_of(system), signal.SIGKILL)
         ref = system.spawn(Idle, tmp_path / "told")
         noted(tmp_path / "told")
@@ -83,7 +83,7 @@ def test_one_that_died_while_it_waited_costs_the_next_spawn_nothing(tmp_path):
 
 @pytest.mark.fault("F8")
 def test_it_goes_with_its_zygote(tmp_path):
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         waiting = standby_of(system)
         zygote = zygote_of(system)
         os.kill(zygote, signal.SIGKILL)
@@ -94,14 +94,14 @@ def test_it_goes_with_its_zygote(tmp_path):
 
 @pytest.mark.requirement("K5")
 def test_it_goes_with_the_system():
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         waiting = standby_of(system)
     assert not alive(waiting)
 
 
 def test_nobody_stands_by_where_failpoints_are_armed(monkeypatch):
     monkeypatch.setenv(VARIABLE, "zygote.standby=skip")
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         for _ in range(3):
             assert system.spawn(os.getpid).wait(30) is Status.FINISHED
         until(lambda: not descendants(zygote_of(system)), 20, "an empty nursery")

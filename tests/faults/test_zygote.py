@@ -31,6 +31,14 @@ class Working(Process):
         return os.getpid()
 
 
+@pytest.fixture
+def system(nothing_is_left_behind):
+    """One zygote at a time; those that learn are killed in a file of their own."""
+    opened = ActorSystem(learn=False)
+    yield opened
+    opened.shutdown(force=True)
+
+
 def zygote_of(system):
     # For a moment, while one is replaced, there is none.
     return until(lambda: system._world.spawners["process"].pids, 20, "a zygote")[-1]
@@ -86,7 +94,7 @@ def test_a_zygote_killed_with_fifty_living_harms_none_of_them(system, tmp_path):
 @pytest.mark.fault("F8")
 def test_a_zygote_killed_amid_a_request_is_asked_for_again_at_no_lifes_cost(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "zygote.fork=stop")
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         ref = system.spawn(Working, tmp_path / "told")
         zygote = zygote_of(system)
         until(lambda: state_of(zygote) == "T", 20, "the zygote's stop, about to fork")
@@ -102,7 +110,7 @@ def test_a_zygote_killed_amid_a_request_is_asked_for_again_at_no_lifes_cost(tmp_
 @pytest.mark.fault("F8")
 def test_a_zygote_killed_between_the_fork_and_the_word_of_it_leaves_one_process_not_two(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "child.born=sleep:1")
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         ref = system.spawn(Working, tmp_path / "told")
         zygote = zygote_of(system)
         until(lambda: children(zygote), 20, "the fork")
@@ -253,7 +261,7 @@ def test_a_spawn_from_a_stopped_zygote_times_out_and_the_next_one_works(system, 
 @pytest.mark.fault("F9")
 def test_a_process_that_a_stopped_zygote_forks_too_late_is_not_let_live(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, "zygote.standby=skip")  # it would be there without a fork
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         zygote = idle_zygote(system)
         os.kill(zygote, signal.SIGSTOP)
         ref = system.spawn(Working, tmp_path / "told", config={"timeouts.startup": 0.2})

@@ -36,7 +36,6 @@ _MAX_REPORT = 1 << 30
 def rehearse() -> None:
     """In the zygote: do once what is remembered, so that no child has to."""
     ProcessConfig()
-    circumstances.remember()
     for kind in (*messages.REPORTS, *messages.ORDERS):
         prepare(kind)
 
@@ -79,7 +78,9 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
         return 0  # nobody is left to act for
     page.phase = Phase.GUARDED
     family.wear_mark(birth.system, birth.uid, birth.incarnation)
-    circumstances.apply(birth.circumstances, family.marker(birth.system, birth.uid, birth.incarnation))
+    circumstances.take(birth.place)
+    circumstances.wear(family.marker(birth.system, birth.uid, birth.incarnation))
+    circumstances.apply_to_loggers(birth.levels)
     failpoints.load(os.environ.get(failpoints.VARIABLE))
     failpoints.hit("child.boot", birth.incarnation)
     # The fault handler writes from any state of the process into the page, behind what Python writes there.
@@ -113,8 +114,10 @@ def _open_and_play(
     actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
     try:
         failpoints.hit("child.open", birth.incarnation)
+        known = len(sys.modules)
         process, config = loads([birth.blob])
-        circumstances.apply_to_loggers(birth.circumstances)
+        imported = list(sys.modules)[known:] if len(sys.modules) > known else []
+        circumstances.apply_to_loggers(birth.levels)
         forward_records(forward)
         part = part_of(process)
     except BaseException as error:  # noqa: BLE001 - a user's __setstate__ may raise anything, or exit
@@ -133,7 +136,7 @@ def _open_and_play(
     link.take_on(config)
     failpoints.hit("child.ready", birth.incarnation)
     page.phase = Phase.READY
-    outbox.say(messages.Ready(os.getpid()))
+    outbox.say(messages.Ready(os.getpid(), None, imported))
     act = Act(process, config, actor, halt, sections, link, outbox, loop)
     if page.stop:  # the orders for it may still be on their way
         link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))

@@ -11,14 +11,16 @@ from understudy.config import ProcessConfig
 class Spec:
     """One spawn, as it was asked for; every life begins from it.
 
-    ``label`` is the stem of a generated name, ``hooks`` the hooks that the class defines, ``blob`` the pickled object
-    and ``circumstances`` the directory, environment and paths of the parent at the time of spawn.
+    ``label`` is the stem of a generated name, ``hooks`` the hooks that the class defines, ``blob`` the pickled object;
+    ``place`` holds the directory, environment and paths of the parent at the time of spawn, ``levels`` how its loggers
+    were set.
     """
 
     label: str
     command: str
     blob: bytes = field(repr=False)
-    circumstances: bytes = field(repr=False)
+    place: bytes = field(repr=False)
+    levels: bytes = field(repr=False)
     config: ProcessConfig
     hooks: frozenset[str] = frozenset()
     host: str = "process"

@@ -78,7 +78,8 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         stop=actor.wish is Wish.STOP,
         rites=None if actor.rites_for is None else actor.rites_for.to_dict(),
         modules=actor.spec.modules,
-        circumstances=actor.spec.circumstances,
+        place=actor.spec.place,
+        levels=actor.spec.levels,
         blob=actor.spec.blob,
     )
     try:

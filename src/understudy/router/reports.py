@@ -48,10 +48,13 @@ class Reports:
             return not isinstance(message, messages.Result)  # a result always holds something, be it None
         return verify(self._world.key, frames, message.tag)
 
-    def _ready(self, identity: Identity, _: messages.Ready) -> None:
+    def _ready(self, identity: Identity, message: messages.Ready) -> None:
+        actor = self._world.registry.actors[identity.uid]
         # First, for who waits for the start may ask at once how it fares.
-        self._watch.begin(self._world.registry.actors[identity.uid])
+        self._watch.begin(actor)
         self._world.happen(identity.uid, Ready())
+        if message.imported:
+            self._world.spawner(actor).learn(actor.spec.place, message.imported)
 
     def _nothing(self, _: Identity, __: Any) -> None:
         """Being heard was all."""

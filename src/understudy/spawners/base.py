@@ -20,6 +20,27 @@ WINGS = "enter_wings"
 _MAX_HEAD = 64 << 20
 
 
+def to_file(name: str, *parts: bytes) -> int:
+    """A descriptor of an anonymous file with these bytes, whatever their size; the caller closes it."""
+    fd = anonymous_file(name)
+    for part in parts:
+        view = memoryview(part)
+        while view:
+            view = view[os.write(fd, view) :]
+    return fd
+
+
+def from_file(fd: int) -> bytearray:
+    """All bytes of the file; closes the descriptor."""
+    data = bytearray(os.fstat(fd).st_size)
+    view = memoryview(data)
+    at = 0
+    while at < len(data) and (got := os.preadv(fd, [view[at:]], at)):
+        at += got
+    os.close(fd)
+    return data
+
+
 class Target(Protocol):
     """What to run. ``label`` is the stem of a generated name."""
 
@@ -53,7 +74,8 @@ class Birth:
     rites: dict[str, Any] | None
     """The crash that the last rites are held for, if this incarnation is born for them."""
     modules: tuple[str, ...]
-    circumstances: bytes = field(repr=False)
+    place: bytes = field(repr=False)
+    levels: bytes = field(repr=False)
     blob: bytes = field(repr=False)
 
     def to_file(self) -> int:
@@ -71,26 +93,16 @@ class Birth:
                 self.stop,
                 self.rites,
                 self.modules,
-                self.circumstances,
+                self.place,
+                self.levels,
             ]
         )
-        fd = anonymous_file("understudy-birth")
-        for part in (len(head).to_bytes(8, "little"), head, self.blob):
-            view = memoryview(part)
-            while view:
-                view = view[os.write(fd, view) :]
-        return fd
+        return to_file("understudy-birth", len(head).to_bytes(8, "little"), head, self.blob)
 
     @classmethod
     def from_file(cls, fd: int) -> Birth:
         """The reverse; closes the descriptor."""
-        size = os.fstat(fd).st_size
-        data = bytearray(size)
-        view = memoryview(data)
-        at = 0
-        while at < size and (got := os.preadv(fd, [view[at:]], at)):
-            at += got
-        os.close(fd)
+        view = memoryview(from_file(fd))
         head = 8 + int.from_bytes(view[:8], "little")
         values = [*unpack(view[8:head], _MAX_HEAD), bytes(view[head:])]
         return cls(*values)
@@ -138,6 +150,10 @@ class Spawner(Protocol):
 
     def fork(self, birth: Birth, page_fd: int) -> None:
         """Ask for a process; the answer is news."""
+        ...
+
+    def learn(self, place: bytes, modules: list[str]) -> None:
+        """A child of that place had to import these modules, in that order, to open its state."""
         ...
 
     def news(self, now: float) -> list[News]:

@@ -1,6 +1,7 @@
 """The parent's circumstances at the time of spawn, for every life of the actor.
 
-Directory, environment, umask, `sys.path`, `sys.argv`, and the levels of its loggers; which of these have handlers.
+Its place: directory, environment, umask, `sys.path`, `sys.argv`. Its levels: those of its loggers, and which of these
+have handlers.
 """
 
 from __future__ import annotations
@@ -17,32 +18,34 @@ from understudy.wire.codec import pack, unpack
 _LIMIT = 64 << 20
 
 
-_remembered = b""
+_place = b""
+"""Where this process stands already, if it has taken a place on: a child that is born to the same one need not."""
 
 
-def remember() -> None:
-    """In a zygote: what its children inherit they need not take on."""
-    global _remembered  # noqa: PLW0603 - of the process, as the environment is
-    _remembered = _environment()
-
-
-def capture() -> bytes:
-    """The circumstances of this process, now."""
+def place() -> bytes:
+    """Directory, environment, umask, `sys.path` and `sys.argv` of this process, now."""
     try:
         directory: str | None = os.getcwd()
     except FileNotFoundError:
         directory = None
     arguments = [str(argument) for argument in getattr(sys, "argv", [""])]
-    paths = [str(entry) for entry in sys.path]
-    return pack([directory, _environment(), _umask(), paths, arguments, _loggers()])
+    # Sorted, for two processes with the same variables may hold them in different orders.
+    environment = {key: value for key, value in sorted(os.environb.items()) if key != MARKER.encode()}
+    return pack([directory, environment, _umask(), [str(entry) for entry in sys.path], arguments])
 
 
-def apply(packed: bytes, mark: str) -> None:
-    """Take them on; ``mark`` names the incarnation in the environment of all that it starts."""
-    directory, environment, umask, paths, arguments, _ = unpack(packed, _LIMIT)
-    if environment != _remembered:
-        _become(unpack(environment, _LIMIT))
-    os.environ[MARKER] = mark
+def levels() -> bytes:
+    """How the loggers of this process are set."""
+    return pack(_loggers())
+
+
+def take(packed: bytes) -> None:
+    """Take a place on, for this process and those that it forks."""
+    global _place  # noqa: PLW0603 - of the process, as the environment is
+    if packed == _place:
+        return
+    directory, environment, umask, paths, arguments = unpack(packed, _LIMIT)
+    _become(environment)
     os.umask(umask)
     if directory is not None:
         # A directory that is gone since leaves the child where the zygote stands, as it would leave the parent.
@@ -50,7 +53,17 @@ def apply(packed: bytes, mark: str) -> None:
             os.chdir(directory)
     sys.path[:] = paths
     sys.argv[:] = arguments
-    apply_to_loggers(packed)
+    _place = packed
+
+
+def stands(packed: bytes) -> bool:
+    """Whether this process still is in that place."""
+    return place() == packed
+
+
+def wear(mark: str) -> None:
+    """Name the incarnation in the environment of all that this process starts."""
+    os.environ[MARKER] = mark
 
 
 def apply_to_loggers(packed: bytes) -> None:
@@ -58,7 +71,7 @@ def apply_to_loggers(packed: bytes) -> None:
 
     To be done again when the state is open: modules set up their loggers as they are imported.
     """
-    levels, disabled, handled = unpack(packed, _LIMIT)[-1]
+    levels, disabled, handled = unpack(packed, _LIMIT)
     logging.disable(disabled)
     for name, level in levels.items():
         logging.getLogger(name or None).setLevel(level)
@@ -71,13 +84,9 @@ def apply_to_loggers(packed: bytes) -> None:
             known.disabled = False  # the parent's own decides
 
 
-def _environment() -> bytes:
-    return pack({key: value for key, value in os.environb.items() if key != MARKER.encode()})
-
-
 def _become(environment: dict[bytes, bytes]) -> None:
     current = os.environb
-    for key in [key for key in current if key not in environment]:
+    for key in [key for key in current if key not in environment and key != MARKER.encode()]:
         del current[key]
     for key, value in environment.items():
         if current.get(key) != value:

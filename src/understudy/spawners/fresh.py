@@ -50,6 +50,9 @@ class FreshSpawner:
                 os.close(fd)
             self._tell(NotBorn(birth.uid, birth.incarnation, f"{type(error).__name__}: {error}"))
 
+    def learn(self, place: bytes, modules: list[str]) -> None:
+        """Nothing: each interpreter imports for itself."""
+
     def news(self, now: float) -> list[News]:
         """What the threads have told."""
         del now

@@ -7,47 +7,24 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from understudy import failpoints
 from understudy.errors import ConfigError, ProtocolError
-from understudy.spawners import signals
+from understudy.spawners import generation, signals
 from understudy.spawners.base import Birth, Born, Gone, News, NotBorn
-from understudy.spawners.nursery import MAX_MESSAGE
+from understudy.spawners.births import MAX_MESSAGE
+from understudy.spawners.curriculum import Curriculum
+from understudy.spawners.generation import Zygote
+from understudy.spawners.trial import package_of
 from understudy.status import Usage
-from understudy.wire.codec import pack, unpack
+from understudy.wire.codec import unpack
 
-ANSWER_WITHIN = 2.0
-"""Seconds after which a zygote that does not answer a request is replaced."""
-HELLO_WITHIN = 30.0
 _WORD_WITHIN = 5.0
 """Seconds for which a zygote that lives may keep us waiting for how a process ended, as it may on a busy machine."""
-
-
-@dataclass(slots=True)
-class _Zygote:
-    """One zygote process."""
-
-    channel: socket.socket
-    process: subprocess.Popen[bytes]
-    said_hello: bool = False
-    given_up: bool = False
-    closed: bool = False
-    started: float = field(default_factory=time.monotonic)
-    asked: dict[tuple[int, int], float] = field(default_factory=dict)
-    unasked: deque[tuple[Birth, int]] = field(default_factory=deque)
-    """Requests, with their pages, for which its channel had no room."""
-
-    def forget_unasked(self, uid: int | None = None) -> None:
-        """Let go of the requests of one actor, or of all, and of their pages."""
-        for request in [request for request in self.unasked if uid in {None, request[0].uid}]:
-            self.unasked.remove(request)
-            os.close(request[1])
 
 
 @dataclass(slots=True)
@@ -58,7 +35,7 @@ class _Handle:
     incarnation: int
     pid: int
     pidfd: int | None
-    zygote: _Zygote
+    zygote: Zygote
     silent_until: float | None = None
     """Its pidfd says dead, its zygote has not yet said how: until then we wait for that word."""
 
@@ -66,18 +43,23 @@ class _Handle:
 class ZygoteSpawner:
     """A Spawner that forks from a warm process of its own."""
 
-    def __init__(self, system: str, directory: str, preload: Sequence[str] = ()) -> None:
-        self._system, self._directory, self._preload = system, directory, list(preload)
+    def __init__(self, system: str, directory: str, preload: Sequence[str] = (), *, learn: bool = True) -> None:
+        self._system, self._directory, self._preload, self._learns = system, directory, list(preload), learn
         self._refusal = ""
         self._epoll = select.epoll()
-        self._zygotes: list[_Zygote] = []
+        self._zygotes: list[Zygote] = []
+        """All that live, also those that have retired and wait for the end of their last actors."""
+        self._learned: Zygote | None = None
+        """The one that knows most, for births in the place where it learned."""
+        self._apprentice: Zygote | None = None
+        self._curriculum = Curriculum()
         self._handles: dict[int, _Handle] = {}
-        self._by_fd: dict[int, _Zygote | _Handle] = {}
+        self._by_fd: dict[int, Zygote | _Handle] = {}
         self._news: list[News] = []
         self.swept: list[int] = []
-        zygote = self._begin()
+        first = self._begin()
         if preload:
-            self._await_hello(zygote)
+            self._await_hello(first)
 
     def fileno(self) -> int:
         """One descriptor for all of it."""
@@ -85,47 +67,73 @@ class ZygoteSpawner:
 
     @property
     def pids(self) -> list[int]:
-        """The zygotes, the current one last."""
-        return [zygote.process.pid for zygote in self._zygotes]
+        """The zygotes that fork, the one that stands where this process stands last."""
+        forking = [*(zygote for zygote in self._zygotes if zygote.process is not None), self._learned]
+        return [zygote.pid for zygote in forking if zygote is not None]
 
     def fork(self, birth: Birth, page_fd: int) -> None:
-        """Ask the current zygote, in turn; one that died meanwhile is replaced first."""
-        zygote = self._zygotes[-1] if self._zygotes and not self._zygotes[-1].closed else self._begin()
+        """Ask the zygote for that place, in turn; one that died meanwhile is replaced first."""
+        zygote = self._for(birth.place)
         zygote.unasked.append((birth, os.dup(page_fd)))
         if len(zygote.unasked) == 1:
             self._ask(zygote)
 
-    def _ask(self, zygote: _Zygote) -> None:
-        """Ask for what is unasked, as far as there is room."""
-        while zygote.unasked and self._asked(zygote, *zygote.unasked[0]):
-            os.close(zygote.unasked.popleft()[1])
-        self._epoll.modify(zygote.channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if zygote.unasked else 0))
+    def learn(self, place: bytes, modules: list[str]) -> None:
+        """Have an apprentice try them: if it may, it takes over."""
+        if self._learns and not failpoints.armed():
+            self._curriculum.want(place, modules)
+            self._teach(time.monotonic())
 
-    def _asked(self, zygote: _Zygote, birth: Birth, page_fd: int) -> bool:
-        birth_fd = -1
-        try:
-            birth_fd = birth.to_file()
-            request = pack(["fork", birth.uid, birth.incarnation, birth.modules])
-            socket.send_fds(zygote.channel, [request], [page_fd, birth_fd])
-        except BlockingIOError:
-            return False
-        except ConnectionError as error:
-            self._news.append(NotBorn(birth.uid, birth.incarnation, f"the zygote is gone: {error}", lost=True))
-            self._drop(zygote)
-        except OSError as error:
-            self._news.append(NotBorn(birth.uid, birth.incarnation, f"{type(error).__name__}: {error}"))
-        else:
-            zygote.asked[birth.uid, birth.incarnation] = time.monotonic()
-        finally:
-            if birth_fd >= 0:
-                os.close(birth_fd)
-        return True
+    def _for(self, place: bytes) -> Zygote:
+        learned = self._learned
+        return learned if learned is not None and learned.place == place else self._first()
+
+    def _first(self) -> Zygote:
+        """The one that knows only what it was told to preload."""
+        living = [zygote for zygote in self._zygotes if zygote.process is not None and not zygote.closed]
+        return living[-1] if living else self._begin()
+
+    def _teach(self, now: float) -> None:
+        if self._apprentice is not None:
+            return
+        teacher = self._for(self._curriculum.place)
+        if not teacher.said_hello or teacher.given_up:
+            return  # its news wakes us again
+        if modules := self._curriculum.lesson(teacher.known, now):
+            with contextlib.suppress(OSError):  # no room or no descriptor now: the next child that imports asks again
+                self._apprentice = self._enter(generation.teach(teacher, modules, self._curriculum.place))
+
+    def _taught(self, zygote: Zygote, packages: dict[str, str]) -> None:
+        """The lesson is over: these packages failed it; if none did, the apprentice takes over."""
+        self._apprentice, now = None, time.monotonic()
+        took = now - zygote.started
+        if not zygote.said_hello:
+            self._curriculum.failed(packages if zygote.pid else {}, took, now)
+            return
+        before, self._learned = self._learned, zygote
+        undone = before is not None and before.place != zygote.place and not before.forked
+        self._curriculum.learned(took, now, fruitful=not undone)
+        if before is not None:
+            before.say("retire")
+        self._first().say("rest")
+
+    def _ask(self, zygote: Zygote) -> None:
+        """Ask for what is unasked, as far as there is room."""
+        while (error := zygote.ask_unasked()) is not None:
+            birth, page_fd = zygote.unasked.popleft()
+            os.close(page_fd)
+            if isinstance(error, ConnectionError):
+                self._news.append(NotBorn(birth.uid, birth.incarnation, f"the zygote is gone: {error}", lost=True))
+                zygote.end()
+            else:
+                self._news.append(NotBorn(birth.uid, birth.incarnation, f"{type(error).__name__}: {error}"))
+        self._epoll.modify(zygote.channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if zygote.unasked else 0))
 
     def news(self, now: float) -> list[News]:
         """Read what has come in, and look after the silent."""
         for fd, _ in self._epoll.poll(0):
             source = self._by_fd.get(fd)
-            if isinstance(source, _Zygote):
+            if isinstance(source, Zygote):
                 self._read(source)
                 if source.unasked:
                     self._ask(source)
@@ -137,15 +145,18 @@ class ZygoteSpawner:
             if handle.silent_until is not None and (handle.silent_until <= now or handle.zygote.closed):
                 self._gone(handle, Gone(handle.uid, handle.incarnation, None, None, None))
         for zygote in list(self._zygotes):
-            if self._stuck_at(zygote) <= now:
-                self._drop(zygote)
+            if zygote.stuck_at() <= now:
+                zygote.end()
+        self._teach(now)
         news, self._news = self._news, []
         return news
 
     def due(self) -> float | None:
         """The earliest moment at which silence says something."""
         moments = [h.silent_until for h in self._handles.values() if h.silent_until is not None]
-        moments += [at for zygote in self._zygotes if (at := self._stuck_at(zygote)) != float("inf")]
+        moments += [at for zygote in self._zygotes if (at := zygote.stuck_at()) != float("inf")]
+        if self._apprentice is None and (lesson := self._curriculum.due()) is not None:
+            moments.append(lesson)
         if self._news:
             moments.append(0.0)
         return min(moments, default=None)
@@ -180,10 +191,8 @@ class ZygoteSpawner:
             if self._by_fd.pop(handle.pidfd, None) is not None:
                 self._epoll.unregister(handle.pidfd)
             os.close(handle.pidfd)
-        current = self._zygotes[-1] if self._zygotes else None
-        if handle.zygote.closed and current is not None and not current.closed:
-            with contextlib.suppress(OSError):
-                current.channel.send(pack(["sweep", handle.pid, handle.uid, handle.incarnation]))
+        if handle.zygote.closed and self._zygotes:
+            self._first().say("sweep", handle.pid, handle.uid, handle.incarnation)
 
     def abandon(self) -> None:
         """In a forked copy of the parent: hold nothing."""
@@ -191,9 +200,10 @@ class ZygoteSpawner:
         for zygote in self._zygotes:
             zygote.channel.close()
             zygote.forget_unasked()
-        for handle in self._handles.values():
-            if handle.pidfd is not None:
-                os.close(handle.pidfd)
+        pidfds = [handle.pidfd for handle in self._handles.values()] + [zygote.pidfd for zygote in self._zygotes]
+        for fd in pidfds:
+            if fd is not None:
+                os.close(fd)
 
     def close(self) -> None:
         """End the zygotes, which end whatever is left of what they forked."""
@@ -201,44 +211,24 @@ class ZygoteSpawner:
             zygote.channel.close()
             zygote.forget_unasked()
         for zygote in self._zygotes:
-            try:
-                zygote.process.wait(5.0)
-            except subprocess.TimeoutExpired:
-                signals.send(zygote.process.pid, None, signal.SIGKILL)
-                zygote.process.wait()
+            zygote.await_end()
+        self._zygotes.clear()
         for uid in list(self._handles):
             self.forget(uid)
-        self._zygotes.clear()
         self._epoll.close()
 
-    def _begin(self) -> _Zygote:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        # Its own path first, as a string: nothing of it may depend on where the interpreter would look by itself.
-        paths = [str(entry) for entry in sys.path]
-        code = (
-            f"import sys; sys.path[:] = {paths!r}; "
-            f"from understudy.spawners.nursery import main; main({theirs.fileno()}, {os.getpid()})"
-        )
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
-        # In a session of its own from its first instant: Ctrl-C is for the parent.
-        process = subprocess.Popen(
-            [sys.executable, *flags, "-c", code],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        ours.send(pack({"system": self._system, "directory": self._directory, "preload": self._preload}))
-        zygote = _Zygote(ours, process)
-        ours.settimeout(0)
-        self._epoll.register(ours.fileno(), select.EPOLLIN)
-        self._by_fd[ours.fileno()] = zygote
+    def _begin(self) -> Zygote:
+        return self._enter(generation.begin(self._system, self._directory, self._preload))
+
+    def _enter(self, zygote: Zygote) -> Zygote:
+        self._epoll.register(zygote.channel.fileno(), select.EPOLLIN)
+        self._by_fd[zygote.channel.fileno()] = zygote
         self._zygotes.append(zygote)
         return zygote
 
-    def _await_hello(self, zygote: _Zygote) -> None:
+    def _await_hello(self, zygote: Zygote) -> None:
         """Before the router runs: what was to be preloaded is refused in the caller."""
-        until = time.monotonic() + HELLO_WITHIN
+        until = time.monotonic() + generation.HELLO_WITHIN
         while not zygote.said_hello and not zygote.closed and time.monotonic() < until:
             if self._epoll.poll(until - time.monotonic()):
                 self._read(zygote)
@@ -246,7 +236,7 @@ class ZygoteSpawner:
             self.close()
             raise ConfigError(f"preload: {self._refusal or 'the zygote does not start'}")
 
-    def _read(self, zygote: _Zygote) -> None:
+    def _read(self, zygote: Zygote) -> None:
         while True:
             try:
                 data, fds, _, _ = socket.recv_fds(zygote.channel, MAX_MESSAGE, 1)
@@ -261,15 +251,30 @@ class ZygoteSpawner:
                 verb, *rest = unpack(data, MAX_MESSAGE)
             except ProtocolError:
                 continue
-            self._hear(zygote, verb, rest, fds[0] if fds else None)
+            self._hear_of_itself(zygote, verb, rest, fds[0] if fds else None)
+            self._hear_of_births(zygote, verb, rest, fds[0] if fds else None)
 
-    def _hear(self, zygote: _Zygote, verb: str, rest: list[Any], fd: int | None) -> None:
+    def _hear_of_itself(self, zygote: Zygote, verb: str, rest: list[Any], fd: int | None) -> None:
         match verb, rest:
+            case "begun", [pid]:
+                zygote.pid, zygote.pidfd = pid, fd
+                self._first().say("kin", pid)  # whoever taught it may go before it, and leave it there
+            case "tries", [module]:
+                self._refusal = f"the import of {module} ends the process"
             case "hello", _:
                 zygote.said_hello = True
+                self._refusal = ""
                 zygote.asked.update(dict.fromkeys(zygote.asked, time.monotonic()))
-            case "refused", [why]:
-                self._refusal = str(why)
+                if zygote is self._apprentice:
+                    self._taught(zygote, {})
+            case "refused", [why, package]:
+                if zygote is self._apprentice:
+                    self._taught(zygote, {package: why})
+                else:
+                    self._refusal = str(why)
+
+    def _hear_of_births(self, zygote: Zygote, verb: str, rest: list[Any], fd: int | None) -> None:
+        match verb, rest:
             case "born", [uid, incarnation, pid]:
                 if zygote.asked.pop((uid, incarnation), None) is None:
                     _end_unawaited(pid, fd)
@@ -288,7 +293,7 @@ class ZygoteSpawner:
             case "swept", [pids]:
                 self.swept.extend(pids)
 
-    def _told_gone(self, zygote: _Zygote, gone: Gone, pid: int, *, stood_by: bool) -> None:
+    def _told_gone(self, zygote: Zygote, gone: Gone, pid: int, *, stood_by: bool) -> None:
         handle = self._handles.get(gone.uid)
         if zygote.asked.pop((gone.uid, gone.incarnation), None) is None:
             if handle is not None and handle.incarnation == gone.incarnation:
@@ -307,32 +312,24 @@ class ZygoteSpawner:
             self._epoll.unregister(handle.pidfd)
         self._news.append(gone)
 
-    def _stuck_at(self, zygote: _Zygote) -> float:
-        if zygote.closed or zygote.given_up:
-            return float("inf")
-        if not zygote.said_hello:
-            return zygote.started + HELLO_WITHIN
-        return min(zygote.asked.values(), default=float("inf")) + ANSWER_WITHIN
-
-    def _drop(self, zygote: _Zygote) -> None:
-        """It is stuck: end it; its channel's end says when nobody is left who could still tell of a birth."""
-        signals.send(zygote.process.pid, None, signal.SIGKILL)
-        zygote.given_up = True
-
-    def _lost(self, zygote: _Zygote) -> None:
+    def _lost(self, zygote: Zygote) -> None:
         zygote.closed = True
         self._epoll.unregister(zygote.channel.fileno())
         del self._by_fd[zygote.channel.fileno()]
         zygote.channel.close()
-        code = zygote.process.wait()
         self._zygotes.remove(zygote)
+        if zygote is self._apprentice:
+            self._taught(zygote, dict.fromkeys(map(package_of, zygote.lesson), "its import ended the process"))
+        if zygote is self._learned:
+            self._learned = None
+        code = zygote.await_end()
         lost, zygote.asked = [*zygote.asked, *((birth.uid, birth.incarnation) for birth, _ in zygote.unasked)], {}
         zygote.forget_unasked()
         # One that never came up would die again at once: the next request tries another, this one is told.
         reason = self._refusal or f"the zygote cannot start (exit code {code})"
         reason = "its zygote died" if zygote.said_hello else reason
-        if zygote.said_hello and not self._zygotes:
-            self._begin()
+        if zygote.said_hello:
+            self._first()
         self._news += [NotBorn(uid, incarnation, reason, lost=zygote.said_hello) for uid, incarnation in lost]
 
 

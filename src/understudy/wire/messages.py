@@ -32,11 +32,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The state is open. ``mailbox`` is the address at which the actor takes messages, if it does."""
+    """The state is open.
+
+    ``mailbox`` is the address at which the actor takes messages, if it does; ``imported`` names the modules that had to
+    be imported for the opening, in the order in which their imports began.
+    """
 
     KIND: ClassVar[str] = "ready"
     pid: int
     mailbox: str | None = None
+    imported: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ RITES = ["what the rites came to"]
 def spec(config: Mapping[str, Any] | None = None, hooks: Iterable[str] = ("loop",), label: str = "indexer") -> Spec:
     """What is to be run; settings by their dotted paths."""
     settings = ProcessConfig().override(config or {})
-    return Spec(label, f"texts:{label.title()}", b"the original", b"", settings, frozenset(hooks))
+    return Spec(label, f"texts:{label.title()}", b"the original", b"", b"", settings, frozenset(hooks))
 
 
 def boom(section: str = "loop", incarnation: int = 1) -> Crash:

@@ -1,0 +1,146 @@
+"""In the zygote: how a fork becomes an actor, and the one that is forked ahead and stands by."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from understudy import failpoints
+from understudy.wire.codec import pack, unpack
+
+MAX_MESSAGE = 1 << 16
+FDS = 2
+"""Descriptors of a request: the page and the birth."""
+_PIDFD = hasattr(os, "pidfd_open")
+
+
+@dataclass(slots=True)
+class Births:
+    """Forks actors; ``channel`` leads to the parent, ``engine`` and ``wings`` are what a child runs."""
+
+    channel: socket.socket
+    directory: str
+    engine: Callable[..., Any]
+    wings: Callable[[str], Any]
+    mine: Iterable[int] = ()
+    """Descriptors of the zygote's that no child needs."""
+    prompted: set[int] = field(default_factory=set)
+    """Those of our children that stood by before they got their parts."""
+    _standby: tuple[int, socket.socket] | None = None
+    """A child that is ready for a part, and where to give it one."""
+
+    @property
+    def standby(self) -> int | None:
+        """The one that stands by."""
+        return None if self._standby is None else self._standby[0]
+
+    def fork(self, uid: int, incarnation: int, fds: list[int]) -> int:
+        """The process that is this incarnation from now on; raises OSError if none can be had."""
+        pid = self._cast(uid, incarnation, fds) or os.fork()
+        if pid == 0:
+            play(lambda: self._become(uid, incarnation, fds))
+        return pid
+
+    def call_standby(self) -> None:
+        """Fork ahead: the next actor, or the one that takes over, is spared most of its start."""
+        if self._standby is not None or failpoints.armed():
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()  # the next request forks, or says why not
+        else:
+            if pid == 0:
+                ours.close()
+                play(lambda: self._stand_by(theirs))
+            self._standby = (pid, ours)
+        finally:
+            theirs.close()
+
+    def dismiss(self) -> None:
+        """Let go of the one that stands by: it ends."""
+        if self._standby is not None:
+            self._standby[1].close()
+            self._standby = None
+
+    def tell(self, message: list[Any], fd: int | None = None) -> None:
+        """Say something to the parent, which may be gone: the loop finds that out by itself."""
+        try:
+            if fd is None:
+                self.channel.send(pack(message))
+            else:
+                socket.send_fds(self.channel, [pack(message)], [fd])
+                os.close(fd)
+        except ConnectionError:
+            return
+
+    def tell_self(self, message: list[Any]) -> None:
+        """The same, with this process's pidfd."""
+        self.tell([*message, os.getpid()], os.pidfd_open(os.getpid()) if _PIDFD else None)
+
+    def _cast(self, uid: int, incarnation: int, fds: list[int]) -> int | None:
+        """Give the part to the one that stands by; None if there is none."""
+        if self._standby is None:
+            return None
+        (pid, prompter), self._standby = self._standby, None
+        with prompter:
+            try:
+                socket.send_fds(prompter, [pack([uid, incarnation])], fds)
+            except OSError:
+                return None  # it died while it waited
+        self.prompted.add(pid)
+        return pid
+
+    def _stand_by(self, prompter: socket.socket) -> int:
+        """In the child: be ready, and wait for a part; the end of the zygote ends the wait."""
+        self._shed()
+        wings = self.wings(self.directory)
+        data, fds, _, _ = socket.recv_fds(prompter, MAX_MESSAGE, FDS) if wings is not None else (b"", [], 0, None)
+        prompter.close()
+        if not data:
+            return 0
+        self._announce(*unpack(data, MAX_MESSAGE))
+        return int(self.engine(*fds, wings))
+
+    def _become(self, uid: int, incarnation: int, fds: list[int]) -> int:
+        """In the child: tell that we are, then be the actor."""
+        self._announce(uid, incarnation)
+        self._shed()
+        return int(self.engine(*fds))
+
+    def _announce(self, uid: int, incarnation: int) -> None:
+        """The child itself tells, and then closes: once every end of the channel is closed, nobody is untold."""
+        failpoints.hit("child.born", incarnation)
+        self.tell_self(["born", uid, incarnation])
+        self.channel.close()
+
+    def _shed(self) -> None:
+        """In the child: let go of what is the zygote's."""
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGCHLD, signal.SIGHUP):  # not ours to change for the user's code, nor what it starts
+            signal.signal(number, signal.SIG_DFL)
+        for fd in self.mine:
+            os.close(fd)
+        self.dismiss()
+        gc.enable()
+        if "numpy" in sys.modules:
+            sys.modules["numpy"].random.seed()
+
+
+def play(part: Callable[[], int]) -> NoReturn:
+    """In a fork: do this and end; nothing of the zygote's own comes after."""
+    code = 70
+    try:
+        code = part()
+    except BaseException:  # noqa: BLE001 - the last stop before the process ends
+        traceback.print_exc()
+    finally:
+        os._exit(code)

@@ -1,0 +1,154 @@
+"""One zygote as the parent sees it: its process, its channel, and what it was asked for and has not answered."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from understudy.spawners import circumstances, signals
+from understudy.spawners.base import Birth, to_file
+from understudy.wire.codec import pack
+
+HELLO_WITHIN = 30.0
+ANSWER_WITHIN = 2.0
+"""Seconds after which a zygote that does not answer a request is replaced."""
+_END_WITHIN = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class Zygote:
+    """One zygote process; ``place`` is where it stands, ``lesson`` what it was taught last, ``known`` all of it."""
+
+    channel: socket.socket
+    place: bytes
+    known: set[str] = field(default_factory=set)
+    lesson: tuple[str, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    """Of the first one, which is a child of ours; the others are its forks."""
+    pid: int = 0
+    pidfd: int | None = None
+    said_hello: bool = False
+    given_up: bool = False
+    closed: bool = False
+    forked: int = 0
+    started: float = field(default_factory=time.monotonic)
+    asked: dict[tuple[int, int], float] = field(default_factory=dict)
+    unasked: deque[tuple[Birth, int]] = field(default_factory=deque)
+    """Requests, with their pages, for which its channel had no room."""
+
+    def say(self, *message: object) -> None:
+        """Tell it something that needs no answer; its end is heard of elsewhere."""
+        try:
+            self.channel.send(pack(message))
+        except OSError:
+            return
+
+    def ask_unasked(self) -> OSError | None:
+        """Ask for what is unasked, as far as there is room; what went wrong with the first of it."""
+        while self.unasked:
+            birth, page_fd = self.unasked[0]
+            birth_fd = -1
+            try:
+                birth_fd = birth.to_file()
+                request = pack(["fork", birth.uid, birth.incarnation, birth.modules])
+                socket.send_fds(self.channel, [request], [page_fd, birth_fd])
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                return error
+            finally:
+                if birth_fd >= 0:
+                    os.close(birth_fd)
+            self.asked[birth.uid, birth.incarnation] = time.monotonic()
+            self.forked += 1
+            os.close(self.unasked.popleft()[1])
+        return None
+
+    def forget_unasked(self, uid: int | None = None) -> None:
+        """Let go of the requests of one actor, or of all, and of their pages."""
+        for request in [request for request in self.unasked if uid in {None, request[0].uid}]:
+            self.unasked.remove(request)
+            os.close(request[1])
+
+    def stuck_at(self) -> float:
+        """When its silence says that it is stuck."""
+        if self.closed or self.given_up:
+            return float("inf")
+        if not self.said_hello:
+            return self.started + HELLO_WITHIN
+        return min(self.asked.values(), default=float("inf")) + ANSWER_WITHIN
+
+    def end(self) -> None:
+        """It is stuck: end it; its channel's end says when nobody is left who could still tell of a birth."""
+        self.given_up = True
+        if self.pid:
+            signals.send(self.pid, self.pidfd, signal.SIGKILL)
+        else:
+            self.channel.shutdown(socket.SHUT_RDWR)  # nobody has begun to live there
+
+    def await_end(self) -> int | None:
+        """Wait for its process, and end it if that takes long; its exit code, where it is a child of ours."""
+        if self.process is not None:
+            try:
+                return self.process.wait(_END_WITHIN)
+            except subprocess.TimeoutExpired:
+                signals.send(self.pid, None, signal.SIGKILL)
+                return self.process.wait()
+        if self.pidfd is not None:
+            poller = select.poll()
+            poller.register(self.pidfd, select.POLLIN)
+            if not poller.poll(_END_WITHIN * 1000):
+                signals.send(self.pid, self.pidfd, signal.SIGKILL)
+            os.close(self.pidfd)
+            self.pidfd = None
+        return None
+
+
+def begin(system: str, directory: str, preload: Sequence[str]) -> Zygote:
+    """Start a fresh interpreter that becomes a zygote."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    place = circumstances.place()
+    place_fd = to_file("understudy-place", place)
+    # Its own path first, as a string: nothing of it may depend on where the interpreter would look by itself.
+    paths = [str(entry) for entry in sys.path]
+    code = (
+        f"import sys; sys.path[:] = {paths!r}; from understudy.spawners.nursery import main; "
+        f"main({theirs.fileno()}, {os.getpid()}, {place_fd})"
+    )
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+    # In a session of its own from its first instant: Ctrl-C is for the parent.
+    process = subprocess.Popen(
+        [sys.executable, *flags, "-c", code],
+        pass_fds=[theirs.fileno(), place_fd],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    theirs.close()
+    os.close(place_fd)
+    ours.send(pack({"system": system, "directory": directory, "preload": list(preload)}))
+    ours.settimeout(0)
+    return Zygote(ours, place, process=process, pid=process.pid)
+
+
+def teach(teacher: Zygote, modules: list[str], place: bytes) -> Zygote:
+    """Ask a zygote for an apprentice that learns these, there."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    place_fd = to_file("understudy-place", place)
+    try:
+        socket.send_fds(teacher.channel, [pack(["teach", modules])], [theirs.fileno(), place_fd])
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        os.close(place_fd)
+    ours.settimeout(0)
+    return Zygote(ours, place, teacher.known | set(modules), tuple(modules))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import re
 import shutil
@@ -52,11 +53,13 @@ T = TypeVar("T")
 class ActorSystem:
     """Runs actors, each in its own operating system process, and looks after them.
 
-    ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid). With ``signals``
+    ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid); of one name there
+    is one system at a time. With ``signals``
     SIGTERM and SIGHUP end all actors before they end this process, where nobody else handles them. Leaving the
     ``with`` block, or `shutdown`, ends every actor. ``preload`` names modules that the zygote imports first, so that
     actors of their classes start faster; one that raises or starts a Python thread is refused with ConfigError. What an
-    actor had to import the next finds imported, unless ``learn`` is False. Raises WrongProcess inside an actor.
+    actor had to import the next finds imported, unless ``learn`` is False. Raises NameTaken while a system of that name
+    lives, ConfigError, and WrongProcess inside an actor.
     """
 
     def __init__(
@@ -64,13 +67,14 @@ class ActorSystem:
     ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
-        self.name = _default_name() if name is None else rundir.check_system_name(name)
         self._pid = os.getpid()
         self._closing = threading.RLock()
         self._closed = False
-        directory = rundir.make(self.name)
+        with rundir.entrance():
+            self.name = _free_name() if name is None else rundir.check_system_name(name)
+            directory = rundir.make(self.name)
+            self._leash = Leash(directory)
         system_id = os.path.basename(directory)
-        self._leash = Leash(directory)
         try:
             # The zygote first: it may refuse, and it must not inherit sockets.
             zygotes = ZygoteSpawner(system_id, directory, _names(preload), learn=learn)
@@ -336,10 +340,12 @@ _default: list[ActorSystem] = []
 _default_lock = threading.RLock()
 
 
-def _default_name() -> str:
+def _free_name() -> str:
+    """Script and pid, with a number where a system of that name lives."""
     script = os.path.splitext(os.path.basename(getattr(sys, "argv", [""])[0] or ""))[0]
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", script).strip("-._") or "python"
-    return f"{stem[:40]}-{os.getpid()}"
+    name, taken = f"{stem[:40]}-{os.getpid()}", rundir.names()
+    return next(free for n in itertools.count(1) if (free := name if n == 1 else f"{name}-{n}") not in taken)
 
 
 def _names(preload: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.stage import Keeps, note, notes, python, until
 from understudy import MainLoopError, Process
-from understudy.router.logs import LogThread, warning
+from understudy.router.logs import LogThread, about
 
 pytestmark = pytest.mark.requirement("P10")
 
@@ -297,7 +297,7 @@ def test_a_handler_that_hangs_does_not_hold_the_end_for_ever_and_what_is_lost_is
     logs = LogThread("hung")
     try:
         for number in range(5):
-            logs.put(warning("app", 1, f"word {number}"))
+            logs.put(about("app", 1, f"word {number}"))
         until(lambda: hangs.records, 20, "the first record")
         logs.close(0.1)
         assert "understudy: 5 log records of actors are lost" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from contextlib import suppress
@@ -9,8 +10,9 @@ from contextlib import suppress
 import pytest
 
 from tests.lives.leftovers import start
-from tests.stage import alive, gone, hold, note, noted, notes, state_of, until
+from tests.stage import alive, descendants, gone, hold, note, noted, notes, state_of, until
 from understudy import ActorDied, ActorSystem, Process, StartError, Status
+from understudy.spawners import generation
 
 VARIABLE = "UNDERSTUDY_FAILPOINTS"
 
@@ -321,3 +323,48 @@ def test_more_requests_than_its_channel_holds_wait_for_a_slow_zygote(system):
         os.kill(zygote, signal.SIGCONT)
     assert set(system.wait_all(refs, 50).values()) == {Status.FINISHED}
     assert len({ref.result() for ref in refs}) > 1
+
+
+@pytest.mark.fault("F9")
+def test_a_process_that_was_forked_ahead_and_stopped_holds_up_nobody(system):
+    zygote = idle_zygote(system)
+    (standby,) = until(lambda: descendants(zygote), 20, "the one that stands by")
+    os.kill(standby, signal.SIGSTOP)
+    refs = [system.spawn(os.getpid) for _ in range(3)]
+    assert set(system.wait_all(refs, 30).values()) == {Status.FINISHED}
+    assert zygote_of(system) != zygote
+    assert system.spawn(os.getpid).wait(20) is Status.FINISHED
+    os.kill(standby, signal.SIGKILL)
+
+
+@pytest.mark.fault("F8")
+def test_a_zygote_that_answers_slowly_and_steadily_is_left_to_its_work(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "zygote.fork=sleep:0.04")
+    with ActorSystem(learn=False) as system:
+        zygote = idle_zygote(system)
+        refs = [system.spawn(os.getpid) for _ in range(100)]
+        assert set(system.wait_all(refs, 60).values()) == {Status.FINISHED}
+        assert zygote_of(system) == zygote
+
+
+@pytest.mark.fault("F6")
+@pytest.mark.fault("F8")
+def test_a_zygote_that_cannot_be_replaced_at_once_is_replaced_later_and_nothing_that_was_said_is_lost(
+    system, tmp_path, monkeypatch
+):
+    zygote = idle_zygote(system)
+    ref = system.spawn(Working, tmp_path / "told", config={"num_loops": 1})
+    begin = generation.begin
+    failed: list[bool] = []
+
+    def fails_once(*arguments):
+        if not failed:
+            failed.append(True)
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return begin(*arguments)
+
+    monkeypatch.setattr(generation, "begin", fails_once)
+    os.kill(zygote, signal.SIGKILL)
+    until(lambda: failed, 20, "the attempt")
+    assert ref.wait(30) is Status.FINISHED
+    assert system.spawn(os.getpid).wait(20) is Status.FINISHED

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
+from understudy.engine.sections import Interruption
 from understudy.wire.pickling import dump_frames, loads
 
 _TEXT_LIMIT = 50_000
@@ -21,16 +22,30 @@ def facts(error: BaseException) -> tuple[str, str, str]:
     except BaseException as trouble:  # noqa: BLE001 - a user's __str__ may do anything
         text = f"<its text cannot be had: {type(trouble).__name__}>"
     try:
-        story = "".join(traceback.format_exception(type(error), error, _users(error.__traceback__)))
+        story = _where_it_stood(error) if isinstance(error, Interruption) else _story(error)
     except BaseException as trouble:  # noqa: BLE001
         story = f"<its traceback cannot be had: {type(trouble).__name__}>"
     return name[:_NAME_LIMIT], text[:_TEXT_LIMIT], story[-_TEXT_LIMIT:]
 
 
+def _story(error: BaseException) -> str:
+    return "".join(traceback.format_exception(type(error), error, _users(error.__traceback__)))
+
+
+def _where_it_stood(error: Interruption) -> str:
+    """The user's frames alone: what ended them there is ours, and said elsewhere."""
+    steps = [step for step in traceback.walk_tb(error.__traceback__) if not _ours(step[0])]
+    return "".join(["Traceback (most recent call last):\n", *traceback.StackSummary.extract(iter(steps)).format()])
+
+
+def _ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith("understudy.")
+
+
 def _users(trace: TracebackType | None) -> TracebackType | None:
     """The traceback from the user's hook on, without the frames of ours that called it."""
     step = trace
-    while step is not None and str(step.tb_frame.f_globals.get("__name__", "")).startswith("understudy."):
+    while step is not None and _ours(step.tb_frame):
         step = step.tb_next
     return step or trace
 

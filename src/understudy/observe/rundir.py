@@ -1,15 +1,25 @@
-"""The directory of a system, of mode 0700: its sockets, its leash, a directory for each actor; found by name."""
+"""The directory of a system, of mode 0700: its sockets, its leash, a directory for each actor; found by name.
+
+Who holds the lock on the leash lives: a lock ends with its process, whatever ended that, and is no number that another
+process could bear later, or in another container.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
+import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from understudy.errors import AccessDenied, ConfigError, UnknownActor
+from understudy.errors import AccessDenied, ConfigError, NameTaken, UnknownActor
 
+LEASH = "leash"
+"""The file whose lock says that the system lives."""
 _SOCKET_PATH_LIMIT = 107
 _LONGEST_SOCKET = len("/commands")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,8 +49,26 @@ def check_system_name(name: object) -> str:
     return name
 
 
+@contextlib.contextmanager
+def entrance() -> Iterator[None]:
+    """One system of this user at a time makes its directory and locks its leash; what the dead left is swept."""
+    place = base()
+    fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        for entry in place.glob("*.*/name"):
+            if not is_served(str(entry.parent)):
+                shutil.rmtree(entry.parent, ignore_errors=True)
+        yield
+    finally:
+        os.close(fd)
+
+
 def make(name: str) -> str:
-    """A fresh directory for a system."""
+    """A fresh directory for a system, made in the `entrance`; raises NameTaken if one of that name lives."""
+    if taken := _named(name):
+        pid = (taken[0] / "name").read_text(encoding="utf-8").split("\n")[1]
+        raise NameTaken(f"a system named {name!r} runs already (pid {pid}); choose another name, or stop it first")
     made = tempfile.mkdtemp(prefix=f"{name[:24]}.", dir=base())
     if len(os.fsencode(made)) + _LONGEST_SOCKET > _SOCKET_PATH_LIMIT:
         os.rmdir(made)
@@ -57,25 +85,42 @@ def resolve(endpoint: str) -> str:
         if not os.path.isdir(directory):  # a socket would wait for it until the timeout, without a word
             raise UnknownActor(f"no system runs at {endpoint!r}")
         return directory
-    found = [str(entry.parent) for entry in base().glob("*/name") if _bearer(entry) == endpoint]
+    found = _named(endpoint)
     if not found:
-        raise UnknownActor(f"no system named {endpoint!r} runs here")
-    return found[-1]
+        running = ", ".join(names()) or "none does"
+        raise UnknownActor(f"no system named {endpoint!r} runs here; of this user run: {running}")
+    return str(found[0])
+
+
+def names() -> list[str]:
+    """The names of this user's living systems."""
+    living = [entry for entry in base().glob("*.*/name") if is_served(str(entry.parent))]
+    return sorted(filter(None, map(_name_in, living)))
 
 
 def is_served(directory: str) -> bool:
     """Whether the process whose system that is still lives, be it paused."""
-    return _bearer(Path(directory, "name")) is not None
-
-
-def _bearer(entry: Path) -> str | None:
-    """The name of the living system whose file that is; the file may be half written, or gone by now."""
     try:
-        name, pid, *_ = entry.read_text(encoding="utf-8").split("\n")
+        fd = os.open(os.path.join(directory, LEASH), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
+def _named(name: str) -> list[Path]:
+    entries = base().glob("*.*/name")
+    return [entry.parent for entry in entries if _name_in(entry) == name and is_served(str(entry.parent))]
+
+
+def _name_in(entry: Path) -> str:
+    """What stands in the file, which may be half written, or gone by now."""
+    try:
+        return entry.read_text(encoding="utf-8").split("\n")[0]
     except (OSError, ValueError):
-        return None
-    return name if pid.isdecimal() and _lives(int(pid)) else None
-
-
-def _lives(pid: int) -> bool:
-    return os.path.exists(f"/proc/{pid}") or not os.path.exists("/proc/self")
+        return ""

@@ -52,13 +52,14 @@ class LogThread:
                 logging.lastResort.handleError(record) if logging.lastResort else None
 
 
-def warning(name: str, incarnation: int, text: str) -> dict[str, Any]:
-    """A record of our own about an actor."""
+def about(name: str, incarnation: int, text: str, *, level: int = logging.WARNING, trace: str = "") -> dict[str, Any]:
+    """A record of our own about an actor; ``trace`` is printed below it, as a traceback is."""
     return {
         "name": "understudy.actor." + name.replace("/", "."),
         "msg": text,
-        "levelno": 30,
-        "levelname": "WARNING",
+        "levelno": level,
+        "levelname": logging.getLevelName(level),
         "actor": name,
         "incarnation": incarnation,
+        "exc_text": trace.rstrip() or None,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from time import monotonic
@@ -26,7 +27,7 @@ from understudy.lifecycle.effects import (
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed
 from understudy.outcome import build_error
-from understudy.router.logs import warning
+from understudy.router.logs import about
 from understudy.router.world import World
 from understudy.spawners import family, signals
 from understudy.spawners.base import Birth
@@ -164,14 +165,20 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
         data = {"headline": effect.cause, "exit_code": report.exit_code, "signal": report.signal}
         if actor.status is Status.RESTARTING:
             # Nobody will ever be raised this error: without this line it would pass unseen.
-            text = f"{effect.cause}; its understudy takes over"
-            world.logs.put(warning(actor.name, incarnation, text))
+            trace = "" if effect.crash is None else effect.crash.traceback
+            world.logs.put(about(actor.name, incarnation, f"{effect.cause}; its understudy takes over", trace=trace))
         world.publisher.publish("report", actor.name, actor.uid, incarnation, None, None, effect.cause, data)
 
 
 def _settle(world: World, actor: Actor, effect: Settle) -> None:
     for alarm in Alarm:
         world.timers.clear((actor.uid, alarm))
+    crash = effect.outcome.crash
+    if effect.outcome.status is Status.CRASHED and crash is not None:
+        # Whether or not anybody asks for the outcome: a service that is gone must not be gone in silence.
+        text = f"{crash.headline(actor.name)}; no understudy takes over"
+        record = about(actor.name, crash.incarnation, text, level=logging.ERROR, trace=crash.traceback)
+        world.logs.put(record)
     cell = world.cells[actor.uid]
     cell.outcome = effect.outcome
     if not cell.started.done():

@@ -7,7 +7,7 @@ from typing import Any
 
 from understudy.errors import ProtocolError
 from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
-from understudy.router.logs import warning
+from understudy.router.logs import about
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.status import Crash
@@ -105,7 +105,7 @@ class Reports:
         record.lingering = tuple(message.lingering)
         cause = f"waits for threads that were left running: {', '.join(message.lingering)}"
         self._world.publisher.publish("health", actor.name, actor.uid, actor.incarnation, None, None, cause)
-        self._logs.put(warning(actor.name, actor.incarnation, f"{actor.name} {cause}"))
+        self._logs.put(about(actor.name, actor.incarnation, f"{actor.name} {cause}"))
 
     def _measure(self, identity: Identity, measures: dict[str, Any]) -> None:
         if measures:

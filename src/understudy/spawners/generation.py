@@ -19,7 +19,7 @@ from understudy.wire.codec import pack
 
 HELLO_WITHIN = 30.0
 ANSWER_WITHIN = 2.0
-"""Seconds after which a zygote that does not answer a request is replaced."""
+"""Seconds without a word after which a zygote that was asked for something is replaced."""
 _END_WITHIN = 5.0
 
 
@@ -40,6 +40,8 @@ class Zygote:
     closed: bool = False
     forked: int = 0
     started: float = field(default_factory=time.monotonic)
+    heard: float = 0.0
+    """When it said something last."""
     asked: dict[tuple[int, int], float] = field(default_factory=dict)
     unasked: deque[tuple[Birth, int]] = field(default_factory=deque)
     """Requests, with their pages, for which its channel had no room."""
@@ -72,6 +74,13 @@ class Zygote:
             os.close(self.unasked.popleft()[1])
         return None
 
+    def take_back(self) -> list[tuple[int, int]]:
+        """All that it was asked for and has not answered, uid and incarnation; it is asked for nothing any more."""
+        back = [*self.asked, *((birth.uid, birth.incarnation) for birth, _ in self.unasked)]
+        self.asked = {}
+        self.forget_unasked()
+        return back
+
     def forget_unasked(self, uid: int | None = None) -> None:
         """Let go of the requests of one actor, or of all, and of their pages."""
         for request in [request for request in self.unasked if uid in {None, request[0].uid}]:
@@ -84,7 +93,8 @@ class Zygote:
             return float("inf")
         if not self.said_hello:
             return self.started + HELLO_WITHIN
-        return min(self.asked.values(), default=float("inf")) + ANSWER_WITHIN
+        # One that is busy with many requests answers them one by one.
+        return max(self.heard, min(self.asked.values(), default=float("inf"))) + ANSWER_WITHIN
 
     def end(self) -> None:
         """It is stuck: end it; its channel's end says when nobody is left who could still tell of a birth."""

@@ -22,6 +22,8 @@ class Leash:
         os.mkfifo(path, 0o600)
         # Read-write, for a FIFO cannot be opened for writing alone before it has a reader.
         self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        # By this lock other processes know that this one lives; the kernel takes it back with the last breath.
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
 
     def release(self) -> None:
         """Let go: every child on this leash dies. Also for a forked copy of the parent, which must not hold it."""

@@ -89,9 +89,15 @@ class ZygoteSpawner:
         return learned if learned is not None and learned.place == place else self._first()
 
     def _first(self) -> Zygote:
-        """The one that knows only what it was told to preload."""
-        living = [zygote for zygote in self._zygotes if zygote.process is not None and not zygote.closed]
-        return living[-1] if living else self._begin()
+        """The one that knows only what it was told to preload; raises OSError if none can be had."""
+        return self._firsts()[-1] if self._firsts() else self._begin()
+
+    def _firsts(self) -> list[Zygote]:
+        return [zygote for zygote in self._zygotes if zygote.process is not None and not zygote.given_up]
+
+    def _tell_first(self, *message: object) -> None:
+        for zygote in self._firsts()[-1:]:
+            zygote.say(*message)
 
     def _teach(self, now: float) -> None:
         if self._apprentice is not None:
@@ -115,16 +121,15 @@ class ZygoteSpawner:
         self._curriculum.learned(took, now, fruitful=not undone)
         if before is not None:
             before.say("retire")
-        self._first().say("rest")
+        self._tell_first("rest")
 
     def _ask(self, zygote: Zygote) -> None:
         """Ask for what is unasked, as far as there is room."""
         while (error := zygote.ask_unasked()) is not None:
             birth, page_fd = zygote.unasked.popleft()
             os.close(page_fd)
-            if isinstance(error, ConnectionError):
+            if isinstance(error, ConnectionError):  # its end will be read, after what it still had to say
                 self._news.append(NotBorn(birth.uid, birth.incarnation, f"the zygote is gone: {error}", lost=True))
-                zygote.end()
             else:
                 self._news.append(NotBorn(birth.uid, birth.incarnation, f"{type(error).__name__}: {error}"))
         self._epoll.modify(zygote.channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if zygote.unasked else 0))
@@ -140,13 +145,13 @@ class ZygoteSpawner:
             elif source is not None:
                 self._epoll.unregister(fd)
                 del self._by_fd[fd]
-                source.silent_until = now if source.zygote.closed else now + _WORD_WITHIN
+                source.silent_until = now if source.zygote.given_up else now + _WORD_WITHIN
         for handle in list(self._handles.values()):
-            if handle.silent_until is not None and (handle.silent_until <= now or handle.zygote.closed):
+            if handle.silent_until is not None and (handle.silent_until <= now or handle.zygote.given_up):
                 self._gone(handle, Gone(handle.uid, handle.incarnation, None, None, None))
         for zygote in list(self._zygotes):
             if zygote.stuck_at() <= now:
-                zygote.end()
+                self._give_up(zygote)
         self._teach(now)
         news, self._news = self._news, []
         return news
@@ -191,8 +196,8 @@ class ZygoteSpawner:
             if self._by_fd.pop(handle.pidfd, None) is not None:
                 self._epoll.unregister(handle.pidfd)
             os.close(handle.pidfd)
-        if handle.zygote.closed and self._zygotes:
-            self._first().say("sweep", handle.pid, handle.uid, handle.incarnation)
+        if handle.zygote.given_up:
+            self._tell_first("sweep", handle.pid, handle.uid, handle.incarnation)
 
     def abandon(self) -> None:
         """In a forked copy of the parent: hold nothing."""
@@ -247,6 +252,7 @@ class ZygoteSpawner:
             if not data:
                 self._lost(zygote)
                 return
+            zygote.heard = time.monotonic()
             try:
                 verb, *rest = unpack(data, MAX_MESSAGE)
             except ProtocolError:
@@ -258,7 +264,7 @@ class ZygoteSpawner:
         match verb, rest:
             case "begun", [pid]:
                 zygote.pid, zygote.pidfd = pid, fd
-                self._first().say("kin", pid)  # whoever taught it may go before it, and leave it there
+                self._tell_first("kin", pid)  # whoever taught it may go before it, and leave it there
             case "tries", [module]:
                 self._refusal = f"the import of {module} ends the process"
             case "hello", _:
@@ -312,25 +318,35 @@ class ZygoteSpawner:
             self._epoll.unregister(handle.pidfd)
         self._news.append(gone)
 
+    def _give_up(self, zygote: Zygote) -> None:
+        """It is stuck: others are asked at once, and what it still brings forth is ended."""
+        zygote.end()
+        self._news += [NotBorn(*key, "its zygote was stuck", lost=zygote.said_hello) for key in self._retire(zygote)]
+
     def _lost(self, zygote: Zygote) -> None:
-        zygote.closed = True
+        """Its channel has ended: nobody is left who could still tell of a birth."""
+        zygote.given_up = zygote.closed = True
         self._epoll.unregister(zygote.channel.fileno())
         del self._by_fd[zygote.channel.fileno()]
         zygote.channel.close()
         self._zygotes.remove(zygote)
+        lost = self._retire(zygote)
+        code = zygote.await_end()
+        # One that never came up would die again at once: the next request tries another, this one is told.
+        reason = self._refusal or f"the zygote cannot start (exit code {code})"
+        reason = "its zygote died" if zygote.said_hello else reason
+        self._news += [NotBorn(*key, reason, lost=zygote.said_hello) for key in lost]
+        if zygote.said_hello:
+            with contextlib.suppress(OSError):  # the next request tries again, and is told why not
+                self._first()
+
+    def _retire(self, zygote: Zygote) -> list[tuple[int, int]]:
+        """It forks no more; what it was asked for, uid and incarnation, comes back."""
         if zygote is self._apprentice:
             self._taught(zygote, dict.fromkeys(map(package_of, zygote.lesson), "its import ended the process"))
         if zygote is self._learned:
             self._learned = None
-        code = zygote.await_end()
-        lost, zygote.asked = [*zygote.asked, *((birth.uid, birth.incarnation) for birth, _ in zygote.unasked)], {}
-        zygote.forget_unasked()
-        # One that never came up would die again at once: the next request tries another, this one is told.
-        reason = self._refusal or f"the zygote cannot start (exit code {code})"
-        reason = "its zygote died" if zygote.said_hello else reason
-        if zygote.said_hello:
-            self._first()
-        self._news += [NotBorn(uid, incarnation, reason, lost=zygote.said_hello) for uid, incarnation in lost]
+        return zygote.take_back()
 
 
 def _gone_news(uid: int, incarnation: int, code: int, usage: Usage) -> Gone:

@@ -18,6 +18,7 @@ from typing import Any, TypeGuard
 import understudy
 from understudy import config, errors
 from understudy.ref import AioRef
+from understudy.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference.md"
@@ -26,7 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Running actors": ("ActorSystem", "Process", "ActorRef"),
     "Watching and steering": ("Observer", "Remote"),
     "Values": ("Status", "Health", "ActorInfo", "ActorTable", "Event", "DeathReport", "Life", "Usage"),
-    "Settings": ("ProcessConfig", "Timeouts", "Restart", "Backoff", "StopLadder", "Heartbeat", "Limits"),
+    "Settings": ("ProcessConfig", "Timeouts", "Restart", "Backoff", "StopLadder", "Heartbeat", "Limits", "Sampling"),
     "Measuring": ("timethis", "Timer", "Timers"),
     "Protocols": ("Target", "Spawner"),
 }
@@ -87,7 +88,7 @@ def _settings() -> str:
         f"| `{one.path}` | `{_cell(_annotation(one.type))}` | `{one.default!r}` | {_cell(_text(one.doc))} |\n"
         for one in config.options()
     )
-    members = "".join(_member(name, raw, "") for name, raw in _public(config.Settings))
+    members = "".join(_member(name, raw, "") for name, raw in _public(Settings))
     return (
         f"{_doc(config)}\n\nEvery single setting, by the path that `config={{...}}` of `spawn` takes:\n\n"
         f"| path | type | default | meaning |\n|---|---|---|---|\n{rows}\nAll groups have in common:\n\n{members}"
@@ -104,7 +105,7 @@ def _entry(name: str, value: Any) -> str:
     parts = [f"### `{name}`\n\n{_signature(name, value)}{_doc(value)}\n"]
     if not isinstance(value, type):
         return "".join(parts)
-    if is_dataclass(value) and not issubclass(value, config.Settings):
+    if is_dataclass(value) and not issubclass(value, Settings):
         parts.append("\n" + "".join(_field(one) for one in fields(value)))
     if _is_enum(value):
         parts.append("\n" + "".join(f"- `{name}.{one.name}` = `{one.value!r}`\n" for one in value))

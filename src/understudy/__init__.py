@@ -4,6 +4,7 @@ A class derived from `Process` runs as an actor in an operating system process o
 process takes over from the original serialized state. Where things live, from the ground up:
 
     errors      the tree of everything that is raised
+    settings    what groups of settings are made of
     status      what an actor is, was, and died of: frozen values
     config      every setting, checked when set
     timing      measured sections
@@ -27,6 +28,7 @@ if _typing.TYPE_CHECKING:
     from understudy.config import Limits as Limits
     from understudy.config import ProcessConfig as ProcessConfig
     from understudy.config import Restart as Restart
+    from understudy.config import Sampling as Sampling
     from understudy.config import StopLadder as StopLadder
     from understudy.config import Timeouts as Timeouts
     from understudy.errors import AccessDenied as AccessDenied
@@ -96,6 +98,7 @@ else:
         "Limits": "config",
         "ProcessConfig": "config",
         "Restart": "config",
+        "Sampling": "config",
         "StopLadder": "config",
         "Timeouts": "config",
         "AccessDenied": "errors",
@@ -225,6 +228,7 @@ __all__ = [
     "Restart",
     "ResultError",
     "ResultTimeoutError",
+    "Sampling",
     "SectionError",
     "SerializationError",
     "Spawner",

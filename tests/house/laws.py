@@ -12,6 +12,7 @@ Law = Callable[[Sequence[Module]], Iterator[str]]
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
+    frozenset({"settings", "stats"}),
     frozenset({"status", "config", "timing", "failpoints", "runtime", "shadowing"}),
     frozenset({"lifecycle", "wire"}),
     frozenset({"ref", "outcome"}),

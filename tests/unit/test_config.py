@@ -24,12 +24,13 @@ from understudy.config import (
     Limits,
     ProcessConfig,
     Restart,
-    Settings,
+    Sampling,
     StopLadder,
     Timeouts,
     options,
 )
 from understudy.errors import ConfigError, UnderstudyError, UnknownField
+from understudy.settings import Settings, shown
 
 TIMEOUTS = {
     "preloop": 30.0,
@@ -56,8 +57,9 @@ DEFAULTS = {
         "window": None,
     },
     "limits": {"result": 1024**3},
+    "sampling": {"interval": 1.0, "family": True, "pss": True},
 }
-GROUPS = [Timeouts, Backoff, Restart, StopLadder, Heartbeat, Limits, ProcessConfig]
+GROUPS = [Timeouts, Backoff, Restart, StopLadder, Heartbeat, Limits, Sampling, ProcessConfig]
 
 # What fits each option, as far as its type and its known bounds say.
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -221,7 +223,7 @@ def test_the_error_is_raised_at_the_line_that_assigns():
 
 
 _PATHS_OF_TIMES = [each.path for each in options() if "In seconds." in each.doc]
-_MAY_BE_0 = {"restart.backoff.base", "stop.command", "stop.term", "stop.term_again"}
+_MAY_BE_0 = {"restart.backoff.base", "stop.command", "stop.term", "stop.term_again", "sampling.interval"}
 
 
 @pytest.mark.requirement("P2")
@@ -235,7 +237,7 @@ def test_what_is_no_time_is_refused_with_path_value_and_what_would_be_right(path
         setattr(owner, name, value)
     text = str(caught.value)
     assert text.startswith(f"{path} must be a finite number of seconds, ")
-    assert f"; got {module.shown(value)}" in text
+    assert f"; got {shown(value)}" in text
     assert config.to_dict() == before
 
 

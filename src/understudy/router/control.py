@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from understudy.config import shown
 from understudy.errors import ProtocolError, UnderstudyError
 from understudy.router import verbs
 from understudy.router.listing import info
 from understudy.router.watch import Watch
 from understudy.router.world import World
+from understudy.settings import shown
 from understudy.wire.codec import VERSION, pack, unpack
 from understudy.wire.sockets import MAX_CONTROL, Frames
 

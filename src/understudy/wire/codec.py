@@ -15,8 +15,8 @@ from typing import Any
 
 import msgpack
 
-from understudy.config import shown
 from understudy.errors import ProtocolError
+from understudy.settings import shown
 from understudy.wire.messages import REPORTS, Identity
 
 VERSION = 1

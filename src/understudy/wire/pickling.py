@@ -15,8 +15,8 @@ from typing import Any
 
 import cloudpickle
 
-from understudy.config import shown
 from understudy.errors import SerializationError, UnderstudyError
+from understudy.settings import shown
 
 PROTOCOL = 5
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})

@@ -9,10 +9,17 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import births, idle, laps, memory, report, stopping
+from benchmarks import births, health, idle, laps, memory, report, stopping
 from benchmarks.harness import ROOT, Figure, measure
 
-FIGURES: tuple[Figure, ...] = (*laps.FIGURES, *births.FIGURES, *stopping.FIGURES, *memory.FIGURES, *idle.FIGURES)
+FIGURES: tuple[Figure, ...] = (
+    *laps.FIGURES,
+    *births.FIGURES,
+    *stopping.FIGURES,
+    *memory.FIGURES,
+    *idle.FIGURES,
+    *health.FIGURES,
+)
 
 
 def positive(text: str) -> int:

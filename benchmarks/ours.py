@@ -19,16 +19,16 @@ class Understudy:
     """A system whose zygote knows the actors' module."""
 
     def __init__(self) -> None:
-        self._system = ActorSystem(preload=PRELOAD)
-        self._refs: list[ActorRef[Any]] = []
+        self.system = ActorSystem(preload=PRELOAD)
+        self.refs: list[ActorRef[Any]] = []
 
     def spawn_brief(self, board: str) -> None:
         """Its only lap is the stamp."""
-        self._refs.append(self._system.spawn(Brief, board))
+        self.refs.append(self.system.spawn(Brief, board))
 
     def spawn_idle(self, board: str) -> None:
         """It sleeps in its first lap."""
-        self._refs.append(self._system.spawn(Idle, board))
+        self.refs.append(self.system.spawn(Idle, board))
 
     def settle(self) -> None:
         """Nothing: a stop is never lost."""
@@ -38,31 +38,31 @@ class Understudy:
 
     def wait(self) -> None:
         """All are settled, and well."""
-        for ref in self._refs:
+        for ref in self.refs:
             status = ref.wait(timeout=PATIENCE)
             if status.name != "FINISHED":
                 raise RuntimeError(f"{ref.name} ended {status.name}: {ref.exception()}")
-        self._refs.clear()
+        self.refs.clear()
 
     def stop(self) -> None:
         """One verb for all, then the end of each."""
-        self._system.stop("*")
+        self.system.stop("*")
         self.wait()
 
     def close(self) -> None:
         """Shut the system down."""
-        self._system.shutdown()
+        self.system.shutdown()
 
 
 class Strangers(Understudy):
     """A system that was told nothing of the module of the actors it is given."""
 
     def __init__(self) -> None:
-        self._system = ActorSystem()
-        self._refs = []
+        self.system = ActorSystem()
+        self.refs = []
 
     def spawn_brief(self, board: str) -> None:
         """Its module is imported only now: what the parent has loaded when the zygote starts may be known to it."""
         from benchmarks.strangers import Stranger
 
-        self._refs.append(self._system.spawn(Stranger, board))
+        self.refs.append(self.system.spawn(Stranger, board))

@@ -5,6 +5,7 @@ process takes over from the original serialized state. Where things live, from t
 
     errors      the tree of everything that is raised
     settings    what groups of settings are made of
+    stats       what an actor's lives came to, in figures
     status      what an actor is, was, and died of: frozen values
     config      every setting, checked when set
     timing      measured sections
@@ -78,6 +79,8 @@ if _typing.TYPE_CHECKING:
     from understudy.ref import ActorRef as ActorRef
     from understudy.spawners import Spawner as Spawner
     from understudy.spawners import Target as Target
+    from understudy.stats import ErrorEvent as ErrorEvent
+    from understudy.stats import Stats as Stats
     from understudy.status import ActorInfo as ActorInfo
     from understudy.status import ActorTable as ActorTable
     from understudy.status import DeathReport as DeathReport
@@ -85,6 +88,7 @@ if _typing.TYPE_CHECKING:
     from understudy.status import Health as Health
     from understudy.status import Life as Life
     from understudy.status import Status as Status
+    from understudy.status import Summary as Summary
     from understudy.status import Usage as Usage
     from understudy.system import ActorSystem as ActorSystem
     from understudy.timing import Timer as Timer
@@ -148,6 +152,8 @@ else:
         "ActorRef": "ref",
         "Spawner": "spawners",
         "Target": "spawners",
+        "ErrorEvent": "stats",
+        "Stats": "stats",
         "ActorInfo": "status",
         "ActorTable": "status",
         "DeathReport": "status",
@@ -155,6 +161,7 @@ else:
         "Health": "status",
         "Life": "status",
         "Status": "status",
+        "Summary": "status",
         "Usage": "status",
         "ActorSystem": "system",
         "Timer": "timing",
@@ -197,6 +204,7 @@ __all__ = [
     "ConfigError",
     "DeathReport",
     "DepthExceeded",
+    "ErrorEvent",
     "ErrorHandlerError",
     "ErrorHandlerTimeoutError",
     "Event",
@@ -234,8 +242,10 @@ __all__ = [
     "Spawner",
     "StartError",
     "StartTimeout",
+    "Stats",
     "Status",
     "StopLadder",
+    "Summary",
     "SystemClosed",
     "Target",
     "Timeouts",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from understudy.ref import ActorRef
+    from understudy.stats import Stats
     from understudy.status import Status
 
 HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error")
@@ -209,8 +210,8 @@ class Process:
         return _inside(self, "error").error
 
     @shadowable
-    def stats(self) -> dict[str, Any]:
-        """Laps, and the mean, fastest and slowest lap in seconds, so far."""
+    def stats(self) -> Stats:
+        """Laps and their times in this life so far; over all lives see ``info().stats`` in the parent."""
         return _inside(self, "stats").stats
 
     @shadowable

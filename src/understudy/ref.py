@@ -95,8 +95,12 @@ class ActorRef(Generic[A]):
         return self._outside.restart_uid(self.uid, grace=grace)
 
     def info(self) -> ActorInfo:
-        """Where it stands now."""
+        """Where it stands now; its figures are measured here and now if they are older than ``sampling.interval``."""
         return self._outside.info_uid(self.uid)
+
+    def healthy(self) -> bool:
+        """Whether its health is ``healthy``: it runs or stops, its heartbeats come, its process is no zombie."""
+        return self._outside.healthy_uid(self.uid)
 
     def history(self) -> list[Life]:
         """Its lives so far, the current one last."""
@@ -143,7 +147,7 @@ class ActorRef(Generic[A]):
 
 
 class AioRef:  # imports asyncio where it is used: refs travel into children that do without it
-    """The waiting calls of an ActorRef as coroutines; cancelling one leaves the actor alone."""
+    """The calls of an ActorRef that wait or measure, as coroutines; cancelling one leaves the actor alone."""
 
     def __init__(self, ref: ActorRef[Any]) -> None:
         self._ref = ref
@@ -171,6 +175,16 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
 
         await self.wait(timeout)
         return await asyncio.to_thread(self._ref.exception)
+
+    async def info(self) -> ActorInfo:
+        """As `ActorRef.info`; measured in a thread of its own."""
+        import asyncio
+
+        return await asyncio.to_thread(self._ref.info)
+
+    async def healthy(self) -> bool:
+        """As `ActorRef.healthy`, which waits for nothing."""
+        return self._ref.healthy()
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self.result().__await__()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
+
+from understudy.stats import Stats
 
 
 class Status(StrEnum):
@@ -191,7 +193,12 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class ActorInfo:
-    """One row of ``ps``: an actor at one moment. What is not known, or not sampled, is None."""
+    """One row of ``ps``: an actor at one moment. What is not known, or cannot be had, is None.
+
+    Times are in seconds, memory in MiB. ``cpu_percent memory_mb pss_mb threads open_files`` are of the actor and all
+    that it started, as they were when last sampled; ``os_status`` is the word for its own process's state. ``stats``
+    covers all its lives.
+    """
 
     name: str
     uid: int
@@ -223,13 +230,14 @@ class ActorInfo:
     runtime: float | None = None
     heartbeat_age: float | None = None
     mailbox_depth: int | None = None
-    stats: dict[str, Any] | None = None
+    stats: Stats | None = None
     completed_laps: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, fit for JSON and msgpack."""
-        row = asdict(self)
+        row = {each.name: getattr(self, each.name) for each in fields(self)}
         row["status"], row["health"] = self.status.value, self.health.value
+        row["stats"] = None if self.stats is None else self.stats.to_dict()
         return row
 
     @classmethod
@@ -238,13 +246,17 @@ class ActorInfo:
         known = {f.name for f in fields(cls)}
         values = {key: value for key, value in row.items() if key in known}
         values["status"], values["health"] = Status(row["status"]), Health(row["health"])
+        if values.get("stats") is not None:
+            values["stats"] = Stats.from_dict(values["stats"])
         return cls(**values)
 
 
 class ActorTable(list[ActorInfo]):
     """What ``ps()`` returns: a list of :class:`ActorInfo` that prints as a table."""
 
-    COLUMNS = ("name", "pid", "status", "health", "inc", "lives", "lap", "section", "progress", "runtime")
+    COLUMNS = (
+        "name", "pid", "status", "health", "inc", "lives", "lap", "section", "progress", "cpu", "memory", "runtime",
+    )  # fmt: skip
 
     def __str__(self) -> str:
         if not self:
@@ -267,7 +279,54 @@ class ActorTable(list[ActorInfo]):
             str(info.lap),
             info.section or "-",
             "-" if info.progress is None else f"{info.progress:.0f} %",
+            "-" if info.cpu_percent is None else f"{info.cpu_percent:.0f} %",
+            "-" if info.memory_mb is None else f"{info.memory_mb:.1f} MiB",
             "-" if info.runtime is None else f"{info.runtime:.1f} s",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A whole system at one moment; prints as a few lines. ``system`` is its id: the name, and what makes it unique.
+
+    ``counts`` has the number of actors of each status that occurs, the ended that are still listed among them.
+    ``memory_mb`` (RSS) and ``pss_mb`` are in MiB, ``cpu_percent`` in percent of one core: sums over the living and all
+    that they started, as far as these could be sampled (``sampled`` of them), without router and zygote. ``restarts``
+    and ``messages`` (handled) count from the system's beginning on.
+    """
+
+    system: str
+    counts: dict[Status, int]
+    living: int
+    unhealthy: int
+    sampled: int
+    memory_mb: float
+    pss_mb: float
+    cpu_percent: float
+    restarts: int
+    messages: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, fit for JSON and msgpack."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**values, "counts": {status.value: number for status, number in self.counts.items()}}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Summary:
+        """The reverse of :meth:`to_dict`; fields of a newer version are left out."""
+        known = {each.name: values[each.name] for each in fields(cls)}
+        return cls(**{**known, "counts": {Status(word): number for word, number in values["counts"].items()}})
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{number} {status}" for status, number in self.counts.items()) or "no actors yet"
+        health = f", {self.unhealthy} of them not healthy" if self.unhealthy else ""
+        used = f"CPU {self.cpu_percent:.0f} %, memory {self.memory_mb:.1f} MiB (PSS {self.pss_mb:.1f} MiB)"
+        partly = "" if self.sampled == self.living else f", of {self.sampled}"
+        return (
+            f"{self.system.rpartition('.')[0] or self.system}: {counts}\n"
+            f"  living: {self.living}{health}\n"
+            f"  use: {used}{partly}\n"
+            f"  since its beginning: {self.restarts} restarts, {self.messages} messages"
         )
 
 

@@ -28,7 +28,7 @@ from understudy.router.answers import Answers
 from understudy.router.calls import Calls
 from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import end_all
-from understudy.router.listing import info
+from understudy.router.listing import info, summary
 from understudy.router.logs import LogThread
 from understudy.router.loop import Router
 from understudy.router.orders import OrdersDesk
@@ -38,7 +38,7 @@ from understudy.router.world import World
 from understudy.spawners.fresh import FreshSpawner
 from understudy.spawners.guard import Leash
 from understudy.spawners.zygote import ZygoteSpawner
-from understudy.status import ActorInfo, ActorTable, Status
+from understudy.status import ActorInfo, ActorTable, Status, Summary
 from understudy.targets import target_of
 from understudy.wire.keys import new_key
 from understudy.wire.pickling import spawned_at_import
@@ -99,7 +99,7 @@ class ActorSystem:
         self._world.registry.keep = self._world.refs.__contains__
         self._calls = Calls()
         self._router = Router(self._world, self._calls)
-        self._answers = Answers(self._world, self._calls, self._router.watch)
+        self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
         self._router.start()
         runtime.systems[system_id] = self._answers
         endings.enter(self, signals=signals)
@@ -201,14 +201,36 @@ class ActorSystem:
     # --- looking
 
     def ps(self, *, all: bool = False) -> ActorTable:
-        """The living actors, with ``all`` the ended ones too; prints as a table."""
+        """The living actors, with ``all`` the ended ones too; prints as a table.
+
+        Figures that are older than the actor's ``sampling.interval`` are measured anew, in this thread.
+        """
         registry = self._world.registry
         actors = self._call(registry.listed if all else registry.living)
+        self._router.sampler.refresh(actors)
         return ActorTable(self._info(actor) for actor in actors)
 
     def info(self, name: str) -> ActorInfo:
-        """One actor by name; raises UnknownActor."""
-        return self._info(self._call(lambda: self._world.registry.find(name)))
+        """One actor by name, as `ps` has it; raises UnknownActor."""
+        actor = self._call(lambda: self._world.registry.find(name))
+        self._router.sampler.refresh([actor])
+        return self._info(actor)
+
+    def healthy(self, who: str | ActorRef[Any]) -> bool:
+        """Whether one actor, by name or ref, is in health, as `ActorRef.healthy`.
+
+        Raises UnknownActor, also for a glob: one actor has one answer.
+        """
+        self._check()
+        if isinstance(who, str):
+            return self._answers.healthy_uid(self._world.registry.find(who).uid)
+        (actor,) = verbs.select(self._world, [who])
+        return self._answers.healthy_uid(actor.uid)
+
+    def summary(self) -> Summary:
+        """The whole system at one moment, counted and added up; figures as `ps` has them."""
+        self._router.sampler.refresh(self._call(self._world.registry.living))
+        return summary(self._world, self._router.watch)
 
     def story(self, name: str) -> list[str]:
         """The last steps of an actor's life as the router saw them, a line each."""
@@ -267,6 +289,7 @@ class ActorSystem:
                 return
             self._closed = True
             self._router.stop()
+            self._router.surveyor.close(_LOGS_WAIT)
             self._world.logs.close(_LOGS_WAIT)
             # While the zygote lives: if a signal ends this process in here, the zygote cleans up.
             shutil.rmtree(self._world.directory, ignore_errors=True)
@@ -324,7 +347,8 @@ class ActorSystem:
     # --- pieces
 
     def _info(self, actor: Actor) -> ActorInfo:
-        return info(self._world, self._router.watch, actor)
+        # As it stands by now: to measure many takes a moment.
+        return info(self._world, self._router.watch, self._world.registry.actors.get(actor.uid, actor))
 
     def _check(self) -> None:
         self._answers.check_process()

@@ -167,7 +167,7 @@ class Introspects(Process):
     def __onfinish__(self):
         self.seen.append((self.error, isinstance(self.log, logging.Logger), (self.last_lap_time or 0) >= 0.04))
         stats = self.stats
-        self.seen.append((stats["laps"], stats["mean_lap"] >= 0.04, stats["fastest_lap"] <= stats["slowest_lap"]))
+        self.seen.append((stats.laps, min(stats.recent) >= 0.04, stats.fastest_lap == min(stats.recent)))
 
     def __result__(self):
         return self.seen

@@ -94,7 +94,7 @@ def test_a_lap_of_one_section_is_complete_when_that_section_is(system):
                 self.stop()
 
         def __result__(self):
-            return self.current_lap, self.completed_laps, self.stats["laps"]
+            return self.current_lap, self.completed_laps, self.stats.laps
 
     assert system.spawn(OneSection).result(20) == (3, 3, 3)
 

@@ -15,6 +15,7 @@ from tests.stage import note, notes, until
 from understudy import (
     ActorDied,
     ActorError,
+    ActorTable,
     Health,
     MainLoopError,
     MainLoopTimeoutError,
@@ -69,8 +70,8 @@ def test_info_follows_an_actor_through_its_laps_and_sections(system, host, tmp_p
     assert (ended.status, ended.health, ended.alive) == (Status.FINISHED, Health.COMPLETED, False)
     assert (ended.pid, ended.section, ended.lap, ended.completed_laps, ended.laps_left) == (None, "", 2, 2, 0)
     assert (ended.exit_code, ended.heartbeat_age, ended.time_left) == (0, None, None)
-    assert ended.stats["laps"] == 2
-    assert ended.stats["fastest_lap"] <= ended.stats["mean_lap"] <= ended.stats["slowest_lap"]
+    assert ended.stats.laps == 2
+    assert ended.stats.fastest_lap <= ended.stats.mean_lap <= ended.stats.slowest_lap
 
 
 @pytest.mark.requirement("H1")
@@ -89,7 +90,7 @@ def test_ps_lists_the_living_with_all_also_the_ended_and_prints_as_a_table(syste
     assert system.info("walker").uid == walker.uid
 
     head, *rows = str(living).splitlines()
-    assert head.split() == ["name", "pid", "status", "health", "inc", "lives", "lap", "section", "progress", "runtime"]
+    assert head.split() == list(ActorTable.COLUMNS)
     assert rows[0].split()[:8] == ["walker", str(walker.info().pid), "RUNNING", "healthy", "1", "0", "1", "preloop"]
     assert rows[1].split()[0] == "sitter"
     table = str(system.ps(all=True))

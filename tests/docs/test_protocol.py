@@ -13,7 +13,8 @@ from tests.docs.pages import ROOT, blocks, sections, tables
 from understudy.engine import link, streams, telling
 from understudy.router import control, logs, orders
 from understudy.router.reports import READERS
-from understudy.status import ActorInfo, Health, Status
+from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
+from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
 from understudy.wire import codec, keys, messages, sockets
 from understudy.wire.messages import ORDERS, REPORTS, Identity
@@ -54,7 +55,7 @@ def test_the_page_names_the_version_that_the_code_speaks():
 
 def test_every_kind_of_message_has_its_entry_in_the_order_of_the_dialogue():
     assert [title for title in ENTRIES if title in KINDS] == list(KINDS)
-    assert [title for title in ENTRIES if title not in KINDS] == ["Measures", "Log records"]
+    assert [title for title in ENTRIES if title not in KINDS] == ["Measures", "Statistics", "Log records"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -101,9 +102,26 @@ def test_every_control_verb_has_its_entry_in_the_order_of_the_code():
 def test_a_row_is_described_with_its_keys_in_order_and_their_types():
     rows = tables(sections(CHAPTERS["The control socket"], 3)["Rows"])[0]
     hints = typing.get_type_hints(ActorInfo)
-    plain = {Status: str, Health: str}
+    plain = {Status: str, Health: str, Stats | None: dict | None}
     assert [(name, re.split("[;:]", type_)[0]) for name, type_ in rows] == [
         (name, told(plain.get(hints[name], hints[name]))) for name in ActorInfo("a", 1).to_dict()
+    ]
+
+
+def test_statistics_are_described_with_their_keys_in_order_and_their_types():
+    told_as = [(row[0], row[1]) for row in tables(sections(CHAPTERS["Reports"], 3)["Statistics"])[0]]
+    hints = {**typing.get_type_hints(Stats), "mean_lap": float | None}
+    plain = {name: "array" if typing.get_origin(hints[name]) is tuple else told(hints[name]) for name in hints}
+    assert told_as == [(name, plain[name]) for name in Stats().to_dict()]
+    assert f"the last {KEPT_ERRORS:,} failures" in TEXT
+    assert f"the last {KEPT_LAPS:,} times of laps" in TEXT
+    assert all(f"`{one.name}`" in TEXT for one in fields(ErrorEvent))
+
+
+def test_a_summary_is_described_with_all_its_keys_in_order():
+    entry = sections(CHAPTERS["The control socket"], 3)["summary"]
+    assert [word for word in re.findall(r"`(\w+)`", entry) if word in {one.name for one in fields(Summary)}] == [
+        one.name for one in fields(Summary)
     ]
 
 
@@ -157,7 +175,8 @@ def test_the_longest_error_that_is_told_fits_into_an_envelope():
             getattr(timers, slot).add_time(0.1)
     long = "\N{GRINNING FACE}" * 200_000
     name, text, story = telling.facts(type(long, (Exception,), {})(long))
-    measures = {"timers": timers.state(), "stats": {"laps": 1, "mean_lap": 0.1, "fastest_lap": 0.1, "slowest_lap": 0.1}}
+    stats = Stats(0.1, 0.2, 1, 1, 0.1, 0.1, 0.1, recent=(0.1,) * KEPT_LAPS)
+    measures = {"timers": timers.state(), "stats": stats.to_dict()}
     error = messages.Error("loop", 1, "", None, name, text, story, measures, None)
     identity = Identity("system", 1, 1, 1)
     assert codec.decode(codec.encode(identity, error)) == (identity, error)

@@ -21,7 +21,7 @@ from tests.house import exports
 
 ROOT = Path(__file__).parents[2]
 
-NOT_AT_IMPORT = {"typer", "rich", "prometheus_client", "numpy", "pytest", "hypothesis"}
+NOT_AT_IMPORT = {"psutil", "typer", "rich", "prometheus_client", "numpy", "pytest", "hypothesis"}
 
 
 def written(name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import msgpack
 import pytest
 
+from understudy.stats import ErrorEvent, Stats
 from understudy.status import ActorInfo, ActorTable, Crash, DeathReport, Event, Health, Life, Status, Usage
 
 FULL = ActorInfo(
@@ -27,7 +28,11 @@ FULL = ActorInfo(
     progress=41.6,
     note="half of it",
     runtime=12.34,
-    stats={"laps": 16, "mean_lap": 0.5},
+    cpu_percent=12.3,
+    memory_mb=20.5,
+    stats=Stats(
+        1.0, None, 16, 16, 8.0, 0.4, 0.6, 1, 1, 0, (ErrorEvent(2.0, 1, "error", "loop", 3, "it fell"),), (0.5,)
+    ),
     completed_laps=16,
 )
 
@@ -77,7 +82,7 @@ def test_a_row_of_a_newer_version_is_read_without_what_is_new():
 def test_rows_print_as_a_table():
     table = ActorTable([FULL, ActorInfo("w", 8, status=Status.CRASHED, health=Health.FAILED)])
     head, first, second = str(table).splitlines()
-    assert head.split() == ["name", "pid", "status", "health", "inc", "lives", "lap", "section", "progress", "runtime"]
+    assert head.split() == list(ActorTable.COLUMNS)
     assert first.split() == [
         "crawler/fetch-3",
         "4711",
@@ -89,10 +94,14 @@ def test_rows_print_as_a_table():
         "loop",
         "42",
         "%",
+        "12",
+        "%",
+        "20.5",
+        "MiB",
         "12.3",
         "s",
     ]
-    assert second.split() == ["w", "-", "CRASHED", "failed", "0", "0", "0", "-", "-", "-"]
+    assert second.split() == ["w", "-", "CRASHED", "failed", "0", "0", "0", "-", "-", "-", "-", "-"]
     assert first.index("RUNNING") == second.index("CRASHED") == head.index("status")
     assert repr(table) == str(table)
     assert table[0] is FULL

@@ -193,7 +193,7 @@ class Act:
 
     def _measures(self) -> dict[str, Any]:
         timers = part_of(self._process).timers
-        return {"timers": None if timers is None else timers.state(), "stats": self._actor.stats}
+        return {"timers": None if timers is None else timers.state(), "stats": self._actor.stats.to_dict()}
 
     def _actor_log(self) -> Any:
         return Process.__dict__["log"].function(self._process)

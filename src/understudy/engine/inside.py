@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+import time
 
 from understudy.engine.halt import AFTER_LAP, AFTER_SECTION, Halt
 from understudy.engine.laps import LapTimes
@@ -11,6 +11,7 @@ from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.spawners.base import Birth
+from understudy.stats import Stats
 from understudy.wire.messages import KillMe, Progress
 from understudy.wire.page import PLACE, PLACE_SHIFT
 
@@ -24,6 +25,7 @@ class Actor:
         self.stop_event: threading.Event = halt.event
         self.error: BaseException | None = None
         self.times = LapTimes()
+        self._began = time.time()
         self._birth, self._halt, self._sections = birth, halt, sections
         self._link, self._outbox = link, outbox
 
@@ -58,9 +60,9 @@ class Actor:
         return self._halt.level > 0
 
     @property
-    def stats(self) -> dict[str, Any]:
-        """Sums over the laps of this life."""
-        return self.times.summary()
+    def stats(self) -> Stats:
+        """Of this life so far."""
+        return self.times.stats(self._began)
 
     def stop(self, after: str) -> None:
         """End after this section or lap."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from understudy.config import ProcessConfig
 from understudy.engine.halt import AFTER_SECTION, Halt
+from understudy.stats import KEPT_LAPS, Stats
 from understudy.wire.page import DEADLINE, LAP_STEP, LAPS, NEVER, PLACE, Page, lap_of, place_of
 
-KEPT = 1000
 _BATCH = 1024
 
 
@@ -20,7 +20,7 @@ class LapTimes:
 
     def __init__(self) -> None:
         self.fresh: list[float] = []
-        self.recent: deque[float] = deque(maxlen=KEPT)
+        self.recent: deque[float] = deque(maxlen=KEPT_LAPS)
         self.count = 0
         self.total = 0.0
         self.fastest = NEVER
@@ -44,16 +44,19 @@ class LapTimes:
             return self.fresh[-1]
         return self.recent[-1] if self.recent else None
 
-    def summary(self) -> dict[str, Any]:
-        """Plain values."""
+    def stats(self, started_at: float) -> Stats:
+        """All of it, as of a life that began at that time of day."""
         self.fold()
         known = self.count > 0
-        return {
-            "laps": self.count,
-            "mean_lap": self.total / self.count if known else None,
-            "fastest_lap": self.fastest if known else None,
-            "slowest_lap": self.slowest if known else None,
-        }
+        return Stats(
+            started_at=started_at,
+            laps=self.count,
+            timed_laps=self.count,
+            lap_seconds=self.total,
+            fastest_lap=self.fastest if known else None,
+            slowest_lap=self.slowest if known else None,
+            recent=tuple(self.recent),
+        )
 
 
 def noting(hook: Callable[[], Any], name: str, spent: dict[str, float]) -> Callable[[], Any]:

@@ -109,13 +109,17 @@ class Registry:
         return False
 
     def find(self, name: str) -> Actor:
-        """The living actor of that name, else the last that bore it; raises UnknownActor with the nearest names."""
+        """The living actor of that name, else the last that bore it; raises UnknownActor with the nearest names.
+
+        Any thread may ask.
+        """
         uid = self._living.get(name, self._latest.get(name))
-        if uid is None or uid not in self.actors:
+        actor = None if uid is None else self.actors.get(uid)
+        if actor is None:
             near = difflib.get_close_matches(name, list(self._latest), n=3) or list(self._living)[:3]
             hint = f"; did you mean {', '.join(near)}?" if near else "; there are none"
             raise UnknownActor(f"no actor is named {name!r}{hint}")
-        return self.actors[uid]
+        return actor
 
     def knows(self, name: str) -> bool:
         """Whether an actor that is kept bears, or bore, that name."""

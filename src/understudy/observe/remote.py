@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from understudy.observe.client import Client
-from understudy.status import ActorInfo, ActorTable
+from understudy.status import ActorInfo, ActorTable, Summary
 
 
 class Remote:
@@ -39,6 +39,14 @@ class Remote:
     def info(self, name: str) -> ActorInfo:
         """One actor."""
         return ActorInfo.from_dict(self._client.ask("info", name=name))
+
+    def healthy(self, name: str) -> bool:
+        """Whether the actor of that name is in health; no glob."""
+        return bool(self._client.ask("healthy", name=name))
+
+    def summary(self) -> Summary:
+        """The whole system: counts and sums."""
+        return Summary.from_dict(self._client.ask("summary"))
 
     def close(self) -> None:
         """Close the connection; the system is not touched."""

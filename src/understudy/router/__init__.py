@@ -10,6 +10,8 @@ watch     heartbeats and deadlines
 reports   what the children say
 records   lives and death reports
 verbs     stop, kill, restart by name, glob or ref
+listing   rows, health and sums, from what is known
+sampling  figures, measured by whoever asks
 control   the control socket
 logs      child records to the parent's handlers, on a thread of their own
 endings   exit, signals, and forked copies of the parent

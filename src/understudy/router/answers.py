@@ -14,7 +14,8 @@ from understudy.outcome import open_outcome
 from understudy.ref import ActorRef
 from understudy.router import verbs
 from understudy.router.calls import Calls
-from understudy.router.listing import info
+from understudy.router.listing import info, is_healthy
+from understudy.router.sampling import Sampler
 from understudy.router.watch import Watch
 from understudy.router.world import Cell, World
 from understudy.status import ActorInfo, Life, Status
@@ -24,8 +25,8 @@ from understudy.timing import Timers
 class Answers:
     """Answers from any thread; what has ended is answered also after the system has closed."""
 
-    def __init__(self, world: World, calls: Calls, watch: Watch) -> None:
-        self._world, self._calls, self._watch = world, calls, watch
+    def __init__(self, world: World, calls: Calls, watch: Watch, sampler: Sampler) -> None:
+        self._world, self._calls, self._watch, self._sampler = world, calls, watch, sampler
         self._pid = os.getpid()
 
     def check_process(self) -> None:
@@ -72,9 +73,15 @@ class Answers:
         return self._ask(uid, lambda ref: verbs.restart(self._world, ref, grace))
 
     def info_uid(self, uid: int) -> ActorInfo:
-        """One row of ps."""
+        """One row of ps, its figures measured here if they are too old."""
         self._cell(uid)
+        self._sampler.refresh([self._world.registry.actors[uid]])
         return info(self._world, self._watch, self._world.registry.actors[uid])
+
+    def healthy_uid(self, uid: int) -> bool:
+        """Whether it fares well, now."""
+        self._cell(uid)
+        return is_healthy(self._world.registry.actors[uid], self._watch)
 
     def history_uid(self, uid: int) -> list[Life]:
         """Its lives."""
@@ -84,8 +91,8 @@ class Answers:
     def timers_uid(self, uid: int) -> Timers | None:
         """What its last life that told any measured."""
         self._cell(uid)
-        state = self._world.records[uid].measures.get("timers")
-        return Timers.from_state(state) if isinstance(state, dict) else None
+        state = self._world.records[uid].timers
+        return None if state is None else Timers.from_state(state)
 
     def _word(self, uid: int, act: Callable[[ActorRef[Any]], dict[str, str]]) -> str:
         if self._cell(uid).settled.done() and not self._calls.is_open:

@@ -1,15 +1,24 @@
-"""ActorInfo from what the router knows; read by any thread, for the registry's values never change in place."""
+"""What the router knows, as values; read by any thread, for the registry's own never change in place.
+
+Figures are as they were last measured: who wants fresh ones has them refreshed first.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from time import monotonic
 
 from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Body
 from understudy.router.watch import Watch
 from understudy.router.world import World
-from understudy.status import ActorInfo, Health, health_of
+from understudy.spawners import family
+from understudy.spawners.figures import Figures
+from understudy.status import ActorInfo, Health, Status, Summary, health_of
+
+ZOMBIE = "zombie"
+"""The word for the state of a process that has ended and was not yet reaped."""
 
 
 def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
@@ -20,6 +29,8 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
     completed = record.laps if page is None else page.laps
     now, ended_at = monotonic(), None if life is None else life.ended_at
     ended = actor.status.ended
+    sample = record.sample_of(actor)
+    figures = Figures() if sample is None else sample.figures
     time_left = None
     if config.join_in is not None and actor.first_ready_at is not None and not ended:
         time_left = max(0.0, config.join_in - (now - actor.first_ready_at))
@@ -30,8 +41,9 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         pid=actor.pid,
         parent=None,
         status=actor.status,
-        health=health(actor, watch),
+        health=health(actor, watch, figures.os_status),
         alive=actor.body is Body.LIVE,
+        os_status=figures.os_status,
         incarnation=actor.incarnation,
         lives_left=budget.lives_left(config, actor.budget, now),
         lap=lap,
@@ -42,21 +54,59 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         note=record.note,
         next_restart=None if actor.next_restart is None else max(0.0, actor.next_restart - now),
         exit_code=None if life is None else life.exit_code,
+        is_zombie=figures.os_status == ZOMBIE,
+        cpu_percent=None if sample is None else sample.cpu_percent,
+        memory_mb=figures.memory_mb,
+        pss_mb=figures.pss_mb,
+        threads=figures.threads,
+        open_files=figures.open_files,
         command=actor.spec.command,
         started_at=record.started_at,
         runtime=runtime,
         heartbeat_age=watch.age(actor.uid) if actor.body is Body.LIVE else None,
-        stats=_stats(record.measures),
+        stats=record.stats(),
         completed_laps=completed,
     )
 
 
-def health(actor: Actor, watch: Watch) -> Health:
-    """As far as the router knows."""
+def health(actor: Actor, watch: Watch, os_status: str | None) -> Health:
+    """As far as the router, and who measured, know."""
     found = health_of(actor.status)
+    if os_status == ZOMBIE and not actor.status.ended:
+        return Health.ZOMBIE
     return Health.UNRESPONSIVE if found is Health.HEALTHY and watch.misses(actor.uid) else found
 
 
-def _stats(measures: dict[str, object]) -> dict[str, object] | None:
-    stats = measures.get("stats")
-    return stats if isinstance(stats, dict) else None
+def is_healthy(actor: Actor, watch: Watch) -> bool:
+    """Whether its health is HEALTHY now: its process is looked at by one line of the process table, no more."""
+    if actor.pid is None or health(actor, watch, None) is not Health.HEALTHY:
+        return False
+    try:
+        row = family.row(actor.pid)
+    except OSError:  # no descriptor is left to look with: the heartbeats have to do
+        return True
+    return row is not None and row.state != "Z"
+
+
+def summary(world: World, watch: Watch) -> Summary:
+    """All actors that are listed, counted and added up."""
+    actors = world.registry.listed()
+    rows = [info(world, watch, actor) for actor in actors if not actor.status.ended]
+    counted = Counter(actor.status for actor in actors)
+    return Summary(
+        system=world.system,
+        counts={status: counted[status] for status in Status if counted[status]},
+        living=len(rows),
+        unhealthy=sum(row.health in {Health.UNRESPONSIVE, Health.ZOMBIE} for row in rows),
+        sampled=sum(row.memory_mb is not None for row in rows),
+        memory_mb=sum(row.memory_mb or 0.0 for row in rows),
+        pss_mb=sum(row.pss_mb or 0.0 for row in rows),
+        cpu_percent=sum(row.cpu_percent or 0.0 for row in rows),
+        restarts=world.registry.restarts,
+        messages=world.handled + sum(_handled(world, actor) for actor in actors),
+    )
+
+
+def _handled(world: World, actor: Actor) -> int:
+    page = world.records[actor.uid].page
+    return 0 if page is None else page.handled

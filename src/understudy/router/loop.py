@@ -14,6 +14,7 @@ from understudy.router.calls import Calls
 from understudy.router.control import Control
 from understudy.router.perform import kill_doomed
 from understudy.router.reports import Reports, laps_of
+from understudy.router.sampling import Sampler, Surveyor
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.spawners.base import Born, Gone, News, NotBorn
@@ -33,7 +34,9 @@ class Router:
         self.world, self.calls = world, calls
         self.watch = Watch(world)
         self._reports = Reports(world, self.watch)
-        self._control = Control(world, self.watch)
+        self.sampler = Sampler(world, calls)
+        self.surveyor = Surveyor(world.system, self.sampler, calls)
+        self._control = Control(world, self.watch, self.sampler, self.surveyor)
         self._over = False
         self._thread = threading.Thread(target=self._run, name=f"understudy-{world.system}", daemon=True)
 

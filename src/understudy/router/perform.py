@@ -66,7 +66,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
     except OSError as error:
         _not_born(world, actor, str(error))
         return
-    record.begin(actor.incarnation, page)
+    record.begin(actor.incarnation, page, rites=actor.rites_for is not None)
     birth = Birth(
         system=world.system,
         uid=actor.uid,
@@ -156,6 +156,7 @@ def _clear_alarm(world: World, actor: Actor, effect: ClearAlarm) -> None:
 def _bury(world: World, actor: Actor, effect: Bury) -> None:
     record = world.records[actor.uid]
     incarnation = actor.incarnation if record.current is None else record.current.incarnation
+    world.handled += 0 if record.page is None else record.page.handled
     report = record.bury(actor, incarnation, effect.cause, effect.crash, world.registry.story(actor.uid))
     world.spawner(actor).forget(actor.uid)
     world.orders.forget(actor.uid)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from understudy.lifecycle.actor import Actor
+from understudy.lifecycle.actor import WAS_KILLED, Actor
 from understudy.spawners.base import Gone
+from understudy.spawners.figures import Figures
+from understudy.stats import LONGEST_TEXT, ErrorEvent, Stats
 from understudy.status import Crash, DeathReport, Life, Usage
 from understudy.wire.page import Page
 
 KEPT_LIVES = 1000
 _EVENTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was measured of one process and its family, and when, by the monotonic clock."""
+
+    at: float
+    incarnation: int
+    pid: int
+    figures: Figures
+    cpu_percent: float | None
 
 
 @dataclass(slots=True)
@@ -24,7 +39,18 @@ class Record:
     current: Life | None = None
     usage: Usage | None = None
     report: DeathReport | None = None
-    measures: dict[str, object] = field(default_factory=dict)
+    timers: dict[str, object] | None = None
+    """What the last process that told them measured."""
+    past: tuple[int, Stats] = (0, Stats())
+    """The last life that has ended, and the figures of all that have: one value, for other threads read it."""
+    told: Stats | None = None
+    """What the current process told of its laps."""
+    restarted: bool = False
+    """Whether the current life took over from another."""
+    sample: Sample | None = None
+    """The latest figures of its processes."""
+    sampling: threading.RLock = field(default_factory=threading.RLock)
+    """One thread samples, and others that ask for the same actor wait; reentrant for signal handlers."""
     progress: float | None = None
     note: str | None = None
     started_at: float = field(default_factory=time.time)
@@ -32,9 +58,11 @@ class Record:
     laps: int = 0
     """How many laps the last process completed that has ended."""
 
-    def begin(self, incarnation: int, page: Page) -> None:
-        """A process was asked for."""
+    def begin(self, incarnation: int, page: Page, *, rites: bool) -> None:
+        """A process was asked for, to live or to hold last ``rites``."""
         self.page = page
+        self.told = None
+        self.restarted = incarnation > 1 and not rites
         self.usage = None
         self.lingering = ()
         self.progress = self.note = None
@@ -86,11 +114,39 @@ class Record:
             report=report,
         )
         self.lives.append(done)
+        figures = replace(self._figures(life, self.page), ended_at=ended_at)
+        self.past = incarnation, self.past[1] + replace(figures, **_failure(actor, incarnation, ended_at, crash))
         self.laps = 0 if self.page is None else self.page.laps
         self.current, self.page = None, None
         self.report = report or self.report
         return report
 
+    def sample_of(self, actor: Actor) -> Sample | None:
+        """The latest figures, if they are of the process that the actor has now."""
+        sample = self.sample
+        same = sample is not None and (sample.incarnation, sample.pid) == (actor.incarnation, actor.pid)
+        return sample if same else None
+
+    def stats(self) -> Stats:
+        """The figures of all lives, the current one among them."""
+        page, current = self.page, self.current  # before what they end up in
+        buried, past = self.past
+        return past if current is None or buried >= current.incarnation else past + self._figures(current, page)
+
+    def _figures(self, life: Life, page: Page | None) -> Stats:
+        """Of one life: what it told, and its laps as its page has them, which it may not have lived to tell."""
+        laps = 0 if page is None else page.laps
+        return replace(self.told or Stats(), started_at=life.started_at, laps=laps, restarts=int(self.restarted))
+
     def history(self) -> list[Life]:
         """All lives that are kept, the current one last."""
         return [*self.lives, *([self.current] if self.current is not None else [])]
+
+
+def _failure(actor: Actor, incarnation: int, at: float, crash: Crash | None) -> dict[str, Any]:
+    """What a crash adds to the figures of its life; a kill that was asked for is none."""
+    if crash is None or crash.text == WAS_KILLED:
+        return {}
+    text = crash.headline(actor.name)[:LONGEST_TEXT]
+    event = ErrorEvent(at, incarnation, crash.kind, crash.section, crash.lap, text)
+    return {"errors": 1, "timeouts": int(crash.kind in {"timeout", "startup"}), "error_events": (event,)}

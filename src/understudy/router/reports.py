@@ -10,6 +10,7 @@ from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulte
 from understudy.router.logs import about
 from understudy.router.watch import Watch
 from understudy.router.world import World
+from understudy.stats import Stats
 from understudy.status import Crash
 from understudy.wire import messages
 from understudy.wire.codec import decode
@@ -108,8 +109,14 @@ class Reports:
         self._logs.put(about(actor.name, actor.incarnation, f"{actor.name} {cause}"))
 
     def _measure(self, identity: Identity, measures: dict[str, Any]) -> None:
-        if measures:
-            self._world.records[identity.uid].measures = measures
+        record, timers, stats = self._world.records[identity.uid], measures.get("timers"), measures.get("stats")
+        if isinstance(timers, dict):
+            record.timers = timers
+        if isinstance(stats, dict):
+            try:
+                record.told = Stats.from_dict(stats)
+            except ValueError:
+                self._world.dropped += 1  # the figures; what is told with them counts all the same
 
 
 def laps_of(world: World, uid: int) -> dict[str, Any]:

@@ -63,6 +63,8 @@ class World:
     """Actors whose family is to be killed at the end of this round of the loop, all at one look."""
     dropped: int = 0
     """Frames that were malformed, untagged or altered."""
+    handled: int = 0
+    """Messages that lives handled which have ended."""
     closing: bool = False
     """Set by who shuts the system down: from then on nothing comes up any more."""
     perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None

@@ -102,14 +102,16 @@ def wear_mark(system: str, uid: int, incarnation: int) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         now, most = resource.getrlimit(resource.RLIMIT_RTTIME)
         if now == resource.RLIM_INFINITY or now >= _SIGNED:
-            resource.setrlimit(resource.RLIMIT_RTTIME, (_signature(system, uid, incarnation), most))
+            resource.setrlimit(resource.RLIMIT_RTTIME, (signature(system, uid, incarnation), most))
 
 
-def _signature(system: str, uid: int, incarnation: int) -> int:
+def signature(system: str, uid: int, incarnation: int) -> int:
+    """The limit by which what an incarnation started is told."""
     return _SIGNED | zlib.crc32(system.encode()) % (1 << 28) << 32 | uid % _UIDS << 12 | incarnation % _INCARNATIONS
 
 
-def _signed(pid: int) -> int:
+def signed(pid: int) -> int:
+    """The signature that a process bears, or whatever else its limit is; 0 where it may not be asked."""
     try:
         return resource.prlimit(pid, resource.RLIMIT_RTTIME)[0]
     except (OSError, AttributeError):
@@ -131,7 +133,7 @@ class Departed:
             return True
         mark = f"{MARKER}={marker(self.system, self.uid, self.incarnation)}\0".encode()
         return (
-            _signed(one.pid) == _signature(self.system, self.uid, self.incarnation)
+            signed(one.pid) == signature(self.system, self.uid, self.incarnation)
             or _contains(f"/proc/{one.pid}/environ", mark)
             or _contains(f"/proc/{one.pid}/maps", mark_name(self.system, self.uid, self.incarnation).encode())
         )
@@ -155,11 +157,11 @@ def sweep(departed: Iterable[Departed], *, reaper: int | None) -> list[int]:
 
 def clear(system: str) -> None:
     """Kill every actor of the system, and whatever any of them has started."""
-    signature, mark = _signature(system, 0, 0) >> 32, f"{MARKER}={system}/".encode()
+    prefix, mark = signature(system, 0, 0) >> 32, f"{MARKER}={system}/".encode()
 
     def belongs(one: Row) -> bool:
         return (
-            _signed(one.pid) >> 32 == signature
+            signed(one.pid) >> 32 == prefix
             or _contains(f"/proc/{one.pid}/environ", mark)
             or _contains(f"/proc/{one.pid}/maps", f"understudy-mark:{system}:".encode())
         )

@@ -119,6 +119,11 @@ class Page:
         """Completed laps: all before the one under way, or what was noted when the laps ended."""
         return max(self.words[LAPS], lap_of(self.words[PLACE]) - 1)
 
+    @property
+    def handled(self) -> int:
+        """Messages that were handled."""
+        return self.words[HANDLED]
+
     def overrun(self, now: float) -> tuple[int, float] | None:
         """The open place and by how many seconds it is past its deadline, if it is."""
         before = self.words[PLACE]

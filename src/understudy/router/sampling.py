@@ -1,0 +1,123 @@
+"""Figures of living actors: measured in the thread that asks, kept for who asks next; in the router's thread never."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+
+from understudy.errors import SystemClosed
+from understudy.lifecycle.actor import Actor, Body
+from understudy.router.calls import Calls
+from understudy.router.records import Record, Sample
+from understudy.router.world import World
+from understudy.spawners.census import Census, Head
+from understudy.spawners.figures import Figures, measure
+
+_SHORTEST = 0.01
+"""Seconds: the system's clock of CPU time ticks no finer, so no share is of less."""
+_PATIENCE = 1.0
+"""Seconds that a thread waits for another one's sample of the same actor."""
+_LIMIT = 1000
+"""Requests that may wait for figures."""
+_log = logging.getLogger("understudy")
+
+
+class Sampler:
+    """Measures for whichever thread asks."""
+
+    def __init__(self, world: World, calls: Calls) -> None:
+        self._world, self._calls = world, calls
+
+    def is_due(self, actor: Actor) -> bool:
+        """Whether its figures are older than its settings allow."""
+        record = self._world.records.get(actor.uid)
+        if record is None or actor.body is not Body.LIVE:
+            return False
+        sample = record.sample_of(actor)
+        return sample is None or monotonic() - sample.at > actor.spec.config.sampling.interval
+
+    def refresh(self, actors: Iterable[Actor]) -> None:
+        """Measure those that are due. Asked by the router's own thread, it leaves them as they are."""
+        due = [actor for actor in actors if self.is_due(actor)]
+        if not due or threading.current_thread() is self._calls.thread:
+            return
+        census = Census(one.pid for one in self._world.registry.living() if one.pid is not None)
+        for actor in due:
+            record = self._world.records.get(actor.uid)
+            if record is None or actor.pid is None:
+                continue
+            if not record.sampling.acquire(timeout=_PATIENCE):
+                continue  # the process holds up who looks at it: one thread is enough
+            try:
+                if self.is_due(actor):
+                    record.sample = self._sample(actor, actor.pid, record, census)
+            finally:
+                record.sampling.release()
+
+    def _sample(self, actor: Actor, pid: int, record: Record, census: Census) -> Sample:
+        settings = actor.spec.config.sampling
+        pids: Sequence[int] = [pid]
+        if settings.family:
+            head = Head(pid, self._world.system, actor.uid, actor.incarnation, adopts=actor.spec.host == "process")
+            try:
+                pids = census.household(head)
+            except OSError:
+                _log.debug("no descriptor is left to look for the family of %s with", actor.name)
+        now = monotonic()
+        figures = measure(pids, pss=settings.pss) if pids else Figures()
+        began = time.time() if record.current is None else record.current.started_at
+        share = cpu_percent(figures, record.sample_of(actor), now, time.time() - began)
+        return Sample(now, actor.incarnation, pid, figures, share)
+
+
+def cpu_percent(figures: Figures, before: Sample | None, now: float, age: float) -> float | None:
+    """Of one core, since the sample before; in the first, since the life began, ``age`` seconds ago."""
+    if figures.cpu_seconds is None:
+        return None
+    if before is not None and before.figures.cpu_seconds is not None:
+        spent, elapsed = figures.cpu_seconds - before.figures.cpu_seconds, now - before.at
+    else:
+        spent, elapsed = figures.cpu_seconds, age
+    # An orphan that ended takes what it used along.
+    return 100.0 * max(0.0, spent) / max(elapsed, _SHORTEST)
+
+
+class Surveyor:
+    """A thread that has figures measured for requests from outside: their asking thread would be the router's."""
+
+    def __init__(self, name: str, sampler: Sampler, calls: Calls) -> None:
+        self._sampler, self._calls = sampler, calls
+        self._jobs: queue.SimpleQueue[tuple[Sequence[Actor], Callable[[], None]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name=f"understudy-figures-{name}", daemon=True)
+        self._started = False
+
+    def take(self, actors: Sequence[Actor], then: Callable[[], None]) -> bool:
+        """Measure these, then have the router's thread make that call; False where too much waits already."""
+        if self._jobs.qsize() >= _LIMIT:
+            return False
+        if not self._started:
+            self._started = True
+            self._thread.start()
+        self._jobs.put((actors, then))
+        return True
+
+    def close(self, seconds: float) -> None:
+        """End, when the router has ended; what waits is dropped, with who asked for it."""
+        if self._started:
+            self._jobs.put(None)
+            self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            actors, then = job
+            try:
+                self._sampler.refresh(actors)
+                self._calls.make(then)
+            except SystemClosed:
+                return
+            except Exception:  # noqa: BLE001 - told in full
+                _log.exception("figures for a request could not be had; please report it")

@@ -1,0 +1,194 @@
+"""A system at one glance, and what another process gets to see of figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+
+import msgpack
+import pytest
+import zmq
+
+from tests.health.household import Idle
+from tests.stage import until
+from understudy import Health, Observer, Process, Remote, Status, Summary, UnknownActor
+from understudy.router import sampling
+from understudy.spawners import figures
+from understudy.wire.page import HANDLED
+
+
+class Twice(Process):
+    """Crashes in its first life."""
+
+    def __init__(self):
+        self.config.lives = 2
+        self.config.num_loops = 3
+
+    def __loop__(self):
+        if self.incarnation == 1 and self.current_lap == 2:
+            raise ValueError("the first life is short")
+
+
+@pytest.mark.requirement("H3")
+def test_a_summary_counts_and_adds_up_what_lives_and_what_has_ended(system):
+    nothing = system.summary()
+    assert (nothing.counts, nothing.living, nothing.memory_mb, nothing.restarts) == ({}, 0, 0.0, 0)
+    assert "no actors yet" in str(nothing)
+    twice = system.spawn(Twice)
+    assert twice.wait(20) is Status.FINISHED
+    killed = system.spawn(Idle, name="killed")
+    killed.wait_ready(20)
+    killed.kill()
+    killed.wait(20)
+    idle = [system.spawn(Idle, config={"sampling.interval": 60}) for _ in range(2)]
+    for ref in idle:
+        ref.wait_ready(20)
+    summary = system.summary()
+    assert summary.system == os.path.basename(system.endpoint)
+    assert summary.counts == {Status.RUNNING: 2, Status.FINISHED: 1, Status.KILLED: 1}
+    assert list(summary.counts) == [Status.RUNNING, Status.FINISHED, Status.KILLED], "in the order of a life"
+    rows = system.ps()
+    assert (summary.living, summary.sampled, summary.unhealthy) == (2, 2, 0)
+    for name in ("memory_mb", "pss_mb", "cpu_percent"):
+        assert getattr(summary, name) == pytest.approx(sum(getattr(row, name) for row in rows))
+    assert summary.memory_mb > 2
+    assert (summary.restarts, summary.messages) == (1, 0)
+    lines = str(summary).splitlines()
+    assert lines[0] == f"{system.name[:24]}: 2 RUNNING, 1 FINISHED, 1 KILLED"
+    assert f"memory {summary.memory_mb:.1f} MiB" in lines[2]
+    assert lines[3].endswith("1 restarts, 0 messages")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        summary.living = 3
+    assert Summary.from_dict(json.loads(json.dumps(summary.to_dict()))) == summary
+    assert Summary.from_dict({**msgpack.unpackb(msgpack.packb(summary.to_dict())), "invented_later": 1}) == summary
+    system.kill("*")
+
+
+@pytest.mark.requirement("H3")
+def test_messages_are_those_that_the_pages_of_the_living_and_the_dead_have_counted(system):
+    one, other = system.spawn(Idle), system.spawn(Idle)
+    for ref, count in ((one, 5), (other, 7)):
+        ref.wait_ready(20)
+        system._world.records[ref.uid].page.words[HANDLED] = count
+    assert system.summary().messages == 12
+    one.kill()
+    one.wait(20)
+    assert system.summary().messages == 12
+    other.kill()
+
+
+@pytest.mark.requirement("H1")
+@pytest.mark.requirement("H3")
+def test_a_remote_sees_figures_health_and_summary_though_nobody_here_has_asked(system):
+    ref = system.spawn(Idle, name="idle", config={"sampling.interval": 60})
+    ref.wait_ready(20)
+    with Observer(system.endpoint) as observer:
+        assert observer.actors["idle"].memory_mb is None, "a snapshot measures nothing"
+    with Remote(system.endpoint) as remote:
+        (row,) = remote.ps()
+        assert (row.memory_mb or 0) > 1
+        assert row.health is Health.HEALTHY
+        assert remote.info("idle").memory_mb == row.memory_mb
+        assert remote.healthy("idle") is True
+        theirs, ours = remote.summary(), system.summary()
+        assert (theirs.counts, theirs.memory_mb) == (ours.counts, ours.memory_mb)
+        for ask in (remote.info, remote.healthy):
+            with pytest.raises(UnknownActor):
+                ask("idl*")
+        with Observer(system.endpoint) as observer:
+            assert observer.actors["idle"].memory_mb == row.memory_mb
+        ref.kill()
+        ref.wait(20)
+        assert remote.healthy("idle") is False
+        assert remote.info("idle").memory_mb is None
+
+
+@pytest.mark.requirement("H4")
+def test_while_figures_are_measured_for_one_request_the_router_answers_others(system, monkeypatch, tmp_path):
+    ref = system.spawn(Idle, name="idle")
+    ref.wait_ready(20)
+    gate, honest = tmp_path / "gate", figures.measure
+
+    def slow(pids, *, pss):
+        until(gate.exists, 20, "the gate")
+        return honest(pids, pss=pss)
+
+    monkeypatch.setattr(sampling, "measure", slow)
+    context = zmq.Context()
+    try:
+        dealer = context.socket(zmq.DEALER)
+        dealer.linger, dealer.rcvtimeo = 0, 20_000
+        dealer.connect(f"{system.endpoint}/control")
+        for number, verb in enumerate(["ps", "snapshot", "summary", "stop"]):
+            dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": number, "verb": verb, "name": "nobody"})])
+        assert [msgpack.unpackb(dealer.recv_multipart()[-1])["id"] for _ in range(2)] == [1, 3]
+        assert ref.healthy() is True
+        gate.touch()
+        late = [msgpack.unpackb(dealer.recv_multipart()[-1]) for _ in range(2)]
+        assert [answer["id"] for answer in late] == [0, 2]
+        assert late[0]["value"][0]["memory_mb"] > 1
+    finally:
+        context.destroy(linger=0)
+    ref.kill()
+
+
+@pytest.mark.requirement("H4")
+def test_a_flood_of_requests_is_answered_with_what_is_known(system, monkeypatch, tmp_path):
+    ref = system.spawn(Idle, name="idle")
+    ref.wait_ready(20)
+    gate, begun, honest = tmp_path / "gate", tmp_path / "begun", figures.measure
+
+    def slow(pids, *, pss):
+        begun.touch()
+        until(gate.exists, 20, "the gate")
+        return honest(pids, pss=pss)
+
+    monkeypatch.setattr(sampling, "measure", slow)
+    monkeypatch.setattr(sampling, "_LIMIT", 2)
+    context = zmq.Context()
+    try:
+        dealer = context.socket(zmq.DEALER)
+        dealer.linger, dealer.rcvtimeo = 0, 20_000
+        dealer.connect(f"{system.endpoint}/control")
+        for number in range(20):
+            dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": number, "verb": "info", "name": "idle"})])
+            until(begun.exists, 20, "the measuring for the first")
+        early = [msgpack.unpackb(dealer.recv_multipart()[-1]) for _ in range(17)]
+        assert all(answer["value"]["memory_mb"] is None for answer in early)
+        gate.touch()
+        late = [msgpack.unpackb(dealer.recv_multipart()[-1]) for _ in range(3)]
+        assert {answer["id"] for answer in (*early, *late)} == set(range(20))
+        assert all(answer["value"]["memory_mb"] > 1 for answer in late)
+    finally:
+        context.destroy(linger=0)
+    ref.kill()
+
+
+@pytest.mark.requirement("H4")
+def test_a_system_closes_while_a_request_from_outside_waits_for_figures(system, monkeypatch, tmp_path):
+    ref = system.spawn(Idle, name="idle")
+    ref.wait_ready(20)
+    gate, begun, honest = tmp_path / "gate", tmp_path / "begun", figures.measure
+
+    def slow(pids, *, pss):
+        begun.touch()
+        until(gate.exists, 20, "the gate")
+        return honest(pids, pss=pss)
+
+    monkeypatch.setattr(sampling, "measure", slow)
+    context = zmq.Context()
+    try:
+        dealer = context.socket(zmq.DEALER)
+        dealer.linger = 0
+        dealer.connect(f"{system.endpoint}/control")
+        dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": 1, "verb": "ps"})])
+        until(begun.exists, 20, "the measuring")
+        os.kill(ref._outside._world.registry.actors[ref.uid].pid, signal.SIGKILL)
+        ref.wait(20)
+        system._calls.make(gate.touch)
+        system.shutdown()
+        assert not system.is_open
+    finally:
+        context.destroy(linger=0)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 
+import psutil
 import pytest
 
 from tests.health.household import Idle
@@ -16,12 +17,13 @@ QUICK = {"sampling.interval": 0.02, "lives": 2, "restart.backoff.base": 0}
 
 
 @pytest.fixture
-def stopped_zygote(system):
-    """Stops the zygote when it is called; it goes on in the end."""
+def stop_zygote_of(system):
+    """Stops the zygote that forked the process of that number; it goes on in the end."""
     stopped = []
 
-    def stop():
-        pid = system._world.spawners["process"].pids[-1]
+    def stop(child):
+        pid = psutil.Process(child).ppid()
+        assert pid in system._world.spawners["process"].pids
         os.kill(pid, signal.SIGSTOP)
         stopped.append(pid)
         until(lambda: state_of(pid) == "T", 20, "the zygote's stop")
@@ -35,14 +37,14 @@ def stopped_zygote(system):
 
 @pytest.mark.requirement("H2")
 @pytest.mark.requirement("H4")
-def test_a_process_that_nobody_has_reaped_yet_is_a_zombie_and_no_longer_when_it_is(system, stopped_zygote):
+def test_a_process_that_nobody_has_reaped_yet_is_a_zombie_and_no_longer_when_it_is(system, stop_zygote_of):
     ref = system.spawn(Idle, name="undead", config=QUICK)
     ref.wait_ready(20)
     other = system.spawn(Idle, name="other")
     other.wait_ready(20)
     assert (ref.info().is_zombie, ref.healthy()) == (False, True)
     pid = ref.info().pid
-    zygote = stopped_zygote()
+    zygote = stop_zygote_of(pid)
     os.kill(pid, signal.SIGKILL)
     until(lambda: ref.info().health is Health.ZOMBIE, 20, "the zombie")
     info = ref.info()

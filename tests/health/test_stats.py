@@ -11,8 +11,10 @@ import pytest
 from tests.health.household import Idle
 from tests.stage import until
 from understudy import Process, Remote, Stats, Status
+from understudy.router.records import Record
 from understudy.stats import KEPT_LAPS
 from understudy.wire.messages import Identity
+from understudy.wire.page import LAPS, Page
 
 AT_ONCE = {"restart.backoff.base": 0}
 
@@ -126,6 +128,20 @@ def test_the_last_thousand_lap_times_are_kept_and_go_to_who_asks_for_one_actor(s
         assert remote.info("many").stats == stats
         (row,) = remote.ps(all=True)
         assert row.stats == replace(stats, recent=())
+
+
+@pytest.mark.requirement("H5")
+def test_a_life_is_counted_once_also_while_it_is_being_buried():
+    page, fd = Page.create("test")
+    os.close(fd)
+    record = Record()
+    record.begin(1, page, rites=False)
+    page.words[LAPS] = 3
+    assert record.stats().laps == 3
+    record.past = 1, record.stats()
+    assert record.stats().laps == 3, "what is in the past is no longer current, though it still stands there"
+    record.begin(2, page, rites=False)
+    assert (record.stats().laps, record.stats().restarts) == (6, 1)
 
 
 @pytest.mark.requirement("H5")

@@ -14,7 +14,7 @@ import pytest
 import zmq
 
 from tests.docs.pages import ROOT, sections, tables
-from tests.stage import until
+from tests.stage import state_of, until
 from understudy import ActorSystem, Process
 
 CHAPTERS = sections((ROOT / "docs" / "protocol.md").read_text(encoding="utf-8"), 2)
@@ -217,6 +217,7 @@ def test_orders_go_to_the_topic_of_the_incarnation_again_and_again_until_they_ar
     ref.wait_ready(20)
     pid, system_id = ref.info().pid, os.path.basename(system.endpoint)
     os.kill(pid, signal.SIGSTOP)  # so that it does not hear them meanwhile
+    until(lambda: state_of(pid) == "T", what="its stop, which is not at once")
     assert ref.stop() == "asked"
     topic = f"{system_id}|{ref.uid}|1|"
     orders = stranger.socket(zmq.SUB, "commands", topic.encode())

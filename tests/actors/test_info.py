@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -340,3 +341,10 @@ def test_a_timeout_and_a_lost_actor_have_a_report_too(system):
     assert isinstance(late.value, MainLoopError)
     assert late.value.report is not None
     assert (late.value.report.section, late.value.report.exit_code) == ("loop", 1)
+
+
+def test_who_lists_processes_sees_actors_by_their_names(system, host):
+    ref = system.spawn(Path("/proc/self/comm").read_text, name="crew/fetcher-number-twelve", host=host)
+    assert ref.result(20) == "crew/fetcher-nu\n"
+    zygote = system._world.spawners["process"].pids[0]
+    assert Path(f"/proc/{zygote}/comm").read_text() == "zygote\n"

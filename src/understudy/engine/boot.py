@@ -80,6 +80,7 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     family.wear_mark(birth.system, birth.uid, birth.incarnation)
     circumstances.take(birth.place)
     circumstances.wear(family.marker(birth.system, birth.uid, birth.incarnation))
+    circumstances.bear(birth.name)
     circumstances.apply_to_loggers(birth.levels)
     failpoints.load(os.environ.get(failpoints.VARIABLE))
     failpoints.hit("child.boot", birth.incarnation)

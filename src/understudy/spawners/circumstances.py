@@ -16,6 +16,8 @@ from understudy.spawners.family import MARKER
 from understudy.wire.codec import pack, unpack
 
 _LIMIT = 64 << 20
+_COMM = 15
+"""Bytes of a name that the kernel keeps."""
 
 
 _place = b""
@@ -64,6 +66,12 @@ def stands(packed: bytes) -> bool:
 def wear(mark: str) -> None:
     """Name the incarnation in the environment of all that this process starts."""
     os.environ[MARKER] = mark
+
+
+def bear(name: str) -> None:
+    """Be seen under that name by `ps`, `top` and the like, as far as the kernel has room for it."""
+    with contextlib.suppress(OSError), open("/proc/self/comm", "wb") as file:
+        file.write(name.encode()[:_COMM])
 
 
 def apply_to_loggers(packed: bytes) -> None:

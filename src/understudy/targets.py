@@ -14,6 +14,7 @@ from understudy.lifecycle.spec import Spec
 from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, hooks_of, part_of
 from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place
+from understudy.terminal import of_input
 from understudy.wire.pickling import dumps
 
 
@@ -36,6 +37,7 @@ class ProcessTarget:
             blob=dumps(self.process, self.root, config),
             place=place(),
             levels=levels(),
+            terminal=of_input(),
             config=config,
             hooks=hooks,
             modules=("asyncio",) if any(map(inspect.iscoroutinefunction, _bound(self.process, hooks))) else (),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from understudy import failpoints, runtime
 from understudy.config import ProcessConfig
 from understudy.engine.act import CRASHED, Act
+from understudy.engine.debugger import Debugger
 from understudy.engine.halt import Halt
 from understudy.engine.hooks import Loop
 from understudy.engine.inside import Actor
@@ -135,6 +136,7 @@ def _open_and_play(
     part.inside = actor
     part.config = config
     link.take_on(config)
+    sys.breakpointhook = Debugger(sections, link, halt, config, birth.terminal)
     failpoints.hit("child.ready", birth.incarnation)
     page.phase = Phase.READY
     outbox.say(messages.Ready(os.getpid(), None, imported))

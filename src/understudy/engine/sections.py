@@ -65,6 +65,31 @@ class Sections:
         self.page.words[PLACE] = lap << PLACE_SHIFT
         self.page.reals[DEADLINE] = NEVER
 
+    def suspend(self) -> None:
+        """Nothing is due until `resume`."""
+        self.page.debugged = True
+
+    def resume(self, timeouts: Timeouts) -> None:
+        """The open section has its whole time again, from now.
+
+        From another thread than the main one it has no deadline any more: which section is open may change meanwhile.
+        """
+        section = self.page.place[0]
+        timed = section and threading.get_ident() == self._main
+        seconds = timeout_of(timeouts, section) if timed else None
+        self.page.reals[DEADLINE] = NEVER if seconds is None else monotonic() + seconds
+        self.page.debugged = False
+
+    def disarm(self) -> None:
+        """The open section may take for ever."""
+        self.page.reals[DEADLINE] = NEVER
+
+    def cut(self) -> None:
+        """End the open section here, without an error; in the main thread only, another one goes on."""
+        if threading.get_ident() == self._main:
+            self._raised_for = self.page.words[PLACE]
+            raise Cut(self.page.place[0])
+
     def interrupt(self) -> None:
         """From the link's thread: end the section that the main thread is in."""
         if self._by_exception:
@@ -77,7 +102,7 @@ class Sections:
     def _on_overrun(self, _: int, __: FrameType | None) -> None:
         place = self.page.words[PLACE]
         # It may arrive late: only the deadline that stands now counts, and each section is told once.
-        if place & 7 and place != self._raised_for and monotonic() >= self.page.reals[DEADLINE]:
+        if place & 7 and place != self._raised_for and self.page.overrun(monotonic()) is not None:
             self._raised_for = place
             raise Overrun(SECTIONS[place & 7])
 

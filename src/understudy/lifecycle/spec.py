@@ -13,7 +13,7 @@ class Spec:
 
     ``label`` is the stem of a generated name, ``hooks`` the hooks that the class defines, ``blob`` the pickled object;
     ``place`` holds the directory, environment and paths of the parent at the time of spawn, ``levels`` how its loggers
-    were set.
+    were set, ``terminal`` is the path of the one that it reads, if it reads one.
     """
 
     label: str
@@ -24,5 +24,6 @@ class Spec:
     config: ProcessConfig
     hooks: frozenset[str] = frozenset()
     host: str = "process"
+    terminal: str | None = None
     modules: tuple[str, ...] = ()
     """What its process will need at once; the zygote keeps it warm."""

@@ -81,6 +81,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         modules=actor.spec.modules,
         place=actor.spec.place,
         levels=actor.spec.levels,
+        terminal=actor.spec.terminal,
         blob=actor.spec.blob,
     )
     try:

@@ -76,6 +76,7 @@ class Birth:
     modules: tuple[str, ...]
     place: bytes = field(repr=False)
     levels: bytes = field(repr=False)
+    terminal: str | None
     blob: bytes = field(repr=False)
 
     def to_file(self) -> int:
@@ -95,6 +96,7 @@ class Birth:
                 self.modules,
                 self.place,
                 self.levels,
+                self.terminal,
             ]
         )
         return to_file("understudy-birth", len(head).to_bytes(8, "little"), head, self.blob)

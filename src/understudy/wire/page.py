@@ -1,6 +1,6 @@
 """The memory that an incarnation shares with its parent: written without system calls, read also of the held and dead.
 
-bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, a stop, the deadline
+bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, a stop, the deadline, a debugger
 4096..16383          the last bytes that passed through sys.stderr, a ring
 16384..65535         what the fault handler wrote
 """
@@ -20,6 +20,7 @@ NEVER = float("inf")
 # Indices of 8-byte words.
 _MAGIC, _PHASE, PLACE, LAPS, TAKEN, HANDLED, _RING, _STOP = range(8)
 DEADLINE = 8
+_DEBUGGED = 9
 _VERSION = 0x756E6401
 
 
@@ -109,6 +110,15 @@ class Page:
         self.words[_STOP] = stop
 
     @property
+    def debugged(self) -> bool:
+        """Whether somebody sits at a debugger's prompt: nothing is due meanwhile, and silence means nothing."""
+        return bool(self.words[_DEBUGGED])
+
+    @debugged.setter
+    def debugged(self, debugged: bool) -> None:
+        self.words[_DEBUGGED] = debugged
+
+    @property
     def place(self) -> tuple[str, int]:
         """The open section ("" for none) and the lap."""
         place = self.words[PLACE]
@@ -126,6 +136,8 @@ class Page:
 
     def overrun(self, now: float) -> tuple[int, float] | None:
         """The open place and by how many seconds it is past its deadline, if it is."""
+        if self.words[_DEBUGGED]:
+            return None
         before = self.words[PLACE]
         late = now - self.reals[DEADLINE]
         # The writer stores the deadline first: a place that stayed is never older than the deadline read with it.

@@ -109,6 +109,16 @@ def test_without_an_open_section_or_a_deadline_nothing_is_overrun():
     assert ours.overrun(1e300) is None
 
 
+def test_nothing_is_overrun_while_somebody_sits_at_a_debuggers_prompt():
+    ours, theirs = pair()
+    theirs.words[PLACE] = place_of(3, "loop")
+    theirs.reals[DEADLINE] = NOW
+    theirs.debugged = True
+    assert (ours.debugged, ours.overrun(NOW + 9)) == (True, None)
+    theirs.debugged = False
+    assert ours.overrun(NOW + 9) == (place_of(3, "loop"), 9)
+
+
 def test_a_place_that_moves_under_the_readers_eyes_is_no_overrun():
     ours, theirs = pair()
 

@@ -59,6 +59,10 @@ class Screen:
     def shows(self, word: str, seconds: float = 30, times: int = 1) -> None:
         until(lambda: self.read().count(word) >= times, seconds, f"{word!r} in {self.text!r}")
 
+    def hang_up(self) -> None:
+        os.close(self.side)
+        self.side = -1
+
     def end(self, seconds: float = 30) -> int:
         until(lambda: self.read() is None or self.process.poll() is not None, seconds, "the end of the program")
         self.read()
@@ -80,8 +84,10 @@ def screen(*words: object, cwd: Path) -> Iterator[Screen]:
         start_new_session=True,
     ) as process:
         os.close(other)
+        shown = Screen(side, process)
         try:
-            yield Screen(side, process)
+            yield shown
         finally:
             process.kill()
-            os.close(side)
+            if shown.side >= 0:
+                os.close(side)

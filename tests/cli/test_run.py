@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,11 +13,15 @@ import sys
 import pytest
 
 from tests.cli.screens import COMMAND, command, environment
-from tests.stage import gone, noted, notes, python
-from understudy import Remote, UnknownActor
+from tests.docs.pages import tables
+from tests.stage import ROOT, gone, noted, notes, python
+from understudy import Remote, Status, UnknownActor
 from understudy.cli import presses
 from understudy.cli.app import app
+from understudy.cli.ending import Ending, as_json
 from understudy.config import options
+
+verb = sys.modules["understudy.cli.run"]  # the package gives its verb that name
 
 
 def test_the_result_is_printed_and_nothing_but_plain_text(actors):
@@ -83,6 +88,19 @@ def test_json_is_one_object_and_what_the_actor_prints_goes_to_standard_error(act
     }
 
 
+def test_the_page_names_every_field_of_the_json_and_every_exit_code():
+    page = (ROOT / "docs" / "guides" / "command-line.md").read_text(encoding="utf-8")
+    ending = Ending("a", "a-1", Status.CRASHED, None, ValueError("x"), None, 1, 0, 0.5, None)
+    fields = json.loads(as_json(ending))
+    rows = {name for table in tables(page) for row in table for name in re.findall(r"`([a-z_.]+)`", row[0])}
+    assert set(fields) <= rows
+    assert [field for field in fields["error"] if f"`{field}`" not in page] == []
+    codes = {row[0] for table in tables(page) for row in table}
+    assert codes >= {
+        str(code) for code in (verb.FINISHED, verb.FAILED, verb.REFUSED, verb.LATE, verb.PRESSED, verb.UNREAD)
+    }
+
+
 def test_json_of_a_crash_has_the_error_and_its_report(actors):
     done = command("run", "actors:Hopeless", "--json", cwd=actors)
     told = json.loads(done.stdout)
@@ -135,7 +153,7 @@ def test_a_reader_that_goes_away_is_no_crash(actors, what):
     ) as process:
         os.close(write)
         if what == "flood":
-            assert os.read(read, 2) == b"0\n"
+            assert os.read(read, 1) == b"0"
         os.close(read)
         assert process.stderr is not None
         shown = process.stderr.read()

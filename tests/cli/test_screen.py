@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import time
 
 import pytest
 
 from tests.cli.screens import COMMAND, command, screen
-from tests.stage import gone, noted, notes
+from tests.stage import gone, noted, notes, until
 
 PROMPT = "(Pdb) "
 
@@ -51,6 +52,18 @@ def test_a_second_press_kills(actors):
         gone(pid)
     assert "ActorKilled: patient was killed" in shown.text
     assert "Traceback" not in shown.text
+
+
+@pytest.mark.fault("F29")
+def test_a_terminal_that_hangs_up_stops_the_actor_and_ends_the_command_by_sighup(actors):
+    told = actors / "told"
+    with screen(COMMAND, "run", "actors:Patient", "--arg", f"told={told}", cwd=actors) as shown:
+        pid = int(noted(told)[0].split()[1])
+        shown.hang_up()
+        until(lambda: shown.process.poll() is not None, 30, "the end of the command")
+        assert shown.process.returncode == -signal.SIGHUP
+        gone(pid)
+    assert notes(told)[1:] == ["onfinish"]
 
 
 def test_a_prompt_may_stay_open_for_longer_than_any_deadline(actors):
@@ -119,6 +132,6 @@ def test_without_a_terminal_a_breakpoint_is_passed_over_with_a_warning(actors):
     done = command("run", "actors:Debugged", cwd=actors)
     assert (done.returncode, done.stdout) == (0, "x is 42\n")
     assert re.fullmatch(
-        r"breakpoint\(\) at \S+/actors.py:\d+ is passed over: the standard input of the program is no terminal\n",
+        r"breakpoint\(\) at \S+/actors.py:\d+ is passed over: the program has no terminal to read from\n",
         done.stderr,
     )

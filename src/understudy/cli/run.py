@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import select
@@ -33,6 +34,8 @@ FINISHED, FAILED, REFUSED, LATE, PRESSED, UNREAD = 0, 1, 2, 124, 130, 141
 """Exit codes: as `timeout` has it for what ran too long, as shells have it for SIGINT and SIGPIPE."""
 _SLICE = 0.1
 _TIMEOUT = "timeout"
+_AT_PROMPT = StopLadder(command=0.5)
+"""Whoever sits at a debugger's prompt and presses Ctrl-C wants to leave it: time to hear the stop, then SIGTERM."""
 
 
 def run(
@@ -184,7 +187,7 @@ def _close(stage: Stage, system: ActorSystem, press: KeyboardInterrupt | None) -
     if press is not None and presses.number_of(press) != signal.SIGINT:
         system.close_by(AT_EXIT)
     elif press is not None and stage.is_debugged():
-        system.close_by(StopLadder(command=0))  # whoever sits at a prompt and presses Ctrl-C wants to leave it
+        system.close_by(_AT_PROMPT)
     else:
         system.shutdown()
 
@@ -216,7 +219,7 @@ def _told(ending: Ending, sink: IO[str], *, json: bool) -> bool:
         sink.flush()
         if isinstance(getattr(ending.error, "__cause__", None), BrokenPipeError) and _is_unread(sink):
             return False
-    except BrokenPipeError:
+    except OSError:  # a pipe without a reader, a terminal that hung up, a disk that is full
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sink.fileno())  # what is still in the buffer is flushed at exit
         os.close(null)
@@ -234,7 +237,8 @@ def _is_unread(sink: IO[str]) -> bool:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # a terminal that hung up
+        print(text, file=sys.stderr, flush=True)
 
 
 def _code_of(press: KeyboardInterrupt) -> int:
@@ -243,6 +247,7 @@ def _code_of(press: KeyboardInterrupt) -> int:
     if number == signal.SIGINT:
         return PRESSED
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with contextlib.suppress(OSError):
+            stream.flush()
     end_self(number)
     return 128 + number  # the first process of a container is not ended by it

@@ -6,6 +6,7 @@ before and drawn anew behind it. While a debugger holds the user's terminal noth
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -144,7 +145,10 @@ class Screen:
 
     def _keep_size(self) -> None:
         """The actor's terminal is as large as the user's."""
-        size = termios.tcgetwinsize(self._out)
+        try:
+            size = termios.tcgetwinsize(self._out)
+        except termios.error:  # it hung up: the main thread gets SIGHUP
+            return
         if size != self._size:
             self._size = size
             termios.tcsetwinsize(self._master, size)
@@ -200,4 +204,5 @@ def _write_all(fd: int, data: bytes) -> None:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with contextlib.suppress(OSError):  # nobody reads any more
+            stream.flush()

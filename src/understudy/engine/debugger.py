@@ -41,7 +41,7 @@ class Debugger:
         prompt = self._prompt or self._open()
         if prompt is None:
             place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-            _log.warning("breakpoint() at %s is passed over: the program reads no terminal", place)
+            _log.warning("breakpoint() at %s is passed over: the program has no terminal to read from", place)
             return None
         self._prompt = prompt
         if header := kwargs.get("header"):

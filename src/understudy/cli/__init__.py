@@ -6,6 +6,7 @@ finding   targets by their names on the command line, and what they are made wit
 values    NAME=VALUE, as arguments and as settings
 screen    the live line of a terminal
 ending    how a run ended, as text or as JSON
+records   log records, a line each
 presses   Ctrl-C and the signals that ask for the end
 refusal   what cannot be run
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 import select
@@ -17,6 +18,7 @@ import typer
 from understudy.cli import presses
 from understudy.cli.ending import Ending, as_json, as_text, death, ending_of
 from understudy.cli.finding import build, find
+from understudy.cli.records import Lines
 from understudy.cli.refusal import Refusal
 from understudy.cli.screen import Screen, wanted
 from understudy.cli.values import all_settings, arguments, settings
@@ -94,6 +96,7 @@ def _system_name(given: str | None, target: Target) -> str:
 
 
 def _perform(target: Target, name: str, overrides: dict[str, Any], timeout: float | None, *, json: bool) -> int:
+    logging.lastResort = Lines()
     sink = _sink(json=json)
     prompt = _terminal()
     screen = Screen(prompt) if wanted() and not json else None

@@ -88,7 +88,7 @@ def diagnose(actor: Actor, death: Died) -> Crash:
         return replace(crash, kind="exit", text="exited without a result")
     if death.exit_code is not None:
         return replace(crash, kind="exit", text=f"exited with code {death.exit_code}")
-    return replace(crash, text="died; how is unknown, for its zygote was gone")
+    return replace(crash, text="died; how is unknown, for nobody was left to tell")
 
 
 def launch(actor: Actor) -> Step:

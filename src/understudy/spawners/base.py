@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from understudy.lifecycle.spec import Spec
+from understudy.spawners.signals import name_of
 from understudy.status import Usage
 from understudy.wire.codec import pack, unpack
 from understudy.wire.page import anonymous_file
@@ -139,12 +140,22 @@ class Gone:
     signal: str | None
     usage: Usage | None
 
+    @classmethod
+    def by_code(cls, uid: int, incarnation: int, code: int | None, usage: Usage | None) -> Gone:
+        """From a code that is negative for a signal, None where nobody could tell."""
+        if code is None or code >= 0:
+            return cls(uid, incarnation, code, None, usage)
+        return cls(uid, incarnation, None, name_of(-code), usage)
+
 
 News = Born | NotBorn | Gone
 
 
 class Spawner(Protocol):
-    """How processes come to be. All calls are made by the router's thread; none may wait."""
+    """How processes come to be. All calls are made by the router's thread, but the last two; only these may wait."""
+
+    swept: list[int]
+    """What actors had left behind and was ended, by its numbers; taken out by who reads it."""
 
     def fileno(self) -> int:
         """A descriptor that is readable when there is news."""

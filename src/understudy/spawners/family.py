@@ -1,8 +1,8 @@
 """Who descends from whom, and the sweep of what an actor leaves behind.
 
-Orphans of an actor land at the zygote, a child subreaper. Whose they were is told by the session that each actor
-leads, by the marker in the environment of what was exec'd, by the mark that a plain fork still has mapped, and by a
-limit that outlives exec, a session of one's own and an environment that was emptied or written over.
+Orphans of an actor land at the zygote, a child subreaper. Whose they were is told by the marker in the environment of
+what was exec'd, by the mark that a plain fork still has mapped, and by a limit that outlives exec, a session of one's
+own and an environment that was emptied or written over. The session that each actor leads says where to look closely.
 """
 
 from __future__ import annotations
@@ -128,9 +128,7 @@ class Departed:
     incarnation: int
 
     def left(self, one: Row) -> bool:
-        """Whether that process was started by it."""
-        if one.session == self.pid:
-            return True
+        """Whether that process was started by it: it bears a mark, for a session is but a number, and may be reused."""
         mark = f"{MARKER}={marker(self.system, self.uid, self.incarnation)}\0".encode()
         return (
             signed(one.pid) == signature(self.system, self.uid, self.incarnation)
@@ -149,7 +147,7 @@ def sweep(departed: Iterable[Departed], *, reaper: int | None) -> list[int]:
     def left(one: Row) -> bool:
         near = reaper is None or one.parent == reaper
         return all(one.pid != dead.pid for dead in gone) and any(
-            one.session == dead.pid or (near and dead.left(one)) for dead in gone
+            (near or one.session == dead.pid) and dead.left(one) for dead in gone
         )
 
     return _hunt(left)
@@ -176,7 +174,7 @@ def _hunt(quarry: Callable[[Row], bool]) -> list[int]:
         mine = os.getpid()
         heirs = [one for one in rows.values() if one.pid != mine and one.state != "Z" and quarry(one)]
         doomed = {one.pid: one for one in (*heirs, *descendants(rows, [one.pid for one in heirs])) if one.state != "Z"}
-        fresh = [one.pid for one in doomed.values() if signals.kill_verified(one.pid, one.started, _started)]
+        fresh = [one.pid for one in doomed.values() if signals.kill_verified(one.pid, one.started, started)]
         if not fresh:
             break
         killed.extend(fresh)
@@ -185,14 +183,14 @@ def _hunt(quarry: Callable[[Row], bool]) -> list[int]:
 
 def kill(roots: dict[int, int | None]) -> None:
     """SIGKILL processes (by number, with their pidfd where known) and all that descends from them."""
-    below: list[Row] = []
+    rows: dict[int, Row] = {}
     with contextlib.suppress(OSError):  # no descriptor is left to look with: the sweep has others, or comes later
-        below = descendants(table(), roots)
-    for pid, pidfd in roots.items():
-        signals.send(pid, pidfd, 9)
+        rows = table()
+    # Who still takes a signal had its number when the table was read: what descends from that number is its own.
+    there = [pid for pid, pidfd in roots.items() if signals.send(pid, pidfd, 9)]
     with contextlib.suppress(OSError):
-        for one in below:
-            signals.kill_verified(one.pid, one.started, _started)
+        for one in descendants(rows, there):
+            signals.kill_verified(one.pid, one.started, started)
 
 
 def is_stopped(pid: int) -> bool:
@@ -203,7 +201,8 @@ def is_stopped(pid: int) -> bool:
     return False
 
 
-def _started(pid: int) -> int | None:
+def started(pid: int) -> int | None:
+    """The tick at which that process started; raises OSError where no descriptor is left to look with."""
     found = row(pid)
     return None if found is None else found.started
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -15,6 +12,7 @@ from dataclasses import dataclass, field
 
 from understudy.spawners import circumstances, signals
 from understudy.spawners.base import Birth, to_file
+from understudy.spawners.interpreter import Interpreter
 from understudy.wire.codec import pack
 
 HELLO_WITHIN = 30.0
@@ -31,7 +29,7 @@ class Zygote:
     place: bytes
     known: set[str] = field(default_factory=set)
     lesson: tuple[str, ...] = ()
-    process: subprocess.Popen[bytes] | None = None
+    process: Interpreter | None = None
     """Of the first one, which is a child of ours; the others are its forks."""
     pid: int = 0
     pidfd: int | None = None
@@ -106,20 +104,15 @@ class Zygote:
 
     def await_end(self) -> int | None:
         """Wait for its process, and end it if that takes long; its exit code, where it is a child of ours."""
-        if self.process is not None:
-            try:
-                return self.process.wait(_END_WITHIN)
-            except subprocess.TimeoutExpired:
-                signals.send(self.pid, None, signal.SIGKILL)
-                return self.process.wait()
-        if self.pidfd is not None:
-            poller = select.poll()
-            poller.register(self.pidfd, select.POLLIN)
-            if not poller.poll(_END_WITHIN * 1000):
-                signals.send(self.pid, self.pidfd, signal.SIGKILL)
-            os.close(self.pidfd)
-            self.pidfd = None
-        return None
+        if self.pidfd is None:
+            return None
+        process = self.process or Interpreter(self.pid, self.pidfd)
+        if not process.ends_within(_END_WITHIN):
+            process.signal(signal.SIGKILL)
+        code = None if self.process is None else self.process.bury()[0]
+        os.close(self.pidfd)
+        self.pidfd = None
+        return code
 
 
 def begin(system: str, directory: str, preload: Sequence[str]) -> Zygote:
@@ -127,25 +120,19 @@ def begin(system: str, directory: str, preload: Sequence[str]) -> Zygote:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     place = circumstances.place()
     place_fd = to_file("understudy-place", place)
-    # Its own path first, as a string: nothing of it may depend on where the interpreter would look by itself.
-    paths = [str(entry) for entry in sys.path]
-    code = (
-        f"import sys; sys.path[:] = {paths!r}; from understudy.spawners.nursery import main; "
-        f"main({theirs.fileno()}, {os.getpid()}, {place_fd})"
-    )
-    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
-    # In a session of its own from its first instant: Ctrl-C is for the parent.
-    process = subprocess.Popen(
-        [sys.executable, *flags, "-c", code],
-        pass_fds=[theirs.fileno(), place_fd],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    theirs.close()
-    os.close(place_fd)
+    fds = (theirs.fileno(), place_fd)
+    code = f"from understudy.spawners.nursery import main; main({fds[0]}, {os.getpid()}, {fds[1]})"
+    try:
+        process = Interpreter.start(code, fds)
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        os.close(place_fd)
     ours.send(pack({"system": system, "directory": directory, "preload": list(preload)}))
     ours.settimeout(0)
-    return Zygote(ours, place, process=process, pid=process.pid)
+    return Zygote(ours, place, process=process, pid=process.pid, pidfd=process.pidfd)
 
 
 def teach(teacher: Zygote, modules: list[str], place: bytes) -> Zygote:

@@ -205,11 +205,16 @@ class Nursery:
         failpoints.hit("zygote.report")
         while True:
             try:
-                pid, status, used = os.wait4(-1, os.WNOHANG)
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:
                 return
-            if pid == 0:
+            if ended is None:
                 return
+            if ended.si_pid in self._children:
+                # What stayed in its process group goes at once, and first: once it is reaped, its number is anybody's.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(ended.si_pid, signal.SIGKILL)
+            pid, status, used = os.wait4(ended.si_pid, 0)
             born = self._children.pop(pid, None)
             code = os.waitstatus_to_exitcode(status)
             if born is None:
@@ -226,10 +231,7 @@ class Nursery:
             self._depart(family.Departed(pid, self.system, *born), self._departed)
 
     def _depart(self, departed: family.Departed, among: list[family.Departed]) -> None:
-        # What stayed in its process group goes at once. The rest takes a look at all processes: a little later, so
-        # that it delays no fork, and many deaths share it.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(departed.pid, signal.SIGKILL)
+        # This takes a look at all processes: a little later, so that it delays no fork, and many deaths share it.
         among.append(departed)
         if self._sweep_at is None:
             self._sweep_at = time.monotonic() + _SWEEP_AFTER
@@ -260,7 +262,7 @@ class Nursery:
         family.kill(dict.fromkeys(self._children))
         gone = [*self._departed, *(family.Departed(pid, self.system, *born) for pid, born in self._children.items())]
         for one in family.descendants(family.table(), [os.getpid()]):
-            signals.kill_verified(one.pid, one.started, lambda pid: getattr(family.row(pid), "started", None))
+            signals.kill_verified(one.pid, one.started, family.started)
         family.sweep(gone, reaper=None)
         family.clear(self.system)  # and those that others have forked for the same parent
         import shutil  # nothing that every fork would have to carry

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import signal
+from collections.abc import Callable
 
 INTERRUPT = signal.SIGRTMAX - 2
 """Ends a section that overran; users' code does not use it."""
@@ -28,7 +29,7 @@ def send(pid: int, pidfd: int | None, number: int) -> bool:
     return True
 
 
-def kill_verified(pid: int, started: int, start_of: object) -> bool:
+def kill_verified(pid: int, started: int, start_of: Callable[[int], int | None]) -> bool:
     """SIGKILL the process if it is still the one that started at that tick; numbers are reused, pidfds are not.
 
     Raises OSError where no descriptor is left for that.
@@ -42,7 +43,7 @@ def kill_verified(pid: int, started: int, start_of: object) -> bool:
             raise
         return False
     try:
-        if callable(start_of) and start_of(pid) != started:
+        if start_of(pid) != started:
             return False
         with contextlib.suppress(ProcessLookupError, PermissionError):
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)

@@ -294,7 +294,7 @@ class ZygoteSpawner:
                 if zygote.asked.pop((uid, incarnation), None) is not None:
                     self._news.append(NotBorn(uid, incarnation, reason))
             case "gone", [uid, incarnation, pid, code, usage, stood_by]:
-                news = _gone_news(uid, incarnation, code, Usage(*usage))
+                news = Gone.by_code(uid, incarnation, code, Usage(*usage))
                 self._told_gone(zygote, news, pid, stood_by=stood_by)
             case "swept", [pids]:
                 self.swept.extend(pids)
@@ -347,12 +347,6 @@ class ZygoteSpawner:
         if zygote is self._learned:
             self._learned = None
         return zygote.take_back()
-
-
-def _gone_news(uid: int, incarnation: int, code: int, usage: Usage) -> Gone:
-    if code >= 0:
-        return Gone(uid, incarnation, code, None, usage)
-    return Gone(uid, incarnation, None, signals.name_of(-code), usage)
 
 
 def _end_unawaited(pid: int, pidfd: int | None) -> None:

@@ -282,7 +282,7 @@ def test_a_told_error_stands_though_an_overrun_followed():
         (SIGSEGV, "indexer was ended by SIGSEGV in __loop__ (lap 17, incarnation 1)"),
         (EXIT_0, "indexer exited without a result (lap 17, incarnation 1)"),
         (EXIT_1, "indexer exited with code 1 (lap 17, incarnation 1)"),
-        (UNKNOWN, "indexer died; how is unknown, for its zygote was gone (lap 17, incarnation 1)"),
+        (UNKNOWN, "indexer died; how is unknown, for nobody was left to tell (lap 17, incarnation 1)"),
     ],
 )
 def test_an_untold_death_is_told_by_the_words_of_the_system(death: Died, words: str):

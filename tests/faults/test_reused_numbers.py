@@ -169,3 +169,21 @@ def test_a_zygote_that_somebody_else_has_reaped_is_replaced_all_the_same(system)
     with suppress(ChildProcessError):  # the router reaps it, too: one of the two is late
         os.waitpid(zygote, 0)
     assert system.spawn(os.getppid).result(20) != zygote
+
+
+@pytest.mark.fault("F11")
+def test_who_refuses_a_signal_is_not_taken_for_gone():
+    """As another user's process does: what follows in the same round has to be reached."""
+    me = os.getpid()
+    copy = os.fork()
+    if copy == 0:
+        code = 1
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            else:
+                me = 1
+            code = 0 if signals.send(me, None, signal.SIGCONT) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]) == 0

@@ -18,7 +18,10 @@ SCARCE = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 def send(pid: int, pidfd: int | None, number: int) -> bool:
-    """Signal a process, by its pidfd where there is one; False if it is gone."""
+    """Signal a process, by its pidfd where there is one; False if it is gone.
+
+    True is no proof that the signal was taken: one that runs as another user refuses it, and lives on.
+    """
     try:
         if pidfd is not None:
             signal.pidfd_send_signal(pidfd, number)
@@ -26,6 +29,8 @@ def send(pid: int, pidfd: int | None, number: int) -> bool:
             os.kill(pid, number)
     except ProcessLookupError:
         return False
+    except PermissionError:
+        return True
     return True
 
 

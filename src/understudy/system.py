@@ -35,6 +35,7 @@ from understudy.router.orders import OrdersDesk
 from understudy.router.perform import perform
 from understudy.router.timers import Timers
 from understudy.router.world import World
+from understudy.spawners.base import Spawner
 from understudy.spawners.fresh import FreshSpawner
 from understudy.spawners.guard import Leash
 from understudy.spawners.zygote import ZygoteSpawner
@@ -78,7 +79,7 @@ class ActorSystem:
         try:
             # The zygote first: it may refuse, and it must not inherit sockets.
             zygotes = ZygoteSpawner(system_id, directory, _names(preload), learn=learn)
-            spawners = {"process": zygotes, "spawn": FreshSpawner()}
+            spawners: dict[str, Spawner] = {"process": zygotes, "spawn": FreshSpawner()}
             hub, timers = Hub(directory, _MAX_REPORT), Timers()
             self._world = World(
                 system=system_id,

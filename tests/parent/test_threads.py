@@ -12,6 +12,7 @@ import pytest
 
 from tests.stage import hold, note, noted, until
 from understudy import ActorKilled, ActorSystem, NameTaken, Process, Status, SystemClosed
+from understudy.spawners.zygote import ZygoteSpawner
 
 
 class Counting(Process):
@@ -42,7 +43,9 @@ def test_a_system_outlives_the_thread_that_opened_it_and_ends_in_another():
     try:
         assert signal.getsignal(signal.SIGTERM) is before  # only the main thread may take signals
         ref.wait_ready(20)
-        assert system.spawn(os.getppid).result(20) == system._world.spawners["process"].pids[-1]
+        zygotes = system._world.spawners["process"]
+        assert isinstance(zygotes, ZygoteSpawner)
+        assert system.spawn(os.getppid).result(20) == zygotes.pids[-1]
     finally:
         with ThreadPoolExecutor(1) as pool:
             pool.submit(system.shutdown).result()

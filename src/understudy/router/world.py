@@ -24,6 +24,7 @@ from understudy.router.logs import LogThread
 from understudy.router.orders import OrdersDesk
 from understudy.router.records import Record
 from understudy.router.timers import Timers
+from understudy.spawners.base import Spawner
 from understudy.status import Status
 from understudy.wire.sockets import Hub
 
@@ -50,7 +51,7 @@ class World:
     directory: str
     key: bytes
     hub: Hub
-    spawners: dict[str, Any]
+    spawners: dict[str, Spawner]
     publisher: Publisher
     timers: Timers
     orders: OrdersDesk
@@ -111,6 +112,6 @@ class World:
         """Time and chance for a decision."""
         return Moment(monotonic(), random.random())  # noqa: S311 - jitter, not a secret
 
-    def spawner(self, actor: Actor) -> Any:
+    def spawner(self, actor: Actor) -> Spawner:
         """Where the actor's processes come from."""
         return self.spawners[actor.spec.host]

@@ -185,8 +185,16 @@ class Spawner(Protocol):
         """The process of the actor, while it has one."""
         ...
 
+    def pidfd(self, uid: int) -> int | None:
+        """The pidfd of that process, the spawner's to close; None where the platform has none."""
+        ...
+
     def forget(self, uid: int) -> None:
         """The actor's process is buried: free what was held for it, sweep what it left."""
+        ...
+
+    def abandon(self) -> None:
+        """In a forked copy of the parent: hold nothing, end nothing."""
         ...
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ def fork_failed(actor: Actor, event: ForkFailed, moment: Moment) -> Step:
     if event.lost and actor.ending is Ending.STARTUP:
         return _given_up(actor, moment)
     if event.lost and actor.wish is Wish.NOTHING:
-        return ends.launch(actor)
+        return ends.launch(replace(actor, status=Status.STARTING) if actor.status is Status.RUNNING else actor)
     told = Crash(kind="unborn", incarnation=actor.incarnation, text=f"could not be forked: {event.reason}")
     return ends.settle(replace(actor, told=told), Died(None, None, Place()), moment.now, moment.chance)
 
@@ -380,7 +380,8 @@ _BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Fin
 TABLE: Mapping[Status, Mapping[type[Any], Handler]] = {
     Status.CREATED: {},
     Status.STARTING: {**_BEFORE_READY, Forked: forked, ForkFailed: fork_failed, Ready: become_running},
-    Status.RUNNING: {**_ALIVE, Ready: late},
+    # Its READY may be read before the word of its birth: they come by different ways.
+    Status.RUNNING: {**_ALIVE, Forked: forked, ForkFailed: fork_failed, Ready: late},
     Status.STOPPING: {**_ALIVE, Forked: forked, ForkFailed: fork_failed, Ready: note_ready, Rited: rited},
     Status.RESTARTING: {
         **_LATE,

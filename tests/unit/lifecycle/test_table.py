@@ -92,6 +92,7 @@ CAST: dict[Status, dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[Any, .
     },
     Status.RUNNING: {
         "well": (LIVES, HANDLER, READY),
+        "heard of before its birth was": (LIVES, HANDLER, (Ready(),)),
         "with a clock for its end": ({"join_in": 5}, ("loop",), READY),
         "silent": ({}, ("loop",), (*READY, Silent(1, lost=False, held=False))),
         "silent for too long": ({}, ("loop",), (*READY, Silent(3, lost=True, held=True))),
@@ -140,7 +141,6 @@ CAST: dict[Status, dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[Any, .
 
 NEVER_REGISTERED = "an actor is registered when its process is asked for, and is STARTING from then on"
 NOT_BEFORE_READY = "a child sends READY first, and what one child sends stays in its order"
-ANSWERED_ONCE = "a fork is answered once, and READY comes from a process that was told of"
 ANSWERED_BEFORE = "an end waits for the answer to the fork; what is born after it was given up never gets here"
 
 IMPOSSIBLE: dict[tuple[Status, type[Any]], str] = {
@@ -148,8 +148,6 @@ IMPOSSIBLE: dict[tuple[Status, type[Any]], str] = {
     (Status.STARTING, Finishing): NOT_BEFORE_READY,
     (Status.STARTING, Resulted): NOT_BEFORE_READY,
     (Status.STARTING, Rited): "rites are held in STOPPING, in a process of their own too",
-    (Status.RUNNING, Forked): ANSWERED_ONCE,
-    (Status.RUNNING, ForkFailed): ANSWERED_ONCE,
     (Status.RUNNING, Rited): "the verdict that allows rites makes it STOPPING",
     **{
         (status, event): ANSWERED_BEFORE

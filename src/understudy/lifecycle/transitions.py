@@ -323,15 +323,16 @@ def _descend(actor: Actor, rungs: tuple[Rung, ...], moment: Moment) -> Step:
     if actor.body is not Body.LIVE:
         # There is nobody to send a signal to: `forked` climbs down what is due by then.
         return replace(actor, rungs=rungs), (Remind(),)
-    effects: tuple[Effect, ...] = (Remind(),)
+    # Clocks before signals: should one of these fail, what comes next comes all the same.
+    terms: tuple[Effect, ...] = ()
     while rungs and rungs[0].at <= moment.now:
         action, rungs = rungs[0].action, rungs[1:]
         if action is Action.KILL:
-            killed, more = _kill(replace(actor, rungs=()), Ending.LADDER)
-            return killed, (*effects, *more)
-        effects = (*effects, Terminate())
-    clock = (SetAlarm(Alarm.RUNG, rungs[0].at - moment.now),) if rungs else (ClearAlarm(Alarm.RUNG),)
-    return replace(actor, rungs=rungs), (*effects, *clock)
+            killed, (strike, clock) = _kill(replace(actor, rungs=()), Ending.LADDER)
+            return killed, (Remind(), clock, *terms, strike)
+        terms = (*terms, Terminate())
+    clock = SetAlarm(Alarm.RUNG, rungs[0].at - moment.now) if rungs else ClearAlarm(Alarm.RUNG)
+    return replace(actor, rungs=rungs), (Remind(), clock, *terms)
 
 
 def _unanswered(actor: Actor, moment: Moment) -> Step:

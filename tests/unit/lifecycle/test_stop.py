@@ -96,6 +96,15 @@ def test_rungs_that_are_overdue_are_climbed_at_once_and_in_order():
     assert [kind for kind in kinds if kind in {Terminate, KillFamily}] == [Terminate, Terminate, KillFamily]
 
 
+def test_the_clock_of_the_next_rung_runs_before_any_signal_is_sent():
+    scene = running().happens(GRACE, Pass(1.5), Expired(Alarm.RUNG), Pass(0.6), Expired(Alarm.RUNG))
+    kinds = [type(effect) for effect in scene.effects]
+    assert kinds.index(SetAlarm) < kinds.index(Terminate)
+    scene.happens(Pass(60), Expired(Alarm.RUNG))
+    kinds = [type(effect) for effect in scene.effects]
+    assert kinds.index(SetAlarm) < kinds.index(Terminate) < kinds.index(KillFamily)
+
+
 def test_no_grace_at_all_is_a_kill_at_once_that_counts_as_a_stop():
     scene = running(LIVES).happens(Stop(AT_ONCE))
     assert scene.kills

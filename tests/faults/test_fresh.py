@@ -120,6 +120,17 @@ def test_a_start_that_is_still_under_way_when_the_system_closes_harms_no_descrip
     assert notes(tmp_path / "told") == []
 
 
+def test_a_leash_is_let_go_of_once(tmp_path):
+    leash = Leash(str(tmp_path))
+    leash.release()
+    with open(tmp_path / "mine", "wb") as mine:
+        taken = os.dup(mine.fileno())
+        fds = [mine.fileno(), taken]
+        leash.release()
+        assert [os.fstat(fd).st_ino for fd in fds] == [os.fstat(mine.fileno()).st_ino] * 2
+        os.close(taken)
+
+
 SCRIPT = """
 import os, signal, sys
 from understudy import ActorSystem

@@ -6,7 +6,6 @@ it SIGKILL when that end hangs up: no thread of the child, no Python and no zygo
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import signal
@@ -27,8 +26,9 @@ class Leash:
 
     def release(self) -> None:
         """Let go: every child on this leash dies. Also for a forked copy of the parent, which must not hold it."""
-        with contextlib.suppress(OSError):
-            os.close(self._fd)
+        fd, self._fd = self._fd, -1
+        if fd >= 0:  # once: its number may be another's by the second time
+            os.close(fd)
 
 
 def arm(directory: str) -> int | None:

@@ -162,14 +162,25 @@ class ActorSystem:
         return self._call(lambda: verbs.kill(self._world, who))
 
     def restart(
-        self, who: Any, *, target: Any = None, args: tuple[Any, ...] = (), grace: float | None = None
+        self,
+        who: Any,
+        *,
+        target: Any = None,
+        args: tuple[Any, ...] = (),
+        grace: float | None = None,
+        config: dict[str, Any] | ProcessConfig | None = None,
+        **kwargs: Any,
     ) -> dict[str, str]:
         """Stop actors and begin anew from the original state, or from another ``target``, with all lives.
 
-        Of an ended actor its spec is spawned anew, under the same name and a new uid.
+        The other target is made with ``args`` and ``kwargs`` and has its own settings, under those of ``config``; it
+        runs on the same host. Of an ended actor its spec is spawned anew, under the same name and a new uid. Raises
+        ConfigError for arguments or settings without a target, and what `spawn` raises for the target.
         """
         self._check()
-        spec = None if target is None else target_of(target, args, {}).spec({})
+        if target is None and (args or kwargs or config is not None):
+            raise ConfigError("a restart without a target= is one from the original: it takes no arguments or settings")
+        spec = None if target is None else target_of(target, args, kwargs).spec(_overrides(config))
         return self._call(lambda: verbs.restart(self._world, who, grace, spec))
 
     def wait_all(self, who: Any = "*", timeout: float | None = None) -> dict[str, Status]:

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from tests.stage import note, noted, notes, running, until
-from understudy import ActorInfo, MainLoopError, Process, Status, WaitTimeout
+from tests.stage import gone, note, noted, notes, running, until
+from understudy import ActorInfo, ConfigError, MainLoopError, Process, Status, WaitTimeout
 
 
 class Serving(Process):
@@ -119,6 +119,37 @@ def test_a_restart_may_change_the_target(system, told):
     assert noted(told, 4)[3:] == ["other newer 1"]
     system.stop("server")
     assert system.ref("server").result(30) == "newer"
+
+
+@pytest.mark.requirement("S8")
+def test_another_target_takes_arguments_and_settings_and_stays_on_its_host(system, told, host):
+    class Placed(Other):
+        def __preloop__(self):
+            note(self.told, f"{os.getppid() == int(self.word)} {self.config.lives} {self.config.timeouts.loop}")
+
+    ours, config = str(os.getpid()), {"timeouts.loop": 7, "lives": 9}
+    ref = system.spawn(Serving, told, name="server", host=host, config={"lives": 4})
+    noted(told)
+    system.restart("server", target=Placed, args=(told,), word=ours, config=config)
+    line = f"{host == 'spawn'} 9 7.0"
+    assert noted(told, 4)[2:] == [line, f"other {ours} 2"]
+    pid = process_of(ref, 2)
+    ref.kill()
+    ref.wait(30)
+    assert not any(spawner.pid(ref.uid) for spawner in system._world.spawners.values())
+    gone(pid)
+    assert system.restart("server", target=Placed, args=(told, ours), config=config) == {"server": "ended"}
+    assert noted(told, 6)[4] == line
+    system.kill("server")
+
+
+@pytest.mark.requirement("S8")
+def test_arguments_and_settings_are_for_another_target_only(system, told):
+    ref = system.spawn(Serving, told, name="server")
+    for options in ({"args": (1,)}, {"word": "x"}, {"config": {"lives": 3}}):
+        with pytest.raises(ConfigError, match="without a target="):
+            system.restart("server", **options)
+    ref.kill()
 
 
 @pytest.mark.requirement("S8")

@@ -112,9 +112,13 @@ def launch(actor: Actor) -> Step:
 
 
 def recast(actor: Actor, spec: Spec | None) -> Step:
-    """Another target takes over, if there is one: its clock of ``join_in`` begins with its own first READY."""
+    """Another target takes over, if there is one: its clock of ``join_in`` begins with its own first READY.
+
+    The host stays: what the last process left is for who started that.
+    """
     if spec is None:
         return actor, ()
+    spec = replace(spec, host=actor.spec.host)
     return replace(actor, spec=spec, successor=None, first_ready_at=None), (ClearAlarm(Alarm.JOIN),)
 
 

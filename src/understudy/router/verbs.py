@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -83,7 +84,7 @@ def _kill_one(world: World, actor: Actor) -> str:
 
 def _restart_one(world: World, actor: Actor, rungs: tuple[Rung, ...], spec: Spec | None) -> str:
     if actor.status.ended:
-        world.admit(spec or actor.spec, actor.name)
+        world.admit(actor.spec if spec is None else replace(spec, host=actor.spec.host), actor.name)
         return ENDED
     world.happen(actor.uid, Restart(rungs, spec))
     return ALREADY if actor.wish in {Wish.RESTART, Wish.KILL} else ASKED

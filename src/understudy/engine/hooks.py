@@ -29,10 +29,7 @@ class Loop:
         try:
             return self._loop.run_until_complete(task)
         except Interruption:
-            tasks = asyncio.all_tasks(self._loop)
-            for one in tasks:
-                one.cancel()
-            self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+            self._loop.run_until_complete(_cancel_the_others())
             raise
 
     def close(self) -> None:
@@ -40,6 +37,16 @@ class Loop:
         if self._loop is not None:
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
+
+
+async def _cancel_the_others() -> None:
+    import asyncio
+
+    # None may be left: what was interrupted between two awaits has ended with it.
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for one in others:
+        one.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def hook(process: Process, section: str, loop: Loop) -> Callable[..., Any] | None:

@@ -54,15 +54,16 @@ class Act:
         """Run the laps and the end; the exit code."""
         try:
             self._laps()
+            self._sections.close(self._actor.lap)  # in here, for an interruption may come while it is still open
         except Cut:
-            pass  # a stop stands and its grace for this section is over: what remains is the graceful end
+            # A stop stands and its grace for this section is over: what remains is the graceful end.
+            self._sections.close(self._actor.lap)
         except BaseException as error:  # noqa: BLE001 - whatever a hook raises is its crash
             section, lap = self._where()
             self._sections.close(lap)
             if self._copied:
                 self._leave_copy(error)
             return self._crashed(error, section, lap)
-        self._sections.close(self._actor.lap)
         if self._copied:
             self._leave_copy(None)
         return self._finish()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import _thread
 import os
 import signal
 import threading
@@ -39,7 +39,7 @@ class Sections:
         self._halt = halt
         self._raised_for = -1
         self._main = threading.main_thread().ident or 0
-        self._by_exception = os.environ.get(MODE) == "async"
+        self._within_python = os.environ.get(MODE) == "async"
 
     def install(self) -> None:
         """Take SIGTERM and the private signal; SIGINT is the parent's."""
@@ -92,10 +92,10 @@ class Sections:
 
     def interrupt(self) -> None:
         """From the link's thread: end the section that the main thread is in."""
-        if self._by_exception:
-            # No thread signals here: the exception waits for the next bytecode, what blocks is ended from outside.
-            self._raised_for = self.page.words[PLACE]
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._main), ctypes.py_object(Overrun))
+        if self._within_python:
+            # No thread signals here: the handler waits for the next bytecode, what blocks is ended from outside. An
+            # exception set from this thread would not do: by the time it lands another section may be open.
+            _thread.interrupt_main(INTERRUPT)  # type: ignore[arg-type]  # a number does, named or not
         else:
             signal.pthread_kill(self._main, INTERRUPT)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -12,6 +14,7 @@ import pytest
 
 from tests.stage import gone, hold, note, noted, notes, report_of, running
 from understudy import ActorError, Process, Status
+from understudy.spawners.signals import INTERRUPT
 
 
 class Closing(Process):
@@ -197,3 +200,49 @@ def test_a_stop_reaches_the_actor_and_not_the_copy(system, tmp_path):
     ref.stop()
     assert ref.result(20) == pid
     gone(copy)
+
+
+def own_handler(*_):
+    """A user's handler of SIGUSR1."""
+
+
+@pytest.mark.fault("F23")
+def test_a_copy_has_pythons_signal_handlers_and_keeps_the_users(system, host):
+    def handlers():
+        seen = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, INTERRUPT, signal.SIGUSR1)]
+        return [getattr(handler, "__name__", handler) for handler in seen] + [faulthandler.is_enabled()]
+
+    def work():
+        signal.signal(signal.SIGUSR1, own_handler)
+        context = multiprocessing.get_context("fork")
+        receive, send = context.Pipe()
+        helper = context.Process(target=lambda: send.send(handlers()))
+        helper.start()
+        seen = receive.recv()
+        helper.join()
+        return seen
+
+    default = signal.SIG_DFL
+    assert system.spawn(work, host=host).result(20) == [default, "default_int_handler", default, "own_handler", False]
+
+
+@pytest.mark.fault("F23")
+def test_a_helper_that_is_terminated_ends_by_the_signal_as_it_would_without_us(system):
+    def work():
+        context = multiprocessing.get_context("fork")
+        receive, send = context.Pipe()
+
+        def sleep():
+            send.send("up")
+            time.sleep(600)
+
+        helpers = [context.Process(target=sleep) for _ in range(3)]
+        for helper in helpers:
+            helper.start()
+            receive.recv()
+        for helper in helpers:
+            helper.terminate()
+            helper.join()
+        return [helper.exitcode for helper in helpers]
+
+    assert system.spawn(work).result(20) == [-signal.SIGTERM] * 3

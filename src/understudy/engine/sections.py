@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import faulthandler
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 from understudy.config import Timeouts
 from understudy.engine.halt import AFTER_SECTION, NO, Halt
-from understudy.spawners.signals import INTERRUPT
+from understudy.spawners.signals import INTERRUPT, STACKS
 from understudy.wire.page import DEADLINE, NEVER, PLACE, PLACE_SHIFT, SECTION_NUMBER, SECTIONS, Page
 
 MODE = "UNDERSTUDY_INTERRUPT"
@@ -46,8 +47,18 @@ class Sections:
         signal.signal(INTERRUPT, self._on_overrun)
         signal.signal(signal.SIGTERM, self._on_term)
         # A handler rather than SIG_IGN, which programs started by the actor would inherit.
-        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.signal(signal.SIGINT, _pass)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {INTERRUPT, signal.SIGTERM})
+        os.register_at_fork(after_in_child=self._give_back)
+
+    def _give_back(self) -> None:
+        """In a copy that the user's code forked: signals do what they do in any process; the user's handlers stay."""
+        ours = {INTERRUPT: self._on_overrun, signal.SIGTERM: self._on_term, signal.SIGINT: _pass}
+        for number, handler in ours.items():
+            if signal.getsignal(number) == handler:
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        faulthandler.disable()  # it would write into the page of the actor
+        faulthandler.unregister(STACKS)
 
     def run(self, name: str, hook: Callable[..., Any], seconds: float | None, *args: Any) -> Any:
         """Run a hook as a section of its own; raises what it raises, Overrun or Cut."""
@@ -113,6 +124,10 @@ class Sections:
         elif place & 7 and place != self._raised_for:
             self._raised_for = place
             raise Cut(SECTIONS[place & 7])
+
+
+def _pass(_: int, __: FrameType | None) -> None:
+    pass
 
 
 def timeout_of(timeouts: Timeouts, section: str) -> float | None:

@@ -78,6 +78,7 @@ class Process:
         for name in VERBS:
             if inspect.getattr_static(cls, name) is not Process.__dict__[name]:
                 clash(cls.__name__, name)
+        _refuse_generators(cls)
 
     @property
     def config(self) -> ProcessConfig:
@@ -262,10 +263,24 @@ def _inside(process: Process, what: str) -> runtime.Inside:
 
 def hooks_of(cls: type) -> frozenset[str]:
     """The hooks that a class defines; raises NotAnActor if it could do nothing."""
+    _refuse_generators(cls)
     hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
     if "loop" not in hooks:
         raise NotAnActor(f"{cls.__qualname__} defines no __loop__, so there is nothing for it to do")
     return hooks
+
+
+def _refuse_generators(cls: type) -> None:
+    for name in HOOKS:
+        if generates(getattr(cls, f"__{name}__", None)):
+            raise NotAnActor(
+                f"{cls.__qualname__}.__{name}__ is a generator: calling it would run nothing of it; take the yield out"
+            )
+
+
+def generates(function: object) -> bool:
+    """Whether calling it gives a generator, sync or async, and runs none of its code."""
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 class FunctionProcess(Process):

@@ -11,7 +11,7 @@ from typing import Any
 
 from understudy.errors import ConfigError, NotAnActor
 from understudy.lifecycle.spec import Spec
-from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, hooks_of, part_of
+from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, generates, hooks_of, part_of
 from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place
 from understudy.terminal import of_input
@@ -110,6 +110,11 @@ def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     if callable(getattr(target, "spec", None)) and isinstance(getattr(target, "label", None), str):
         return target  # type: ignore[return-value]  # somebody's own Target
     if callable(target):
+        if generates(target) or generates(type(target).__call__):
+            raise NotAnActor(
+                f"{command_of(target)} is a generator function: calling it would run nothing of it; "
+                "spawn a function that iterates over it"
+            )
         timeout = kwargs.pop("timeout", None)
         return FunctionTarget(target, args, kwargs, timeout)
     raise NotAnActor(

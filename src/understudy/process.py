@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from understudy import runtime
 from understudy.config import ProcessConfig
 from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
-from understudy.shadowing import Verb, clash, shadowable, verb
+from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import Timers, timed_hooks
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Part:
 
 
 _NOTE = 1000
+_STAND_INS = ("run", "loop", "main")
+"""What the work is called elsewhere."""
 
 
 class Process:
@@ -78,6 +80,7 @@ class Process:
         for name in VERBS:
             if inspect.getattr_static(cls, name) is not Process.__dict__[name]:
                 clash(cls.__name__, name)
+        refuse_near_misses(cls.__qualname__, vars(cls), HOOKS)
         _refuse_generators(cls)
 
     @property
@@ -266,7 +269,9 @@ def hooks_of(cls: type) -> frozenset[str]:
     _refuse_generators(cls)
     hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
     if "loop" not in hooks:
-        raise NotAnActor(f"{cls.__qualname__} defines no __loop__, so there is nothing for it to do")
+        stand_in = next((name for name in _STAND_INS if callable(getattr(cls, name, None))), None)
+        hint = f"; its {stand_in}() is not called: name it __loop__" if stand_in else ""
+        raise NotAnActor(f"{cls.__qualname__} defines no __loop__, so there is nothing for it to do{hint}")
     return hooks
 
 

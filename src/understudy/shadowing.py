@@ -1,11 +1,15 @@
-"""What a user's attribute may replace, and what it may not."""
+"""What a user's attribute may replace, what it may not, and what it was probably meant to be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from understudy.errors import ConfigError
+from understudy.errors import ConfigError, NotAnActor
+
+_ALIKE = 0.82
+"""As onerror is like error; lookup and loop, postload and postloop are less alike."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -13,6 +17,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 def clash(owner: str, name: str) -> NoReturn:
     """Refuse an attribute that would hide what the runtime offers."""
     raise ConfigError(f"{owner}.{name} would hide Process.{name}, which the runtime offers; choose another name")
+
+
+def refuse_near_misses(owner: str, body: Mapping[str, object], hooks: Sequence[str]) -> None:
+    """Refuse a method whose special name is not quite that of a hook: nothing would ever call it."""
+    for name, value in body.items():
+        if not (name.startswith("__") and name.endswith("__") and name[2:-2] not in hooks):
+            continue
+        if not callable(value) and not isinstance(value, staticmethod | classmethod):
+            continue
+        near = get_close_matches(name.replace("_", "").lower(), hooks, 1, _ALIKE)
+        if near and not hasattr(type, name):
+            raise NotAnActor(f"{owner}.{name} is no hook, so nothing would call it; did you mean __{near[0]}__?")
 
 
 class Verb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import threading
@@ -294,7 +295,8 @@ class FunctionProcess(Process):
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.value: Any = None
-        self.wants_stop_event = "stop_event" not in kwargs and _has_parameter(function, "stop_event")
+        self.wants_stop_event = _wants_stop_event(function, args, kwargs)
+        _check_call(function, args, {**kwargs, "stop_event": None} if self.wants_stop_event else kwargs)
         self.config.num_loops = 1
         if self.wants_stop_event:
             # It means to run until it is told.
@@ -317,8 +319,46 @@ class CoroutineFunctionProcess(FunctionProcess):
         self.value = await self.value
 
 
-def _has_parameter(function: Callable[..., Any], name: str) -> bool:
+NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+"""The kinds of parameters that can be given by name."""
+
+
+def signature_of(function: Callable[..., Any], *, wrapped: bool = True) -> inspect.Signature | None:
+    """What it takes; of a decorated function what the one within takes, unless ``wrapped`` is False."""
     try:
-        return name in inspect.signature(function).parameters
-    except (TypeError, ValueError):  # some builtins tell no signature
+        return inspect.signature(function, follow_wrapped=wrapped)
+    except (TypeError, ValueError):  # some builtins tell none
+        return None
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What an error's text calls it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    name: str = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return name
+
+
+def _wants_stop_event(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    taken = signature_of(function)
+    found = None if taken is None else taken.parameters.get("stop_event")
+    if found is None or found.kind not in NAMED or "stop_event" in kwargs:
         return False
+    own = signature_of(function, wrapped=False)
+    if own is None or "stop_event" not in own.parameters:
+        return True
+    try:
+        return "stop_event" not in own.bind_partial(*args).arguments
+    except TypeError:  # too many arguments, of which the call itself will tell
+        return False
+
+
+def _check_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise TypeError where the call would."""
+    signature = signature_of(function, wrapped=False)  # a decorator may give, or take, arguments of its own
+    if signature is None:
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{name_of(function)}() {error}") from None

@@ -120,22 +120,25 @@ class ActorSystem:
         """Start an actor and return its ref at once.
 
         ``target`` is a Process class (with its constructor's arguments) or instance, a function (one lap; its
-        ``timeout=`` in seconds is the lap's; it gets a ``stop_event`` if it has a parameter of that name), or a
-        dotted name ``"package.module:Class"``. ``name`` is unique among the living (default: ``label-1``);
+        ``timeout=`` in seconds is the lap's, None for no limit; it gets a ``stop_event`` if it has a parameter of that
+        name), or a dotted name ``"package.module:Class"``. ``name`` is unique among the living (default: ``label-1``);
         ``host="spawn"`` starts a fresh interpreter instead of a fork. ``config={"lives": 3, "timeouts.loop": 2.5}``
         overrides what the target set.
 
         Raises NameTaken, ConfigError, UnknownField, NotAnActor, SerializationError, NoCapacity, SystemClosed,
-        WrongProcess, and what a constructor raises; the name stays free then.
+        WrongProcess, TypeError for arguments that a function would not take, and what a constructor raises; the name
+        stays free then. An option that the target has a parameter for, too, is a ConfigError.
         """
         self._check()
+        given = {"name": name is not None, "host": host != HOSTS[0], "config": config is not None}
+        found = target_of(target, args, kwargs, [option for option, is_given in given.items() if is_given])
         if host not in HOSTS:
             raise ConfigError(f"host={host!r}: it is one of {', '.join(HOSTS)}")
         if name is not None:
             check_name(name)
         # A child that imported a module at whose import this spawn happens would spawn again.
         spawned_at_import.update(runtime.importing())
-        spec = replace(target_of(target, args, kwargs).spec(_overrides(config)), host=host)
+        spec = replace(found.spec(_overrides(config)), host=host)
         opened = opened_descriptors()
 
         def admit() -> ActorRef[Any]:

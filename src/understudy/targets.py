@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from understudy.errors import ConfigError, NotAnActor
 from understudy.lifecycle.spec import Spec
-from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, generates, hooks_of, part_of
+from understudy.process import (
+    NAMED,
+    CoroutineFunctionProcess,
+    FunctionProcess,
+    Process,
+    generates,
+    hooks_of,
+    name_of,
+    part_of,
+    signature_of,
+)
+from understudy.runtime import NOTHING
 from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place
 from understudy.terminal import of_input
@@ -73,7 +86,8 @@ class FunctionTarget:
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
-    timeout: float | None = None
+    timeout: Any = NOTHING
+    """Seconds or None for its lap; NOTHING: as for any actor."""
 
     @property
     def label(self) -> str:
@@ -84,7 +98,7 @@ class FunctionTarget:
         """Wrap it in a Process and serialize that."""
         kind = CoroutineFunctionProcess if inspect.iscoroutinefunction(self.function) else FunctionProcess
         made = kind(self.function, self.args, self.kwargs)
-        if self.timeout is not None:
+        if self.timeout is not NOTHING:
             made.config.timeouts.loop = self.timeout
         return ProcessTarget(made, self.label, command_of(self.function)).spec(overrides)
 
@@ -93,13 +107,17 @@ def _bound(process: Process, hooks: Iterable[str]) -> Iterator[Any]:
     return (getattr(process, f"__{name}__") for name in hooks)
 
 
-def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Target:
-    """The Target for whatever was given to `spawn`; raises NotAnActor for what cannot be run."""
+def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any], options: Iterable[str] = ()) -> Target:
+    """The Target for whatever was given to `spawn`; raises NotAnActor for what cannot be run.
+
+    ``options`` are those of `spawn` itself that were given; ConfigError where they could as well be the target's.
+    """
     if isinstance(target, str):
         target = _imported(target)
     if isinstance(target, type):
         if not issubclass(target, Process):
             raise NotAnActor(f"{target.__qualname__} is a class but no Process; derive it from understudy.Process")
+        _refuse_ambiguous(target.__init__, (None, *args), options)
         return ClassTarget(target, args, kwargs)
     if isinstance(target, Process):
         if args or kwargs:
@@ -115,11 +133,35 @@ def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
                 f"{command_of(target)} is a generator function: calling it would run nothing of it; "
                 "spawn a function that iterates over it"
             )
-        timeout = kwargs.pop("timeout", None)
+        if "timeout" in kwargs:
+            options = (*options, "timeout")
+        _refuse_ambiguous(target, args, options)
+        timeout = kwargs.pop("timeout", NOTHING)
         return FunctionTarget(target, args, kwargs, timeout)
     raise NotAnActor(
         f"{target!r} cannot be spawned: give a Process class or instance, a function, or 'package.module:Class'"
     )
+
+
+def _refuse_ambiguous(function: Callable[..., Any], args: tuple[Any, ...], options: Iterable[str]) -> None:
+    if not options:
+        return
+    bound: Collection[str] = ()
+    while isinstance(function, functools.partial):
+        args, bound = (*function.args, *args), {*bound, *function.keywords}
+        function = function.func
+    signature = signature_of(function)
+    if signature is None:
+        return
+    with contextlib.suppress(TypeError):  # of too many arguments the call itself will tell
+        bound = {*bound, *signature.bind_partial(*args).arguments}
+    for name in options:
+        found = signature.parameters.get(name)
+        if found is not None and found.kind in NAMED and name not in bound:
+            raise ConfigError(
+                f"{name}= is spawn's, but {name_of(function)} has a parameter of that name, too: give it its own by "
+                "position, by functools.partial or, for a class, in an instance"
+            )
 
 
 def label_of(target: object) -> str:

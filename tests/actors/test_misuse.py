@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import time
 from contextlib import contextmanager
 
 import pytest
 
-from understudy import NotAnActor, Process, Status
+from understudy import ConfigError, MainLoopError, NotAnActor, Process, Status
 from understudy.process import HOOKS
 from understudy.shadowing import refuse_near_misses
 
@@ -15,6 +16,9 @@ from understudy.shadowing import refuse_near_misses
 class OneLap(Process):
     def __init__(self):
         self.config.num_loops = 1
+
+    def with_one(self, argument):
+        return argument
 
     def __loop__(self):
         pass
@@ -26,6 +30,10 @@ def generates(self=None):
 
 async def generates_later(self=None):
     yield 1
+
+
+async def add_later(first, second):
+    return first + second
 
 
 class Generating:
@@ -182,3 +190,115 @@ def test_a_class_without_a_loop_is_told_what_is_not_called(system, name):
         NotAnActor, match=rf"Idle defines no __loop__, .*; its {name}\(\) is not called: name it __loop__"
     ):
         system.spawn(idle)
+
+
+def fetch(url, timeout=10, *, name="anonymous", host="localhost", config=None):
+    return url, timeout, name, host, config
+
+
+class Fetches(OneLap):
+    def __init__(self, url, name="anonymous", *, host="localhost", config=None):
+        super().__init__()
+        self.said = (url, name, host, config)
+
+    def __result__(self):
+        return self.said
+
+
+CLASHES = [
+    (fetch, {"timeout": 5}, "timeout"),
+    (fetch, {"name": "free"}, "name"),
+    (fetch, {"host": "spawn"}, "host"),
+    (fetch, {"host": "db.example"}, "host"),
+    (fetch, {"config": {"lives": 2}}, "config"),
+    (functools.partial(fetch, name="bound"), {"timeout": 5}, "timeout"),
+    (Fetches, {"name": "free"}, "name"),
+    (Fetches, {"host": "spawn"}, "host"),
+    (Fetches, {"config": {"lives": 2}}, "config"),
+]
+
+
+@pytest.mark.requirement("A1")
+@pytest.mark.parametrize(("target", "options", "option"), CLASHES)
+def test_an_option_that_the_target_has_a_parameter_for_is_refused_as_nobody_can_tell_whose_it_is(
+    system, target, options, option
+):
+    told = rf"{option}= is spawn's, but .*etch.* has a parameter of that name, too: give it its own by position"
+    with pytest.raises(ConfigError, match=told):
+        system.spawn(target, "u", **options)
+    assert system.ps(all=True) == []
+
+
+@pytest.mark.requirement("A1")
+def test_an_option_is_spawns_where_the_target_has_its_own_already(system):
+    assert system.spawn(fetch, "u", 5, timeout=60).result(20)[:2] == ("u", 5)
+    bound = functools.partial(fetch, name="ann", host="here", config=1, timeout=7)
+    ref = system.spawn(bound, "u", name="actor", host="process", config={"lives": 2}, timeout=60)
+    assert ref.result(20) == ("u", 7, "ann", "here", 1)
+    assert ref.name == "actor"
+    assert system.spawn(Fetches, "u", "ann", name="other").result(20)[:2] == ("u", "ann")
+    made = Fetches("u", name="ann", host="here")
+    assert system.spawn(made, name="made", config={"lives": 2}).result(20) == ("u", "ann", "here", None)
+    takes_all = system.spawn(lambda *_, **rest: rest, 1, other=2, name="all", timeout=60)
+    assert (takes_all.name, takes_all.result(20)) == ("all", {"other": 2})
+
+
+def wants_to_stop(count, stop_event):
+    return count, stop_event.is_set()
+
+
+def positional(stop_event, /, count):
+    return stop_event, count
+
+
+@functools.wraps(fetch)
+def decorated(*args):
+    return args
+
+
+def load(url, timeout=10):
+    return url, timeout
+
+
+BINDINGS = [
+    (load, (), {}, r"^load\(\) missing a required argument: 'url'$"),
+    (load, ("u",), {"retries": 3}, r"^load\(\) got an unexpected keyword argument 'retries'$"),
+    (load, ("u", 1, 2), {}, r"^load\(\) too many positional arguments$"),
+    (load, ("u",), {"url": "v"}, r"^load\(\) multiple values for argument 'url'$"),
+    (functools.partial(load, "u"), (1, 2), {}, "too many positional arguments"),
+    (OneLap().with_one, (1, 2), {}, r"^OneLap.with_one\(\) too many positional arguments$"),
+    (wants_to_stop, (), {}, r"^wants_to_stop\(\) missing a required argument: 'count'$"),
+    (wants_to_stop, (1, 2, 3), {}, "too many positional arguments"),
+    (positional, (), {"count": 1}, "missing a required argument: 'stop_event'"),
+    (add_later, (1,), {}, r"^add_later\(\) missing a required argument: 'second'$"),
+]
+
+
+@pytest.mark.requirement("A1")
+@pytest.mark.parametrize(("function", "args", "kwargs", "told"), BINDINGS)
+def test_wrong_arguments_are_refused_in_the_caller_as_a_call_would(system, function, args, kwargs, told):
+    with pytest.raises(TypeError, match=told):
+        system.spawn(function, *args, name="free", **kwargs)
+    assert system.ps(all=True) == []
+    assert system.spawn(OneLap, name="free").wait(20) is Status.FINISHED
+
+
+@pytest.mark.requirement("A1")
+def test_what_a_call_would_take_is_taken(system):
+    assert system.spawn(wants_to_stop, 4).result(20) == (4, False)
+    assert system.spawn(wants_to_stop, count=4).result(20) == (4, False)
+    with pytest.raises(MainLoopError, match="'str' object has no attribute 'is_set'"):
+        system.spawn(wants_to_stop, 4, "its own").result(20)
+    assert system.spawn(positional, "first", count=2).result(20) == ("first", 2)
+    assert system.spawn(decorated, 1, 2, 3, 4, 5, 6).result(20) == (1, 2, 3, 4, 5, 6)  # not what it wraps is called
+    assert system.spawn(max, 3, 4).result(20) == 4  # a builtin that tells no signature
+
+
+@pytest.mark.requirement("A1")
+def test_none_as_the_timeout_of_a_function_means_none(system):
+    ref = system.spawn(time.sleep, 0, timeout=None)
+    assert system._world.registry.actors[ref.uid].spec.config.timeouts.loop is None
+    usual = system.spawn(time.sleep, 0)
+    assert system._world.registry.actors[usual.uid].spec.config.timeouts.loop == 300
+    for each in (ref, usual):
+        assert each.wait(20) is Status.FINISHED

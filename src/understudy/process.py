@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from understudy import runtime
+from understudy.callables import check_call, generates, wants_stop_event
 from understudy.config import ProcessConfig
 from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
@@ -284,19 +284,14 @@ def _refuse_generators(cls: type) -> None:
             )
 
 
-def generates(function: object) -> bool:
-    """Whether calling it gives a generator, sync or async, and runs none of its code."""
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-
-
 class FunctionProcess(Process):
     """A function as an actor of one lap; what it returns is the result."""
 
     def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.function, self.args, self.kwargs = function, args, kwargs
         self.value: Any = None
-        self.wants_stop_event = _wants_stop_event(function, args, kwargs)
-        _check_call(function, args, {**kwargs, "stop_event": None} if self.wants_stop_event else kwargs)
+        self.wants_stop_event = wants_stop_event(function, args, kwargs)
+        check_call(function, args, {**kwargs, "stop_event": None} if self.wants_stop_event else kwargs)
         self.config.num_loops = 1
         if self.wants_stop_event:
             # It means to run until it is told.
@@ -317,48 +312,3 @@ class CoroutineFunctionProcess(FunctionProcess):
     async def __loop__(self) -> None:  # type: ignore[override]  # a hook may be either
         super().__loop__()
         self.value = await self.value
-
-
-NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-"""The kinds of parameters that can be given by name."""
-
-
-def signature_of(function: Callable[..., Any], *, wrapped: bool = True) -> inspect.Signature | None:
-    """What it takes; of a decorated function what the one within takes, unless ``wrapped`` is False."""
-    try:
-        return inspect.signature(function, follow_wrapped=wrapped)
-    except (TypeError, ValueError):  # some builtins tell none
-        return None
-
-
-def name_of(function: Callable[..., Any]) -> str:
-    """What an error's text calls it."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    name: str = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return name
-
-
-def _wants_stop_event(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    taken = signature_of(function)
-    found = None if taken is None else taken.parameters.get("stop_event")
-    if found is None or found.kind not in NAMED or "stop_event" in kwargs:
-        return False
-    own = signature_of(function, wrapped=False)
-    if own is None or "stop_event" not in own.parameters:
-        return True
-    try:
-        return "stop_event" not in own.bind_partial(*args).arguments
-    except TypeError:  # too many arguments, of which the call itself will tell
-        return False
-
-
-def _check_call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise TypeError where the call would."""
-    signature = signature_of(function, wrapped=False)  # a decorator may give, or take, arguments of its own
-    if signature is None:
-        return
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        raise TypeError(f"{name_of(function)}() {error}") from None

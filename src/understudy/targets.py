@@ -11,19 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from understudy.callables import NAMED, generates, name_of, signature_of
 from understudy.errors import ConfigError, NotAnActor
 from understudy.lifecycle.spec import Spec
-from understudy.process import (
-    NAMED,
-    CoroutineFunctionProcess,
-    FunctionProcess,
-    Process,
-    generates,
-    hooks_of,
-    name_of,
-    part_of,
-    signature_of,
-)
+from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, hooks_of, part_of
 from understudy.runtime import NOTHING
 from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place

@@ -8,10 +8,11 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from understudy import runtime
-from understudy.errors import WaitTimeout, WrongProcess
+from understudy.errors import UnderstudyError, WaitTimeout, WrongProcess
+from understudy.settings import check_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from understudy.status import ActorInfo, Life, Status
     from understudy.timing import Timers
@@ -64,7 +65,7 @@ class ActorRef(Generic[A]):
         outside = self._settled_outside(timeout)
         value, error = outside.outcome(self.uid)
         if error is not None and value is runtime.NOTHING:
-            raise error
+            raise error.with_traceback(None)  # the same object each time; the frames of former askers stay behind
         return value
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -124,12 +125,20 @@ class ActorRef(Generic[A]):
         return self._outside
 
     def _await(self, future: Future[T], timeout: float | None, what: str) -> T:
+        seconds = check_timeout(timeout)
         try:
-            return future.result(timeout)
-        except FutureTimeout as error:
-            if future.done():
-                raise
-            raise WaitTimeout(f"{self.name} did not {what} within {timeout:g} s") from error
+            return future.result(seconds)
+        except FutureTimeout:
+            if future.done():  # just now, or with an error of that kind
+                return future.result()
+        raise self._missed(seconds, what)
+
+    def _missed(self, seconds: float | None, what: str) -> WaitTimeout:
+        standing = ""
+        with contextlib.suppress(UnderstudyError):  # for one that the system has forgotten
+            info = self._outside.info_uid(self.uid)
+            standing = f" ({info.status}, lap {info.lap})"
+        return WaitTimeout(f"{self.name} did not {what} within {seconds:g} s{standing}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ActorRef):
@@ -154,12 +163,12 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
 
     async def wait_ready(self, timeout: float | None = None) -> None:
         """As `ActorRef.wait_ready`."""
-        await self._until(self._ref._outside.started(self._ref.uid), timeout)  # noqa: SLF001 - its other half
+        await self._until(self._ref._outside.started(self._ref.uid), timeout, "be ready")  # noqa: SLF001 - its other half
         self._ref.wait_ready(0)
 
     async def wait(self, timeout: float | None = None) -> Status:
         """As `ActorRef.wait`."""
-        await self._until(self._ref._outside.settled(self._ref.uid), timeout)  # noqa: SLF001
+        await self._until(self._ref._outside.settled(self._ref.uid), timeout, "end")  # noqa: SLF001
         return self._ref.wait(0)
 
     async def result(self, timeout: float | None = None) -> Any:
@@ -189,21 +198,39 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
     def __await__(self) -> Generator[Any, None, Any]:
         return self.result().__await__()
 
-    async def _until(self, future: Future[Any], timeout: float | None) -> None:
+    async def _until(self, future: Future[Any], timeout: float | None, what: str) -> None:
         import asyncio
 
+        seconds = check_timeout(timeout)
         if future.done():  # also for a wait of no time
             return
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 
-        def tell(_: object) -> None:
+        def wake() -> None:
             # The loop may have been closed before the actor ended.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(ended.set)
 
-        future.add_done_callback(tell)
+        wakers = _wakers_of(future)
+        wakers.add(wake)
         try:
-            await asyncio.wait_for(ended.wait(), timeout)
+            if not future.done():  # else it may have woken all before this one was there
+                await asyncio.wait_for(ended.wait(), seconds)
         except TimeoutError:
-            raise WaitTimeout(f"{self._ref.name} did not get there within {timeout:g} s") from None
+            if not future.done():
+                raise self._ref._missed(seconds, what) from None  # noqa: SLF001
+        finally:
+            wakers.discard(wake)
+
+
+def _wakers_of(future: Future[Any]) -> set[Callable[[], None]]:
+    """Whom the future wakes when it is done, by one callback: one of each wait would stay after the wait is given up.
+
+    Without a lock, as the router completes futures: each step here is one of the interpreter's.
+    """
+    mine: set[Callable[[], None]] = set()
+    wakers: set[Callable[[], None]] = vars(future).setdefault("_wakers", mine)
+    if wakers is mine:
+        future.add_done_callback(lambda _: [wake() for wake in list(wakers)])
+    return wakers

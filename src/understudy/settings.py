@@ -181,6 +181,19 @@ class Settings:
         return f"{type(self).__name__}({', '.join(told)})"
 
 
+def check_timeout(value: object) -> float | None:
+    """The seconds that a wait may take, None for as long as it takes; ConfigError for what is no number of seconds."""
+    if value is None:
+        return None
+    try:
+        seconds = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    except OverflowError:
+        seconds = _LONGEST
+    if math.isnan(seconds):
+        raise ConfigError(f"timeout must be a number of seconds, or None; got {shown(value)}")
+    return min(max(seconds, 0.0), _LONGEST)
+
+
 def shown(value: object) -> str:
     """The value's repr, shortened; its type where it has no usable one."""
     try:

@@ -36,6 +36,7 @@ from understudy.router.perform import perform
 from understudy.router.timers import Timers
 from understudy.router.world import World
 from understudy.spawners.base import Spawner
+from understudy.settings import check_timeout
 from understudy.spawners.fresh import FreshSpawner
 from understudy.spawners.guard import Leash
 from understudy.spawners.zygote import ZygoteSpawner
@@ -188,8 +189,9 @@ class ActorSystem:
 
     def wait_all(self, who: Any = "*", timeout: float | None = None) -> dict[str, Status]:
         """Wait until all of them (default: all that live now) have ended; ``{name: status}``. Raises WaitTimeout."""
+        seconds = check_timeout(timeout)
         refs = self._call(lambda: [self._answers.ref(actor) for actor in verbs.select(self._world, who)])
-        until = None if timeout is None else monotonic() + timeout
+        until = None if seconds is None else monotonic() + seconds
         return {ref.name: ref.wait(None if until is None else max(0.0, until - monotonic())) for ref in refs}
 
     def cleanup(self, *, force: bool = False) -> dict[str, Status]:

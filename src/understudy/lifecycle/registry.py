@@ -21,6 +21,7 @@ from understudy.status import Status
 
 KEEP_ENDED = 1000
 LONGEST_NAME = 128
+_LONGEST_STEM = 100  # what is left is for the number
 STORY_STEPS = 50
 _LOOK_AT = 3
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -150,10 +151,12 @@ class Registry:
         self.actors[uid] = replace(self.actors[uid], spec=spec)
 
     def _numbered(self, label: str) -> str:
+        stem = label[:_LONGEST_STEM]
         while True:
-            self._numbers[label] = number = self._numbers.get(label, 0) + 1
-            if f"{label}-{number}" not in self._living:
-                return f"{label}-{number}"
+            name = check_name(f"{stem}-{self._numbers.get(stem, 0) + 1}")
+            self._numbers[stem] = self._numbers.get(stem, 0) + 1
+            if name not in self._living:
+                return name
 
     def _retire(self, actor: Actor) -> None:
         if self._living.get(actor.name) == actor.uid:

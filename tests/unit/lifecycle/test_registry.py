@@ -137,6 +137,27 @@ def test_unnamed_actors_are_numbered_by_their_label_and_no_number_comes_twice(re
     assert registry.listed()[-1].name == "indexer-3"
 
 
+@given(st.text(string.ascii_lowercase + "._-", min_size=1, max_size=300).filter(lambda label: label[0].isalpha()))
+def test_a_numbered_name_is_a_name_however_long_its_label(label: str):
+    registry = Registry()
+    for uid in admit(registry, None, None, label=label):
+        assert check_name(registry.actors[uid].name) == registry.actors[uid].name
+        assert registry.actors[uid].name.startswith(label[:100])
+
+
+def test_labels_that_differ_behind_their_cut_share_their_numbers(registry: Registry):
+    first, second = (admit(registry, None, label="l" * 200 + end)[0] for end in "ab")
+    assert registry.actors[first].name != registry.actors[second].name
+
+
+@pytest.mark.parametrize("label", ["we ird*", "*", "", "-x", "a|b", "ä"])
+def test_a_label_that_makes_no_name_is_refused_and_takes_no_number(registry: Registry, label: str):
+    with pytest.raises(ConfigError, match="is not a name"):
+        admit(registry, None, label=label)
+    assert registry.living() == []
+    assert registry.actors[admit(registry, None)[0]].uid == 1
+
+
 def test_a_number_that_somebody_took_by_name_is_left_out(registry: Registry):
     admit(registry, "indexer-1", "indexer-2", None)
     assert registry.listed()[-1].name == "indexer-3"

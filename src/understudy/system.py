@@ -35,8 +35,8 @@ from understudy.router.orders import OrdersDesk
 from understudy.router.perform import perform
 from understudy.router.timers import Timers
 from understudy.router.world import World
-from understudy.spawners.base import Spawner
 from understudy.settings import check_timeout
+from understudy.spawners.base import Spawner
 from understudy.spawners.fresh import FreshSpawner
 from understudy.spawners.guard import Leash
 from understudy.spawners.zygote import ZygoteSpawner

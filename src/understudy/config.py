@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from understudy.errors import ConfigError
@@ -177,3 +177,14 @@ def options() -> list[Option]:
     """Every single setting, in the order of declaration, groups opened."""
     leaves = (rule for rule in walk(ProcessConfig) if rule.group is None)
     return [Option(rule.path, rule.annotation, rule.default, rule.told()) for rule in leaves]
+
+
+def overrides_of(config: dict[str, Any] | ProcessConfig | None) -> dict[str, Any]:
+    """What ``config=`` of a spawn says, as dotted settings; raises ConfigError for what says nothing."""
+    if config is None:
+        return {}
+    if isinstance(config, ProcessConfig):
+        return {one.name: getattr(config, one.name) for one in fields(config)}
+    if not isinstance(config, dict):
+        raise ConfigError(f"config= takes a dict of dotted settings or a ProcessConfig, not {type(config).__name__}")
+    return config

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
-import re
 import shutil
-import sys
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from understudy import runtime
-from understudy.config import ProcessConfig, StopLadder
+from understudy.config import ProcessConfig, StopLadder, overrides_of
 from understudy.errors import ConfigError, SystemClosed, WrongProcess
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.registry import check_name
@@ -73,7 +70,7 @@ class ActorSystem:
         self._closing = threading.RLock()
         self._closed = False
         with rundir.entrance():
-            self.name = _free_name() if name is None else rundir.check_system_name(name)
+            self.name = rundir.free_name() if name is None else rundir.check_system_name(name)
             directory = rundir.make(self.name)
             self._leash = Leash(directory)
         system_id = os.path.basename(directory)
@@ -139,7 +136,7 @@ class ActorSystem:
             check_name(name)
         # A child that imported a module at whose import this spawn happens would spawn again.
         spawned_at_import.update(runtime.importing())
-        spec = replace(found.spec(_overrides(config)), host=host)
+        spec = replace(found.spec(overrides_of(config)), host=host)
         opened = opened_descriptors()
 
         def admit() -> ActorRef[Any]:
@@ -184,7 +181,7 @@ class ActorSystem:
         self._check()
         if target is None and (args or kwargs or config is not None):
             raise ConfigError("a restart without a target= is one from the original: it takes no arguments or settings")
-        spec = None if target is None else target_of(target, args, kwargs).spec(_overrides(config))
+        spec = None if target is None else target_of(target, args, kwargs).spec(overrides_of(config))
         return self._call(lambda: verbs.restart(self._world, who, grace, spec))
 
     def wait_all(self, who: Any = "*", timeout: float | None = None) -> dict[str, Status]:
@@ -381,25 +378,7 @@ _default: list[ActorSystem] = []
 _default_lock = threading.RLock()
 
 
-def _free_name() -> str:
-    """Script and pid, with a number where a system of that name lives."""
-    script = os.path.splitext(os.path.basename(getattr(sys, "argv", [""])[0] or ""))[0]
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", script).strip("-._") or "python"
-    name, taken = f"{stem[:40]}-{os.getpid()}", rundir.names()
-    return next(free for n in itertools.count(1) if (free := name if n == 1 else f"{name}-{n}") not in taken)
-
-
 def _names(preload: Iterable[str]) -> list[str]:
     if isinstance(preload, str):
         raise ConfigError(f"preload={preload!r}: give a list of module names")
     return [str(name) for name in preload]
-
-
-def _overrides(config: dict[str, Any] | ProcessConfig | None) -> dict[str, Any]:
-    if config is None:
-        return {}
-    if isinstance(config, ProcessConfig):
-        return {one.name: getattr(config, one.name) for one in fields(config)}
-    if not isinstance(config, dict):
-        raise ConfigError(f"config= takes a dict of dotted settings or a ProcessConfig, not {type(config).__name__}")
-    return config

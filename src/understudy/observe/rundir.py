@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +49,14 @@ def check_system_name(name: object) -> str:
             f"{name!r} is no name for a system: up to 64 letters, digits, '.', '_' and '-', the first a letter or digit"
         )
     return name
+
+
+def free_name() -> str:
+    """Script and pid, with a number where a system of that name lives; to be asked in the `entrance`."""
+    script = os.path.splitext(os.path.basename(getattr(sys, "argv", [""])[0] or ""))[0]
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", script).strip("-._") or "python"
+    name, taken = f"{stem[:40]}-{os.getpid()}", names()
+    return next(free for n in itertools.count(1) if (free := name if n == 1 else f"{name}-{n}") not in taken)
 
 
 @contextlib.contextmanager

@@ -41,6 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Settings": ("ProcessConfig", "Timeouts", "Restart", "Backoff", "StopLadder", "Heartbeat", "Limits", "Sampling"),
     "Measuring": ("timethis", "Timer", "Timers"),
+    "State": ("travels",),
     "Protocols": ("Target", "Spawner"),
 }
 """The order of the page. Errors come last, by their tree; before them, what is in none of these."""

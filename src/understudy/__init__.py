@@ -12,6 +12,7 @@ process takes over from the original serialized state. Where things live, from t
     lifecycle   pure decisions: states, lives, stops
     wire        messages, pickles, the shared page, sockets
     ref         ActorRef, and runtime, the slot through which it finds its system
+    handle      an ActorSystem in a process that does not run it
     process     Process, what a user subclasses
     spawners    zygote, fresh interpreter, signals, the sweep
     observe     the status stream and its clients
@@ -94,6 +95,7 @@ if _typing.TYPE_CHECKING:
     from understudy.timing import Timer as Timer
     from understudy.timing import Timers as Timers
     from understudy.timing import timethis as timethis
+    from understudy.wire.travelling import travels as travels
 else:
     # Each name is imported at its first use: what a child does not use, the zygote does not carry.
     _WHERE = {
@@ -167,6 +169,7 @@ else:
         "Timer": "timing",
         "Timers": "timing",
         "timethis": "timing",
+        "travels": "wire.travelling",
     }
 
     def __getattr__(name: str) -> object:
@@ -259,4 +262,5 @@ __all__ = [
     "WaitTimeout",
     "WrongProcess",
     "timethis",
+    "travels",
 ]

@@ -37,17 +37,20 @@ class Part:
         self.inside: runtime.Inside | None = None
         self.starting = threading.RLock()
 
-    def __getstate__(self) -> tuple[ProcessConfig, tuple[str, ...] | None]:
-        # What travels is the role, not the actor: a copy is not started, and has measured nothing.
+    def __getstate__(self) -> tuple[ProcessConfig, tuple[str, ...] | None, ActorRef[Any] | None]:
+        # What is spawned, or copied, is the role and not the actor: it is not started, and has measured nothing. What
+        # only goes along in the state of another stays a handle of the actor that it was started as.
+        outermost = getattr(runtime.packing, "outermost", None)
+        handle = outermost is not None and getattr(outermost, "__dict__", {}).get("_understudy") is not self
         if self.timers is None:
-            return self.config, None
+            return self.config, None, self.ref if handle else None
         used = tuple(name for name in ("preloop", "loop", "postloop", "onfinish") if getattr(self.timers, name))
-        return self.config, used
+        return self.config, used, self.ref if handle else None
 
-    def __setstate__(self, state: tuple[ProcessConfig, tuple[str, ...] | None]) -> None:
-        self.config, timed = state
+    def __setstate__(self, state: tuple[ProcessConfig, tuple[str, ...] | None, ActorRef[Any] | None]) -> None:
+        self.config, timed, self.ref = state
         self.timers = None if timed is None else Timers().used(timed)
-        self.ref = self.inside = None
+        self.inside = None
         self.starting = threading.RLock()
 
 

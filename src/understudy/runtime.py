@@ -6,13 +6,13 @@ In the parent `system` fills it, in a child `engine` does.
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 from understudy.errors import NotStarted, WrongProcess
 
 if TYPE_CHECKING:
-    import threading
     import types
     from collections.abc import Callable
     from concurrent.futures import Future
@@ -80,6 +80,9 @@ systems: weakref.WeakValueDictionary[str, Outside] = weakref.WeakValueDictionary
 
 inside: Inside | None = None
 """The engine, if this process is an actor."""
+
+packing = threading.local()
+"""``outermost``, in the thread that pickles something for another process: what was asked to be pickled."""
 
 default: Callable[[], Stage] | None = None
 """Makes, or gives, the default system of this process."""

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from understudy import runtime
 from understudy.config import ProcessConfig, StopLadder, overrides_of
 from understudy.errors import ConfigError, SystemClosed, WrongProcess
+from understudy.handle import arrived, here
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.registry import check_name
 from understudy.observe import rundir
@@ -40,7 +41,7 @@ from understudy.spawners.zygote import ZygoteSpawner
 from understudy.status import ActorInfo, ActorTable, Status, Summary
 from understudy.targets import target_of
 from understudy.wire.keys import new_key
-from understudy.wire.pickling import spawned_at_import
+from understudy.wire.travelling.names import spawned_at_import
 from understudy.wire.sockets import Hub
 
 HOSTS = ("process", "spawn")
@@ -101,6 +102,7 @@ class ActorSystem:
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
         self._router.start()
         runtime.systems[system_id] = self._answers
+        here[system_id] = self
         endings.enter(self, signals=signals)
 
     # --- spawning
@@ -339,7 +341,7 @@ class ActorSystem:
         return f"<ActorSystem {self.name}: {state}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        raise WrongProcess(f"{self!r} cannot travel: actors cannot spawn yet")
+        return arrived, (self._world.system, self.name, self.endpoint)
 
     # --- the default
 

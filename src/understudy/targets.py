@@ -91,7 +91,7 @@ class FunctionTarget:
         made = kind(self.function, self.args, self.kwargs)
         if self.timeout is not NOTHING:
             made.config.timeouts.loop = self.timeout
-        return ProcessTarget(made, self.label, command_of(self.function)).spec(overrides)
+        return ProcessTarget(made, self.label, command_of(self.function), root="").spec(overrides)
 
 
 def _bound(process: Process, hooks: Iterable[str]) -> Iterator[Any]:

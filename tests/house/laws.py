@@ -15,7 +15,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"settings", "stats"}),
     frozenset({"status", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal"}),
     frozenset({"lifecycle", "wire"}),
-    frozenset({"ref", "outcome"}),
+    frozenset({"ref", "outcome", "handle"}),
     frozenset({"process", "spawners", "observe"}),
     frozenset({"router", "engine", "targets"}),
     frozenset({"system"}),

@@ -7,6 +7,7 @@ import enum
 import hashlib
 import json
 import pickle
+import select
 import socket
 import subprocess
 import sys
@@ -24,7 +25,8 @@ from hypothesis import strategies as st
 
 from understudy.errors import NameTaken, SerializationError
 from understudy.wire.codec import MAX_FRAMES
-from understudy.wire.pickling import by_value, dump_frames, dumps, loads, spawned_at_import
+from understudy.wire.pickling import dump_frames, dumps, loads
+from understudy.wire.travelling.names import by_value, spawned_at_import
 
 SRC = Path(__file__).parents[3] / "src"
 
@@ -234,8 +236,14 @@ def test_a_module_that_the_user_registered_stays_registered():
 
 def test_a_refusal_names_path_type_reason_and_what_to_do():
     text = refusal(Holder(cfg={"k": [hashlib.sha256()]}))
-    assert text.startswith("self.cfg['k'][0]: _hashlib.HASH cannot travel to another process (TypeError: cannot pickle")
-    assert "make it in the child, in __preloop__ for instance, or leave it out of the state" in text
+    assert text.startswith("self.cfg['k'][0]: _hashlib.HASH cannot travel; keep what goes into it, or its digest")
+    text = refusal(Holder(cfg={"k": [select.poll()], "odd": Refusing(RuntimeError)}))
+    assert text.startswith("self.cfg['k'][0]: select.poll cannot travel; ")
+    text = refusal(Holder(odd=Refusing(lambda: RuntimeError("not today"))))
+    assert text.endswith(
+        "cannot travel; make it in the child, in __preloop__ for instance, or leave it out of the state "
+        "(RuntimeError: not today)"
+    )
 
 
 def bound() -> Any:
@@ -259,8 +267,8 @@ def reaching_a_global() -> Any:
         (lambda: Slotted(hashlib.sha256()), "self.handle: "),
         (lambda: Derived(hashlib.sha256()), "self.handle: "),
         (lambda: {frozenset(), (1, 2)} | {Frozen()}, "self{...}.handle: "),
-        (lambda: Holder(work=closing_over(hashlib.sha256())), "self.work.<closure value>: "),
-        (lambda: Holder(work=reaching_a_global), "self.work.<global HASH>: "),
+        (lambda: Holder(work=closing_over(hashlib.sha256())), "self.work: the variable 'value' of its closure: "),
+        (lambda: Holder(work=reaching_a_global), "self.work: the global 'HASH': "),
         (lambda: Holder(work=bound()), "self.work.__self__.handle: "),
         (lambda: Holder(rows=[Holder()] * 3, steps=(number for number in range(3))), "self.steps: builtins.generator"),
         (lambda: Holder(fine=1, worse=hashlib.sha256(), bad=hashlib.md5()), "self.worse: "),  # noqa: S324

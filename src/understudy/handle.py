@@ -1,0 +1,66 @@
+"""An ActorSystem where it does not run: inside an actor, or in any process that it was sent to."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, NoReturn
+
+from understudy import runtime
+from understudy.errors import WrongProcess
+
+here: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+"""The systems of this process, by id."""
+
+VERBS = frozenset(
+    "spawn ref stop kill restart wait_all cleanup reap ps info story shutdown close_by disown default close_default".split()
+)
+"""What only the process that opened it can do."""
+
+
+class SystemHandle:
+    """A system of another process: its ``name`` and ``endpoint``, which Observer and Remote take.
+
+    What else an ActorSystem can do raises WrongProcess.
+    """
+
+    is_open = False
+
+    def __init__(self, system_id: str, name: str, endpoint: str) -> None:
+        self.system_id, self.name, self.endpoint = system_id, name, endpoint
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name in VERBS:
+            self._refuse(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __enter__(self) -> NoReturn:
+        self._refuse("open")
+
+    def __exit__(self, *_: object) -> None: ...
+
+    async def __aenter__(self) -> NoReturn:
+        self._refuse("open")
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SystemHandle) and self.system_id == other.system_id
+
+    def __hash__(self) -> int:
+        return hash(self.system_id)
+
+    def __repr__(self) -> str:
+        return f"<the ActorSystem {self.name}, of another process>"
+
+    def __reduce__(self) -> tuple[Any, tuple[str, str, str]]:
+        return arrived, (self.system_id, self.name, self.endpoint)
+
+    def _refuse(self, verb: str) -> NoReturn:
+        place = "in a process that does not run it" if runtime.inside is None else f"inside {runtime.whereabouts()}"
+        raise WrongProcess(f"{verb}: the system {self.name} belongs to its parent process; it takes no calls {place}")
+
+
+def arrived(system_id: str, name: str, endpoint: str) -> Any:
+    """The system itself where it runs, else a handle of it."""
+    found = here.get(system_id)
+    return SystemHandle(system_id, name, endpoint) if found is None else found

@@ -1,0 +1,65 @@
+"""Classes and functions by value, as cloudpickle takes them, with what it leaves behind.
+
+That is slots, qualified names, all of an enum, and variables that several functions close over.
+"""
+
+from __future__ import annotations
+
+import enum
+import types
+from typing import Any
+
+
+def whole(cls: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The reduction of a class by value that rebuilds it as it was."""
+    make, args, (attributes, slots), items, pairs, setter = reduced
+    if issubclass(cls, enum.Enum):
+        bases, name, qualname, _, *rest = args
+        attributes = {key: value for key, value in attributes.items() if key not in cls.__members__}
+        members = {key: member._value_ for key, member in cls.__members__.items()}
+        own = {member.name: _own(member) for member in cls}
+        return make, (bases, name, qualname, members, *rest), (setter, (attributes, slots), own), items, pairs, furnish
+    meta, name, bases, options, *rest = args
+    options = {**options, "__qualname__": cls.__qualname__}
+    if "__slots__" in vars(cls) and all(isinstance(base, type) for base in bases):  # a NamedTuple's has its own
+        declared = cls.__dict__["__slots__"]
+        options["__slots__"] = declared if isinstance(declared, str) else tuple(declared)
+        attributes = {key: value for key, value in attributes.items() if not _is_slot_of(cls, value)}
+    return make, (meta, name, bases, options, *rest), (attributes, slots), items, pairs, setter
+
+
+def function_whole(function: types.FunctionType, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The reduction of a function by value, over its own cells: other functions may share them."""
+    if function.__closure__ is None:
+        return reduced
+    make, (*args, _), (attributes, parts), *rest = reduced
+    return make, (*args, function.__closure__), (attributes, {**parts, "__closure__": None}), *rest
+
+
+def cell(obj: types.CellType) -> tuple[Any, ...]:
+    """Made first and filled later: what is in it may well close over it."""
+    try:
+        return types.CellType, (), (obj.cell_contents,), None, None, fill
+    except ValueError:  # not filled yet, or no more
+        return types.CellType, ()
+
+
+def fill(obj: types.CellType, contents: tuple[Any]) -> None:
+    """Put it in."""
+    (obj.cell_contents,) = contents
+
+
+def furnish(cls: Any, state: tuple[Any, Any, dict[str, dict[str, Any]]]) -> None:
+    """Give an enum its methods, and its members what their `__init__` had given them."""
+    setter, inner, own = state
+    setter(cls, inner)
+    for name, attributes in own.items():
+        vars(cls.__members__[name]).update(attributes)
+
+
+def _own(member: enum.Enum) -> dict[str, Any]:
+    return {key: value for key, value in vars(member).items() if not (key.startswith("_") and key.endswith("_"))}
+
+
+def _is_slot_of(cls: type, value: Any) -> bool:
+    return isinstance(value, types.MemberDescriptorType) and value.__objclass__ is cls

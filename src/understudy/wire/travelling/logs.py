@@ -1,0 +1,47 @@
+"""Loggers by name: their records go to the handlers in the parent. A handler travels only if it can append."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from typing import Any
+
+from understudy.wire.travelling.refusal import Refused
+
+_KEPT = ("level", "formatter", "filters", "_name")
+
+
+def logger(obj: logging.Logger) -> Any:
+    """By its name; one that nobody finds by its name has its handlers to itself."""
+    if isinstance(obj, logging.RootLogger):
+        return logging.getLogger, ()
+    if logging.getLogger().manager.loggerDict.get(obj.name) is not obj:
+        raise Refused("it was not made by logging.getLogger, so its records would reach nobody: get it by a name")
+    return named, (obj.name, type(obj))
+
+
+def named(name: str, kind: type[logging.Logger]) -> logging.Logger:
+    """The logger of that name; where it is made now, it is of that class."""
+    manager = logging.getLogger().manager
+    before = manager.loggerClass
+    manager.loggerClass = kind
+    try:
+        return logging.getLogger(name)
+    finally:
+        manager.loggerClass = before
+
+
+def handler(obj: logging.Handler) -> Any:
+    """A handler by itself, not on a logger."""
+    if not isinstance(obj, logging.FileHandler) or type(obj).__module__ not in {"logging", "logging.handlers"}:
+        raise Refused("put it on a logger, whose records reach the handlers of the parent, or make it in __preloop__")
+    if isinstance(obj, logging.handlers.BaseRotatingHandler):
+        raise Refused("two processes cannot rotate one file: put it on a logger, or make it in __preloop__")
+    state = {name: getattr(obj, name) for name in _KEPT}
+    return appending, (type(obj), obj.baseFilename, obj.encoding, obj.errors), state
+
+
+def appending(kind: Any, path: str, encoding: str | None, errors: str | None) -> logging.FileHandler:
+    """It opens the file at its first record."""
+    made: logging.FileHandler = kind(path, mode="a", encoding=encoding, delay=True, errors=errors)
+    return made

@@ -11,9 +11,10 @@ from understudy.errors import WrongProcess
 here: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """The systems of this process, by id."""
 
-VERBS = frozenset(
-    "spawn ref stop kill restart wait_all cleanup reap ps info story shutdown close_by disown default close_default".split()
-)
+VERBS = frozenset({
+    "cleanup", "close_by", "close_default", "default", "disown", "info", "kill", "ps", "reap", "ref", "restart",
+    "shutdown", "spawn", "stop", "story", "wait_all",
+})  # fmt: skip
 """What only the process that opened it can do."""
 
 

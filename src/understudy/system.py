@@ -41,8 +41,8 @@ from understudy.spawners.zygote import ZygoteSpawner
 from understudy.status import ActorInfo, ActorTable, Status, Summary
 from understudy.targets import target_of
 from understudy.wire.keys import new_key
-from understudy.wire.travelling.names import spawned_at_import
 from understudy.wire.sockets import Hub
+from understudy.wire.travelling.names import spawned_at_import
 
 HOSTS = ("process", "spawn")
 _MAX_REPORT = (1 << 30) + (1 << 20)

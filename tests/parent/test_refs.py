@@ -170,12 +170,6 @@ def test_waiting_for_one_that_never_gets_ready_raises_its_error(system, monkeypa
     assert ref.done()
 
 
-@pytest.mark.requirement("P10")
-def test_a_system_does_not_travel(system):
-    with pytest.raises(WrongProcess):
-        pickle.dumps(system)
-
-
 @pytest.mark.requirement("H1")
 def test_a_signal_from_elsewhere_reaches_the_process_that_info_names(system):
     ref = system.spawn(Idle)

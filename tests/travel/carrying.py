@@ -15,7 +15,7 @@ from understudy import ActorSystem, Process, UnderstudyError
 
 @dataclass(frozen=True)
 class Kind:
-    """``make`` it here, in a folder; ``use`` it there, which ``gives`` a plain value; what ``stays`` here afterwards."""
+    """``make`` it here, in a folder; ``use`` it there, which ``gives`` a value; ``here`` it ``stays`` what it was."""
 
     name: str
     make: Callable[[Path], Any]

@@ -1,4 +1,4 @@
-"""Systems that are shared by the tests of a module: a refusal leaves nothing behind in one."""
+"""A system for each test that asks for one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from understudy import ActorSystem
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[ActorSystem]:
-    with ActorSystem() as opened:
-        yield opened
 
 
 @pytest.fixture

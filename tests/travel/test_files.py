@@ -25,7 +25,7 @@ def opened(mode, text=LINES, *, at=0, name="file", **options):
     def make(folder):
         path = folder / name
         path.write_bytes(text.encode(options.get("encoding") or "utf-8"))
-        file = open(path, mode, **options)  # noqa: SIM115 - it is what travels
+        file = open(path, mode, **options)
         if at:
             file.read(at)
         return file
@@ -44,7 +44,7 @@ def place(file):
 
 def writing(mode, words="begun ", **options):
     def make(folder):
-        file = open(folder / "file", mode, **options)  # noqa: SIM115
+        file = open(folder / "file", mode, **options)
         file.write(words if "b" not in mode else words.encode())
         return file
 
@@ -86,7 +86,7 @@ def string_at(kind, value, at):
 
 
 def named_temporary(folder):
-    made = tempfile.NamedTemporaryFile(dir=folder)  # noqa: SIM115
+    made = tempfile.NamedTemporaryFile(dir=folder)
     made.write(b"kept")
     made.flush()
     return made
@@ -99,7 +99,7 @@ def add_to_temporary(made):
 
 
 def spooled(folder):
-    made = tempfile.SpooledTemporaryFile(max_size=100)  # noqa: SIM115
+    made = tempfile.SpooledTemporaryFile(max_size=100)
     made.write(b"in memory")
     made.seek(3)
     return made
@@ -215,7 +215,7 @@ KINDS = [
     Kind("reading and writing", opened("r+", at=4), go_on, b"one\ntherehree\nfour\n"),
     Kind("reading and writing binary", opened("r+b", at=4), go_on, b"one\ntherehree\nfour\n"),
     Kind("line buffered", writing("w", "a\n", buffering=1), lambda file: (file.line_buffering, file.mode), (True, "w")),
-    Kind("null device", lambda _: open(os.devnull, "w"), lambda file: file.write("lost"), 4),  # noqa: SIM115
+    Kind("null device", lambda _: open(os.devnull, "w"), lambda file: file.write("lost"), 4),
     Kind("string buffer", lambda _: string_at(io.StringIO, "abc", 1), rest, "bc", place, 1),
     Kind("bytes buffer", lambda _: string_at(io.BytesIO, b"abc", 1), rest, b"bc", place, 1),
     Kind(

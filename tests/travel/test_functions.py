@@ -1,4 +1,4 @@
-"""Functions of all kinds: nameless, closed over things, partial, with a cache; and iterators, which stay where they are."""
+"""Functions of all kinds: nameless, over a closure, partial, with a cache; and iterators, which stay where they are."""
 
 from __future__ import annotations
 

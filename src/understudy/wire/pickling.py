@@ -1,5 +1,4 @@
-"""Objects to pickles and back: cloudpickle, with the kinds of `travelling`, and classes by value where a child could
-not import them.
+"""Objects to pickles and back: cloudpickle, with the kinds of `travelling`; by value what a child could not import.
 
 What cannot travel raises SerializationError in the caller, naming the attribute path, the type and what to do.
 """
@@ -80,32 +79,37 @@ def _dump(whole_: Any, obj: Any, root: str, pickler: _Pickler, make: Callable[[A
         except (KeyboardInterrupt, MemoryError):
             raise
         except (Refused, SerializationError) as error:
-            steps = paths.find(obj, pickler.last)
-            raise _refusal(root, steps or (), pickler.last, str(error)) from error.__cause__
+            culprit = pickler.last
+            steps = paths.find(obj, culprit)
+            if steps is None:  # it is made by a reduction: the nearest that there is
+                steps, _ = paths.narrow(obj, _trying(make))
+            raise _refusal(root, steps, culprit, str(error)) from error.__cause__
         except UnderstudyError:
             raise
         except BaseException as error:  # a user's __reduce__ may even exit
             steps, culprit = _blame(obj, pickler.last, make)
             found = entry(type(culprit))
             advice = found.advice if isinstance(found, Refusal) else MAKE_IT_THERE
-            raise _refusal(
-                root, steps, culprit, f"{advice} ({type(error).__name__}: {_first_line(error)})"
-            ) from error
+            raise _refusal(root, steps, culprit, f"{advice} ({type(error).__name__}: {_first_line(error)})") from error
         finally:
             runtime.packing.outermost = before
             pickler.forget()
 
 
-def _refusal(root: str, steps: tuple[str, ...], culprit: Any, advice: str) -> SerializationError:
+def _refusal(root: str, steps: tuple[paths.Step, ...], culprit: Any, advice: str) -> SerializationError:
     kind = type(culprit)
-    return SerializationError(
-        f"{paths.told(root, steps)}: {kind.__module__}.{kind.__qualname__} cannot travel; {advice}"
-    )
+    where = paths.told(root, steps) or "the state"
+    return SerializationError(f"{where}: {kind.__module__}.{kind.__qualname__} cannot travel; {advice}")
 
 
-def _blame(obj: Any, last: Any, make: Callable[[Any], _Pickler]) -> tuple[tuple[str, ...], Any]:
+def _blame(obj: Any, last: Any, make: Callable[[Any], _Pickler]) -> tuple[tuple[paths.Step, ...], Any]:
     """What fails to pickle: most often the object in hand when it failed; else it is found by trying."""
+    travels = _trying(make)
+    steps = None if last is _nothing else paths.find(obj, last)
+    return (steps, last) if steps is not None and not travels(last) else paths.narrow(obj, travels)
 
+
+def _trying(make: Callable[[Any], _Pickler]) -> Callable[[Any], bool]:
     def travels(one: Any) -> bool:
         pickler = make(_Sink())
         try:
@@ -118,10 +122,7 @@ def _blame(obj: Any, last: Any, make: Callable[[Any], _Pickler]) -> tuple[tuple[
             pickler.forget()
         return True
 
-    steps = None if last is _nothing else paths.find(obj, last)
-    if steps is not None and not travels(last):
-        return steps, last
-    return paths.narrow(obj, travels)
+    return travels
 
 
 def _check_weak(whole_: Any, pickler: _Pickler, strong: _Pickler) -> None:

@@ -1,17 +1,17 @@
 """State that travels: which kinds of object do, how, and which are refused, with what to do instead.
 
-    table       the kinds, a line each, and what users add to them
-    refusal     how a reducer refuses
-    threads     locks, events, queues
-    files       open files, temporary ones
-    memory      views, maps, shared memory
-    logs        loggers and their handlers
-    weak        references that hold nothing
-    values      functions with a cache, iterators over what travels, and other plain things
-    names       what is known by its name: modules, sentinels
-    classes     classes and enums by value, as they were
-    exceptions  with their chain, and the traceback as text
-    paths       the way to what cannot travel
+table       the kinds, a line each, and what users add to them
+refusal     how a reducer refuses
+threads     locks, events, queues
+files       open files, temporary ones
+memory      views, maps, shared memory
+logs        loggers and their handlers
+weak        references that hold nothing
+values      functions with a cache, iterators over what travels, and other plain things
+names       what is known by its name: modules, sentinels
+classes     classes and enums by value, as they were
+exceptions  with their chain, and the traceback as text
+paths       the way to what cannot travel
 """
 
 from understudy.wire.travelling.table import travels as travels

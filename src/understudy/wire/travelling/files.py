@@ -19,8 +19,9 @@ def text(obj: Any) -> Any:
     if where := _standard(obj):
         return standard, where
     buffer = _open(obj)
-    if type(buffer) not in _BUFFERED and type(buffer) is not io.BytesIO:
-        raise Refused(f"it reads or writes a {type(buffer).__name__}: open it in __preloop__")
+    under = buffer.raw if type(buffer) in _BUFFERED else buffer
+    if type(under) not in {io.FileIO, io.BytesIO}:
+        raise Refused(f"it reads or writes a {type(under).__name__}: open it in __preloop__")
     _check(obj)
     try:
         cookie = obj.tell() if obj.seekable() else None  # which flushes what is written
@@ -55,7 +56,7 @@ def raw(obj: Any) -> Any:
     position = obj.tell() if obj.seekable() else 0
     own = {name: value for name, value in vars(obj).items() if name != "name"}
     replaceable = position == 0 and obj.mode in {"rb", "ab"}
-    identity = None if replaceable else (told.st_dev, told.st_ino)
+    identity = None if replaceable or told is None else (told.st_dev, told.st_ino)
     return reopened, (type(obj), obj.name, obj.mode, identity), (position, own), None, None, stand_at
 
 
@@ -167,7 +168,7 @@ def _open(obj: Any) -> Any:
     raise Refused("it is closed: leave it out of the state")
 
 
-def _check(obj: Any) -> os.stat_result | None:  # type: ignore[return]
+def _check(obj: Any) -> os.stat_result | None:
     """Raise unless the name leads to the very file that is open."""
     try:
         told = os.fstat(obj.fileno())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 from typing import Any
 
 from understudy.wire.travelling.refusal import Refused
 
+_STANDARD = frozenset(vars(logging.Logger("")))  # noqa: LOG001 - its attributes are what is asked for
 _KEPT = ("level", "formatter", "filters", "_name")
 
 
@@ -17,25 +17,24 @@ def logger(obj: logging.Logger) -> Any:
         return logging.getLogger, ()
     if logging.getLogger().manager.loggerDict.get(obj.name) is not obj:
         raise Refused("it was not made by logging.getLogger, so its records would reach nobody: get it by a name")
-    return named, (obj.name, type(obj))
+    if type(obj) is logging.Logger:
+        return logging.getLogger, (obj.name,)
+    return named, (obj.name, type(obj)), {key: value for key, value in vars(obj).items() if key not in _STANDARD}
 
 
 def named(name: str, kind: type[logging.Logger]) -> logging.Logger:
-    """The logger of that name; where it is made now, it is of that class."""
-    manager = logging.getLogger().manager
-    before = manager.loggerClass
-    manager.loggerClass = kind
-    try:
-        return logging.getLogger(name)
-    finally:
-        manager.loggerClass = before
+    """The logger of that name, of that class: it may have been made before its class was known."""
+    found = logging.getLogger(name)
+    if not isinstance(found, kind):
+        found.__class__ = kind
+    return found
 
 
 def handler(obj: logging.Handler) -> Any:
     """A handler by itself, not on a logger."""
     if not isinstance(obj, logging.FileHandler) or type(obj).__module__ not in {"logging", "logging.handlers"}:
         raise Refused("put it on a logger, whose records reach the handlers of the parent, or make it in __preloop__")
-    if isinstance(obj, logging.handlers.BaseRotatingHandler):
+    if any(base.__name__ == "BaseRotatingHandler" for base in type(obj).__mro__):
         raise Refused("two processes cannot rotate one file: put it on a logger, or make it in __preloop__")
     state = {name: getattr(obj, name) for name in _KEPT}
     return appending, (type(obj), obj.baseFilename, obj.encoding, obj.errors), state

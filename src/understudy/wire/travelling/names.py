@@ -32,8 +32,7 @@ def by_value(module: types.ModuleType) -> bool:
 def importable(obj: Any) -> tuple[str, str] | None:
     """Module and qualified name of a class or function, if a child can import it."""
     name, path = getattr(obj, "__module__", None), getattr(obj, "__qualname__", None)
-    module = _trusted(name)
-    if module is None or path is None:
+    if not isinstance(name, str) or not isinstance(path, str) or _trusted(name) is None:
         return None
     try:
         return (name, path) if named(name, path) is obj else None

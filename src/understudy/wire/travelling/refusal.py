@@ -20,4 +20,5 @@ class Refusal:
         self.advice = advice
 
     def __call__(self, obj: Any) -> Any:
+        """As a reducer is called."""
         raise Refused(self.advice)

@@ -66,7 +66,7 @@ def barrier(obj: Any) -> Any:
 
 def local(obj: Any) -> Any:
     """With the values of the thread that spawns; they become those of the main thread."""
-    kind = type(obj)
+    kind: Any = type(obj)
     if kind.__init__ is not object.__init__ and _wants_arguments(kind):
         raise Refused("its __init__ takes arguments, which are not to be had: make it in __preloop__")
     return kind.__new__, (kind,), dict(vars(obj))
@@ -89,7 +89,7 @@ def simple_queue(obj: Any) -> Any:
     return filled, (_waiting(obj),), dict(vars(obj)) if hasattr(obj, "__dict__") else None
 
 
-def renewed(kind: type, base: Any, args: tuple[Any, ...]) -> Any:
+def renewed(kind: Any, base: Any, args: tuple[Any, ...]) -> Any:
     """A new object of a class, set up as its base of the standard library is."""
     made = kind.__new__(kind)
     base.__init__(made, *args)
@@ -121,7 +121,7 @@ def _inner(obj: queue.SimpleQueue[Any]) -> list[Any]:
     return list(held[0])  # a list, of which those that were taken are None
 
 
-def _wants_arguments(kind: type) -> bool:
+def _wants_arguments(kind: Any) -> bool:
     try:
         inspect.signature(kind.__init__).bind(None)
     except TypeError:

@@ -60,6 +60,6 @@ def _method_target(obj: Any) -> list[Any]:
 
 REF = Weak(_ref, _method_target, lambda obj: [getattr(obj, "__callback__", None)])
 PROXY = Weak(_proxy, lambda obj: [obj.__repr__.__self__], lambda _: [])
-VALUES = Weak(lambda obj: (type(obj), (dict(obj.items()),)), lambda obj: list(obj.values()), lambda obj: list(obj))
-KEYS = Weak(lambda obj: (type(obj), (dict(obj.items()),)), lambda obj: list(obj), lambda obj: list(obj.values()))
-SET = Weak(lambda obj: (type(obj), (list(obj),)), lambda obj: list(obj), lambda _: [])
+VALUES = Weak(lambda obj: (type(obj), (dict(obj.items()),)), lambda obj: list(obj.values()), list)
+KEYS = Weak(lambda obj: (type(obj), (dict(obj.items()),)), list, lambda obj: list(obj.values()))
+SET = Weak(lambda obj: (type(obj), (list(obj),)), list, lambda _: [])

@@ -174,7 +174,7 @@ def test_a_started_process_is_spawned_and_copied_as_a_role(system, started):
     again.wait_ready(20)
     again.stop()
     assert again.result(20) == "waited"
-    assert started._understudy.ref.info().status is Status.RUNNING
+    until(lambda: started._understudy.ref.info().status is Status.RUNNING, 20, "the first one running")
 
 
 def test_a_process_that_was_not_started_travels_as_a_role(system):

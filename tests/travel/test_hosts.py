@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import queue
+import sys
 import threading
 
 import pytest
@@ -112,7 +113,9 @@ class Leaves(Process):
 
 def test_what_travels_there_comes_back_too(system, tmp_path):
     with text_at_a_line(tmp_path) as file:
-        back = system.spawn(Leaves, lock=held(None), jobs=filled(None), file=file).result(20)
+        things = {"lock": held(None), "jobs": filled(None), "file": file, "errors": sys.__stderr__}
+        back = system.spawn(Leaves, **things).result(20)
+    assert back["errors"] is sys.__stderr__
     assert back["lock"].acquire(timeout=5)
     assert back["jobs"].get_nowait() == "job"
     with back["file"] as again:

@@ -270,6 +270,8 @@ KINDS = {
     "map of no file": (lambda s, f: closed(s, mmap.mmap, -1, 100), "mmap.mmap", "maps no file"),
     "closed map": (lambda s, f: [made := mmap.mmap(-1, 100), made.close()][0], "mmap.mmap", "it is closed"),
     "array on disk with gaps": (gappy_memmap, "memmap", "keep the whole"),
+    "view of a record": (
+        lambda s, f: memoryview(np.zeros(2, dtype="i4,f8")), "builtins.memoryview", "keep what it shows"),
     "log handler": (lambda s, f: closed(s, logging.StreamHandler), "logging.StreamHandler", "put it on a logger"),
     "rotating handler": (
         lambda s, f: closed(s, logging.handlers.RotatingFileHandler, f / "log"), "RotatingFileHandler", "rotate"),

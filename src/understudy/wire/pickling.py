@@ -202,7 +202,8 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _module(self, obj: types.ModuleType) -> Any:
         self._consider(obj.__name__)
-        return cast("Reducer", entry(type(obj)))(obj)
+        found = entry(type(obj))
+        return cast("Reducer", found)(obj) if found is not None else NotImplemented
 
     def _weakly(self, found: weak.Weak, obj: Any) -> Any:
         if self.held is not None:

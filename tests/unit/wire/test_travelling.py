@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import contextlib
+import contextvars
 import gc
 import io
 import pickle
@@ -180,6 +181,21 @@ def test_a_constant_is_found_by_name_only_in_modules_that_can_be_imported(monkey
     monkeypatch.delattr(pickle, "MARK")
     monkeypatch.setattr(sys.modules[__name__], "MARK", mark, raising=False)
     assert through(mark) is not mark, "a test module is not imported by a child"
+
+
+def test_a_context_variable_of_a_module_is_that_variable(monkeypatch: pytest.MonkeyPatch):
+    variable = contextvars.ContextVar[int]("variable")
+    monkeypatch.setattr(pickle, "VARIABLE", variable, raising=False)
+    assert through({"it": variable})["it"] is variable
+
+
+def test_a_module_of_a_class_of_its_own_goes_by_name(monkeypatch: pytest.MonkeyPatch):
+    class Lazy(types.ModuleType):
+        """One that loads its parts when they are asked for."""
+
+    lazy = Lazy("made_lazily")
+    monkeypatch.setitem(sys.modules, "made_lazily", lazy)
+    assert through(lazy) is lazy
 
 
 def test_a_module_that_was_made_by_hand_goes_by_value(monkeypatch: pytest.MonkeyPatch):

@@ -55,7 +55,7 @@ def raw(obj: Any) -> Any:
     told = _check(obj)
     position = obj.tell() if obj.seekable() else 0
     own = {name: value for name, value in vars(obj).items() if name != "name"}
-    replaceable = position == 0 and obj.mode in {"rb", "ab"}
+    replaceable = obj.mode.startswith("ab") or (position == 0 and obj.mode == "rb")
     identity = None if replaceable or told is None else (told.st_dev, told.st_ino)
     return reopened, (type(obj), obj.name, obj.mode, identity), (position, own), None, None, stand_at
 
@@ -90,10 +90,12 @@ def standard(name: str, *inner: str) -> Any:
 
 
 def reopened(kind: type[io.FileIO], name: Any, mode: str, identity: tuple[int, int] | None) -> io.FileIO:
-    """The file of that name as it is, neither made nor truncated; only the same one, where a position depends on it."""
+    """The file of that name as it is, never truncated; only the same one, where a position depends on it."""
+
+    never = os.O_TRUNC | os.O_EXCL | (0 if mode.startswith("a") else os.O_CREAT)
 
     def opener(path: Any, flags: int) -> int:
-        return os.open(path, flags & ~(os.O_TRUNC | os.O_CREAT | os.O_EXCL) | os.O_CLOEXEC)
+        return os.open(path, flags & ~never | os.O_CLOEXEC, 0o666)
 
     made = kind(name, mode.replace("b", ""), opener=opener)
     told = os.fstat(made.fileno())
@@ -105,7 +107,9 @@ def reopened(kind: type[io.FileIO], name: Any, mode: str, identity: tuple[int, i
 
 def reopened_text(kind: Any, buffer: Any, encoding: str, errors: str, newline: Any, lines: Any, through: Any) -> Any:
     """Text over a file that was opened again."""
-    return kind(buffer, encoding, errors, newline, lines, write_through=through)
+    made = kind.__new__(kind)
+    io.TextIOWrapper.__init__(made, buffer, encoding, errors, newline, lines, write_through=through)
+    return made
 
 
 def stand_at(file: Any, state: tuple[int | None, dict[str, Any]]) -> None:

@@ -11,9 +11,12 @@ from understudy.wire.travelling.refusal import Refused
 
 def view(obj: memoryview) -> Any:
     """A writable copy of the same shape."""
-    if not obj.contiguous:
-        return view_of, (bytearray(obj.tobytes()), obj.format, obj.shape)
-    return view_of, (bytearray(obj.cast("B") if obj.nbytes else b""), obj.format, obj.shape)
+    args = (bytearray(obj.tobytes()), obj.format, obj.shape)
+    try:
+        view_of(*args)
+    except (TypeError, ValueError):
+        raise Refused(f"a view of the form {obj.format!r} cannot be made anew: keep what it shows") from None
+    return view_of, args
 
 
 def view_of(data: bytearray, form: str, shape: tuple[int, ...]) -> memoryview:

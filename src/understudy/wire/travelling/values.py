@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import gc
+import importlib
+import sys
 import types
 from typing import Any
 
@@ -46,9 +48,11 @@ def library(obj: Any) -> Any:
 
 
 def module(obj: types.ModuleType) -> Any:
-    """The rest is cloudpickle's: by name if it was imported, else by value."""
+    """By name if it was imported; the rest is cloudpickle's, by value."""
     if obj.__name__ == "__main__":
         raise Refused("it is the program itself, which is not run in the child: name what you need of it")
+    if type(obj) is not types.ModuleType and sys.modules.get(obj.__name__) is obj:
+        return importlib.import_module, (obj.__name__,)
     return NotImplemented
 
 

@@ -130,6 +130,19 @@ class Square(Shape):
         return self.side**2
 
 
+class Plugin:
+    known: typing.ClassVar = {}
+
+    def __init_subclass__(cls, /, key, **options):
+        super().__init_subclass__(**options)
+        cls.key = key
+        Plugin.known[key, cls.order] = cls
+
+
+class Printer(Plugin, key="print"):
+    order = 1
+
+
 class Typed:
     """A descriptor."""
 
@@ -257,6 +270,12 @@ def use_local_enum(made):
 
 
 KINDS = [
+    Kind(
+        "class that its base was told of",
+        lambda _: Printer(),
+        lambda made: (made.key, list(made.known) == [("print", 1)], made.known["print", 1] is type(made)),
+        ("print", True, True),
+    ),
     Kind("enum", lambda _: Colour.RED, lambda one: (one is type(one).RED, one.loud), (True, "RED!")),
     Kind(
         "alias in an enum",

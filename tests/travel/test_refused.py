@@ -205,6 +205,7 @@ class Needs(threading.local):
         self.path = path
 
 
+RECORDS = np.zeros(2, dtype="i4,f8")
 SHARED = multiprocessing.shared_memory.SharedMemory  # attached to nothing: its tracker would be left behind
 
 
@@ -271,7 +272,7 @@ KINDS = {
     "closed map": (lambda s, f: [made := mmap.mmap(-1, 100), made.close()][0], "mmap.mmap", "it is closed"),
     "array on disk with gaps": (gappy_memmap, "memmap", "keep the whole"),
     "view of a record": (
-        lambda s, f: memoryview(np.zeros(2, dtype="i4,f8")), "builtins.memoryview", "keep what it shows"),
+        lambda s, f: RECORDS.data, "builtins.memoryview", "keep what it shows"),
     "log handler": (lambda s, f: closed(s, logging.StreamHandler), "logging.StreamHandler", "put it on a logger"),
     "rotating handler": (
         lambda s, f: closed(s, logging.handlers.RotatingFileHandler, f / "log"), "RotatingFileHandler", "rotate"),

@@ -5,6 +5,7 @@ That is slots, qualified names, all of an enum, and variables that several funct
 
 from __future__ import annotations
 
+import abc
 import enum
 import types
 from typing import Any
@@ -25,7 +26,59 @@ def whole(cls: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
         declared = cls.__dict__["__slots__"]
         options["__slots__"] = declared if isinstance(declared, str) else tuple(declared)
         attributes = {key: value for key, value in attributes.items() if not _is_slot_of(cls, value)}
+    quiet = _quiet(cls)
+    if quiet is not None:
+        return quietly, (make, quiet, meta, name, bases, options, *rest), (attributes, slots), items, pairs, setter
     return make, (meta, name, bases, options, *rest), (attributes, slots), items, pairs, setter
+
+
+class _Quiet:
+    """The first base of a class while it is made anew: its bases were told of it when it was made first."""
+
+    def __init_subclass__(cls) -> None:
+        pass
+
+
+class _QuietSlots:
+    """The same, in front of a base that has no `__dict__`."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        pass
+
+
+class _QuietAbstract(abc.ABC):  # noqa: B024 - nothing is abstract in it, and nothing has to be
+    """The same, in front of an abstract base."""
+
+    def __init_subclass__(cls) -> None:  # noqa: B027 - its emptiness is the point
+        pass
+
+
+def _quiet(cls: type) -> type | None:
+    """Which of these may stand in front of the bases of a class, where there is something to keep quiet."""
+    told = (base for base in cls.__mro__[1:-1] if base.__module__ not in {"understudy.process", "typing"})
+    if not any("__init_subclass__" in vars(base) for base in told):
+        return None
+    layout = _layout(cls.__base__)
+    return next((one for one in (_Quiet, _QuietSlots, _QuietAbstract) if _layout(one) == layout), None)
+
+
+def _layout(kind: Any) -> tuple[Any, ...]:
+    """What has to be the same for Python to let one base be replaced by another."""
+    sizes = ("__basicsize__", "__itemsize__", "__dictoffset__", "__weakrefoffset__")
+    here = tuple(getattr(kind, name) for name in sizes)
+    while kind is not object and here == tuple(getattr(kind.__base__, name) for name in sizes):
+        kind = kind.__base__
+    return kind.__base__, *here
+
+
+def quietly(make: Any, quiet: type, meta: type, name: str, bases: tuple[Any, ...], *rest: Any) -> type:
+    """A class, without a call of its bases' `__init_subclass__`: what that wanted to be told is not known."""
+    made: type = make(meta, name, (quiet, *bases), *rest)
+    if quiet in made.__bases__:  # else it was here already
+        made.__bases__ = tuple(base for base in made.__bases__ if base is not quiet)
+    return made
 
 
 def function_whole(function: types.FunctionType, reduced: tuple[Any, ...]) -> tuple[Any, ...]:

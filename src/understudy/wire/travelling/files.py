@@ -91,7 +91,6 @@ def standard(name: str, *inner: str) -> Any:
 
 def reopened(kind: type[io.FileIO], name: Any, mode: str, identity: tuple[int, int] | None) -> io.FileIO:
     """The file of that name as it is, never truncated; only the same one, where a position depends on it."""
-
     never = os.O_TRUNC | os.O_EXCL | (0 if mode.startswith("a") else os.O_CREAT)
 
     def opener(path: Any, flags: int) -> int:

@@ -11,7 +11,7 @@ from understudy.wire.travelling.refusal import Refused
 
 def view(obj: memoryview) -> Any:
     """A writable copy of the same shape."""
-    args = (bytearray(obj.tobytes()), obj.format, obj.shape)
+    args: tuple[Any, ...] = (bytearray(obj.tobytes()), obj.format, obj.shape)
     try:
         view_of(*args)
     except (TypeError, ValueError):

@@ -12,8 +12,8 @@ here: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """The systems of this process, by id."""
 
 VERBS = frozenset({
-    "cleanup", "close_by", "close_default", "default", "disown", "info", "kill", "ps", "reap", "ref", "restart",
-    "shutdown", "spawn", "stop", "story", "wait_all",
+    "cleanup", "close_by", "close_default", "default", "disown", "healthy", "info", "kill", "ps", "reap", "ref",
+    "restart", "shutdown", "spawn", "stop", "story", "summary", "wait_all",
 })  # fmt: skip
 """What only the process that opened it can do."""
 

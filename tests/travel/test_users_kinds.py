@@ -35,6 +35,7 @@ def forgotten():
     yield
     table._users.clear()
     table._users.update(users)
+    table._known.clear()
     copyreg.dispatch_table.clear()
     copyreg.dispatch_table.update(registered)
 

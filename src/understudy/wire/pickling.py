@@ -179,13 +179,15 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._registered.clear()
 
     def _reducer(self, kind: type) -> Reducer | None:
-        if issubclass(kind, type):
+        if kind is type or issubclass(kind, type):
             return self._class
         if kind is types.FunctionType:
             return self._function
+        found = entry(kind)
+        if found is None:
+            return None
         if issubclass(kind, types.ModuleType):
             return self._module
-        found = entry(kind)
         if isinstance(found, weak.Weak):
             return functools.partial(self._weakly, found)
         return self._exception if found is exceptions.exception else found
@@ -202,8 +204,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def _module(self, obj: types.ModuleType) -> Any:
         self._consider(obj.__name__)
-        found = entry(type(obj))
-        return cast("Reducer", found)(obj) if found is not None else NotImplemented
+        return cast("Reducer", entry(type(obj)))(obj)
 
     def _weakly(self, found: weak.Weak, obj: Any) -> Any:
         if self.held is not None:

@@ -251,7 +251,8 @@ def test_an_exception_that_says_itself_how_it_travels_is_heard():
 def test_slots_of_an_exception_do_not_break_it():
     error = Slots("text")
     error.extra = 7
-    assert str(loads(dump_frames(error, "error"))) == "text"
+    opened = loads(dump_frames(error, "error"))
+    assert (str(opened), opened.extra) == ("text", 7)
 
 
 # --- our own

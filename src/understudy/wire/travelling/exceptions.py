@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import traceback
 import types
 from typing import Any
@@ -24,7 +25,9 @@ def exception(error: BaseException) -> tuple[Any, ...]:
     make, args, *rest = reduced
     if make is type(error):
         make, args = rebuilt, (make, args)
-    state = dict(rest[0] or {}) if rest else {}
+    slots: list[str] = copyreg._slotnames(type(error))  # type: ignore[attr-defined]  # noqa: SLF001 - as pickle does
+    state = {name: getattr(error, name) for name in slots if hasattr(error, name)}
+    state.update((rest[0] or {}) if rest else {})
     if isinstance(error, NameError | AttributeError) and error.name is not None:
         state["name"] = error.name  # which some versions of Python leave out
     links = (error.__cause__, error.__context__, error.__suppress_context__)

@@ -156,21 +156,22 @@ def travels(kind: type, reducer: Reducer | None = None) -> Any:
     if not callable(reducer):
         raise ConfigError(f"travels({kind.__qualname__}, …) takes a function of the object, not {reducer!r}")
     _users[kind] = reducer
+    _known.pop(kind, None)
     return reducer
 
 
 def entry(kind: type) -> Reducer | Weak | None:
     """What a user, or the table, says of a kind; None where cloudpickle is asked."""
-    if kind in _users:
-        return _users[kind]
     try:
         found = _known[kind]
     except KeyError:
         found = _known[kind] = _looked_up(kind)
-    return found if found is None else copyreg.dispatch_table.get(kind, found)
+    return None if found is None else _users.get(kind) or copyreg.dispatch_table.get(kind, found)
 
 
 def _looked_up(kind: type) -> Reducer | Weak | None:
+    if kind in _users:
+        return _users[kind]
     if issubclass(kind, BaseException):
         return exceptions.exception if exceptions.left_to_us(kind) else None
     for base in kind.__mro__[:-1]:

@@ -129,6 +129,7 @@ def test_what_is_no_message_is_refused_and_told_why(frames: list[bytes], words: 
 WRONG: dict[str, tuple[Any, ...]] = {
     "pid": (None, "7", 7.0, True, [7]),
     "mailbox": (7, b"ipc", ["ipc"]),
+    "imported": (None, "json", {"a": 1}, [1], ["fine", None]),
     "order": (None, "1", True),
     "percent": ("50", True, [50]),
     "note": (7, b"note"),

@@ -19,7 +19,7 @@ from understudy.errors import NotAnActor
 from understudy.process import Process, hooks_of
 from understudy.spawners.base import Target
 from understudy.targets import FunctionTarget, ProcessTarget, command_of, label_of
-from understudy.wire.pickling import spawned_at_import
+from understudy.wire.travelling.names import spawned_at_import
 
 
 def find(text: str) -> Any:

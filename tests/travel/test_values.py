@@ -14,6 +14,7 @@ import ipaddress
 import itertools
 import json
 import logging
+import os
 import pathlib
 import random
 import re
@@ -141,6 +142,7 @@ DRAWN = drawn(np.random.default_rng(7))
 DATE = dt.datetime(2024, 2, 29, 12, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin"))
 
 KINDS = [
+    Kind("environment", lambda _: os.environ, lambda made: made is os.environ, True),
     Kind("pattern", lambda _: re.compile(r"(\d+)-(?P<b>x)", re.IGNORECASE), lambda made: made.match("12-X")["b"], "X"),
     Kind("memoryview", view_of_a_matrix, write_into, ([99, 1, 2, 3], "B", (3, 4)), lambda view: view[0, 0], 0),
     Kind(

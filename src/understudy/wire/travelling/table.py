@@ -59,6 +59,7 @@ TABLE: dict[str, Reducer | Weak] = {
     "understudy.engine.streams.Tee": files.tee,
     "builtins.module": values.module,
     "_contextvars.ContextVar": values.variable,
+    "os._Environ": values.environment,
     # By value, where pickle can't or errs.
     "builtins.cell": classes.cell,
     "builtins.memoryview": memory.view,

@@ -64,6 +64,12 @@ def variable(obj: Any) -> Any:
     return names.named, found
 
 
+def environment(obj: Any) -> Any:
+    """The process's own, which the child has too."""
+    found = names.constant(obj)
+    return NotImplemented if found is None else (names.named, found)
+
+
 def finalizer(obj: Any) -> Any:
     """Done with, it is the same everywhere; else it is the caller's to run."""
     if obj.alive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import logging
 import threading
@@ -11,6 +12,7 @@ from understudy import runtime
 from understudy.callables import check_call, generates, wants_stop_event
 from understudy.config import ProcessConfig
 from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
+from understudy.settings import shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import Timers, timed_hooks
 
@@ -74,7 +76,8 @@ class Process:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Set up once per object, before any ``__init__``."""
         if (args or kwargs) and cls.__init__ is object.__init__:
-            raise TypeError(f"{cls.__name__}() takes no arguments")  # what object.__new__ would say
+            given = ", ".join([*map(shown, args), *(f"{name}=" for name in kwargs)])
+            raise TypeError(f"{cls.__name__}() takes no arguments; got {given}")  # what object.__new__ would say
         made = super().__new__(cls)
         made.__dict__["_understudy"] = Part(timed_hooks(cls))
         return made
@@ -94,7 +97,18 @@ class Process:
 
     @config.setter
     def config(self, value: object) -> None:
-        clash(type(self).__name__, "config")
+        raise ConfigError(
+            f"{type(self).__name__}.config cannot be replaced; set its fields, as in self.config.lives = 3"
+        )
+
+    def __copy__(self) -> Self:
+        """A shallow copy with settings of its own, which was not started."""
+        inherited = getattr(super(), "__copy__", None)
+        # Where there is none, what copy.copy does then.
+        rebuild: Any = copy._reconstruct  # type: ignore[attr-defined]  # noqa: SLF001
+        made = inherited() if inherited else rebuild(self, None, *self.__reduce_ex__(4))
+        made.__dict__["_understudy"] = copy.deepcopy(part_of(self))
+        return cast("Self", made)
 
     # --- in the parent: a free-standing process
 
@@ -130,13 +144,18 @@ class Process:
         """Ask for the end.
 
         Inside hooks: ``after="section"`` (no further section begins) or ``"lap"`` (this lap is finished first); then
-        ``__onfinish__`` and ``__result__`` run. In the parent: as `ActorRef.stop`, with ``grace`` in seconds.
+        ``__onfinish__`` and ``__result__`` run. In the parent: as `ActorRef.stop`, with ``grace`` in seconds. Raises
+        ConfigError for what belongs to the other side.
         """
+        if after not in {"section", "lap"}:
+            raise ConfigError(f"stop(after={shown(after)}): it is 'section' or 'lap'")
         inside = part_of(self).inside
         if inside is None:
+            if after == "lap":
+                raise ConfigError("stop(after='lap') is for hooks; from outside, a stop is after the section under way")
             return _started(self, "stop").stop(grace=grace)
-        if after not in {"section", "lap"}:
-            raise ConfigError(f"stop(after={after!r}): it is 'section' or 'lap'")
+        if grace is not None:
+            raise ConfigError("stop(grace=...) is for the parent; from within, the section under way ends by itself")
         inside.stop(after)
         return "asked"
 
@@ -181,7 +200,7 @@ class Process:
     def name(self) -> str:
         """The actor's name; raises NotStarted before there is one."""
         inside = part_of(self).inside
-        return _started(self, "name").name if inside is None else inside.name
+        return _started(self, "tell the name of").name if inside is None else inside.name
 
     @shadowable
     def current_lap(self) -> int:
@@ -257,7 +276,10 @@ def _started(process: Process, what: str) -> ActorRef[Any]:
     if part.inside is not None:
         raise WrongProcess(f"{part.inside.name} cannot {what} itself: it runs in this very process")
     if part.ref is None:
-        raise NotStarted(f"cannot {what} a {type(process).__name__} that was never started; call start() first")
+        raise NotStarted(
+            f"cannot {what} this {type(process).__name__}: it is not started; in __init__ none is, elsewhere call "
+            "start() first"
+        )
     return part.ref
 
 

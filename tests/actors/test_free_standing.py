@@ -89,7 +89,7 @@ def test_starting_twice_is_a_typed_error_and_harms_nothing():
 @pytest.mark.parametrize("verb", ["wait", "stop", "kill", "result"])
 def test_what_was_never_started_cannot_be_waited_for_stopped_or_asked(verb):
     process = Counts()
-    with pytest.raises(NotStarted, match="a Counts that was never started"):
+    with pytest.raises(NotStarted, match=r"this Counts: it is not started; in __init__ none is"):
         getattr(process, verb)()
     process.start()
     assert process.wait(20) is Status.FINISHED

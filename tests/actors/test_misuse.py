@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import time
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from understudy import ConfigError, MainLoopError, NotAnActor, Process, Status
+from understudy import ConfigError, MainLoopError, NotAnActor, NotStarted, Process, Status
 from understudy.process import HOOKS
 from understudy.shadowing import refuse_near_misses
 
@@ -302,3 +304,100 @@ def test_none_as_the_timeout_of_a_function_means_none(system):
     assert system._world.registry.actors[usual.uid].spec.config.timeouts.loop == 300
     for each in (ref, usual):
         assert each.wait(20) is Status.FINISHED
+
+
+ASKED_TOO_EARLY = {
+    "stop()": "cannot stop this Early",
+    "kill()": "cannot kill this Early",
+    "wait()": "cannot wait for this Early",
+    "result()": "cannot ask the result of this Early",
+    "name": "cannot tell the name of this Early",
+    "current_lap": "cannot ask the lap of this Early",
+    "lives_left": "cannot ask the lives of this Early",
+}
+
+
+@pytest.mark.requirement("P6")
+@pytest.mark.parametrize("asked", ASKED_TOO_EARLY)
+def test_what_init_cannot_have_yet_is_refused_in_words_that_fit(asked):
+    class Early(OneLap):
+        def __init__(self):
+            found = getattr(self, asked.removesuffix("()"))
+            found()
+
+    told = rf"^{ASKED_TOO_EARLY[asked]}: it is not started; in __init__ none is, elsewhere call start\(\) first$"
+    with pytest.raises(NotStarted, match=told):
+        Early()
+
+
+@pytest.mark.requirement("P1")
+def test_arguments_for_a_class_without_an_init_are_told(system):
+    class Bare(Process):
+        def __loop__(self):
+            pass
+
+    with pytest.raises(TypeError, match=r"^Bare\(\) takes no arguments; got 5, replicas=$"):
+        system.spawn(Bare, 5, replicas=2)
+
+
+@pytest.mark.requirement("P4")
+def test_what_a_stop_cannot_heed_is_refused_on_either_side(system):
+    process = OneLap()
+    after: Any
+    for after, told in [("bogus", "it is 'section' or 'lap'"), (5, "it is 'section'"), ("lap", "is for hooks")]:
+        with pytest.raises(ConfigError, match=told):
+            process.stop(after=after)
+
+    class Gracious(OneLap):
+        def __loop__(self):
+            self.stop(grace=5)
+
+    with pytest.raises(MainLoopError, match=r"ConfigError: stop\(grace=\.\.\.\) is for the parent"):
+        system.spawn(Gracious).result(20)
+
+
+class Slotted(OneLap):
+    __slots__ = ("slot",)
+
+    def __init__(self, items):
+        super().__init__()
+        self.slot, self.items = "kept", items
+
+
+class Listing(OneLap, list):  # type: ignore[type-arg]
+    def __init__(self, items):
+        OneLap.__init__(self)
+        list.__init__(self, items)
+        self.items = items
+
+
+class CopiesItself:
+    def __copy__(self):
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__, made_by="itself")
+        return made
+
+
+class Copied(OneLap, CopiesItself):
+    def __init__(self, items):
+        super().__init__()
+        self.items = items
+
+
+@pytest.mark.requirement("P6")
+@pytest.mark.parametrize("kind", [Slotted, Listing, Copied])
+def test_a_shallow_copy_shares_attributes_and_neither_settings_nor_its_start(kind: Any):
+    made = kind([1, 2])
+    made.config.lives = 2
+    made.start().wait(20)
+    twin: Any = copy.copy(made)
+    assert (type(twin), twin.items) == (kind, [1, 2])
+    assert twin.items is made.items
+    assert getattr(twin, "slot", "kept") == "kept"
+    assert getattr(twin, "made_by", "itself") == "itself"
+    assert kind is not Listing or list(twin) == [1, 2]
+    assert twin.config.lives == 2
+    twin.config.lives = 9
+    assert made.config.lives == 2
+    assert twin.start().wait(20) is Status.FINISHED
+    assert twin.name != made.name

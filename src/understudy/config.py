@@ -7,6 +7,7 @@ these declarations. All times are in seconds.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
@@ -30,6 +31,11 @@ class Timeouts(Settings):
     receive: float | None = span(300.0, "Longest run of __receive__ for one message.")
     startup: float | None = span(30.0, "From the spawn until the actor reports ready.")
     exit: float | None = span(2.0, "What leftover threads and atexit may delay the end by.")
+
+    def shortest(self) -> float:
+        """Seconds of the shortest one among those of the sections; infinite where none has a limit."""
+        found = (self.preloop, self.loop, self.postloop, self.onfinish, self.result, self.error)
+        return min((seconds for seconds in found if seconds is not None), default=math.inf)
 
     def disable(self) -> None:
         """Set every timeout to None, `startup` and `exit` included: nothing is ever cut off."""

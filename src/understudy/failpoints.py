@@ -51,7 +51,6 @@ NAMES = {
     "result.send": "The child is about to send its result.",
     "result.acknowledged": "The child has read the acknowledgement of its result.",
     "signal.kill": "A spawner is about to send SIGKILL.",
-    "router.kill": "The router is about to have an actor killed.",
 }
 """Every failpoint there is, and the moment that it stands for."""
 

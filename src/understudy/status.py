@@ -123,8 +123,6 @@ class Crash:
             case "startup":
                 late = f"{name} was not READY within {self.seconds:g} s"
                 return f"{late}; it was {self.phase or 'ready a moment later'} (incarnation {self.incarnation})"
-            case "unborn":
-                return f"{name} {self.text} (incarnation {self.incarnation})"
             case _:
                 place = f"in {hook} ({where})" if hook else f"({where})"
                 if self.phase:
@@ -255,7 +253,7 @@ class ActorTable(list[ActorInfo]):
     """What ``ps()`` returns: a list of :class:`ActorInfo` that prints as a table."""
 
     COLUMNS = (
-        "name", "pid", "status", "health", "inc", "lives", "lap", "section", "progress", "cpu", "memory", "runtime",
+        "name", "pid", "status", "health", "inc", "left", "lap", "section", "progress", "cpu", "memory", "runtime",
     )  # fmt: skip
 
     def __str__(self) -> str:

@@ -546,3 +546,13 @@ def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
         if isinstance(value, dict):
             found.extend(_flat(value, f"{before}{name}."))
     return found
+
+
+def test_the_shortest_timeout_is_that_of_a_section():
+    timeouts = Timeouts()
+    assert timeouts.shortest() == 30  # not exit's 2 s
+    timeouts.error = 0.5
+    assert timeouts.shortest() == 0.5
+    timeouts.disable()
+    timeouts.startup = 1
+    assert timeouts.shortest() == float("inf")

@@ -23,7 +23,6 @@ from understudy.wire.sockets import Frames, Line, topic
 
 _PROGRESS_EVERY = 0.05
 _ALONE = 70
-_TIMED = ("preloop", "loop", "postloop", "onfinish", "result", "error")
 
 
 class Link:
@@ -56,8 +55,7 @@ class Link:
     def take_on(self, config: ProcessConfig) -> None:
         """Use the settings of the actor, which are known only when its state is open."""
         self._config = config
-        known = [getattr(config.timeouts, name) for name in _TIMED]
-        self._shortest = min((seconds for seconds in known if seconds is not None), default=NEVER)
+        self._shortest = config.timeouts.shortest()
         self.ring()
 
     def ring(self) -> None:

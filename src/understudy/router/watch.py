@@ -15,7 +15,6 @@ INTERRUPT_AFTER = 0.1
 KILL_AFTER = 1.0
 _SLACK = 0.5
 _PAUSE = 1.0
-_TIMED = ("preloop", "loop", "postloop", "onfinish", "result", "error")
 
 
 @dataclass(slots=True)
@@ -112,7 +111,6 @@ class Watch:
                 return now + KILL_AFTER - seconds
             return now + INTERRUPT_AFTER - seconds
         # No section that opens from now on can be due before the shortest timeout has passed.
-        known = [getattr(actor.spec.config.timeouts, name) for name in _TIMED]
-        shortest = min((seconds for seconds in known if seconds is not None), default=NEVER)
+        shortest = actor.spec.config.timeouts.shortest()
         deadline = page.reals[DEADLINE]
         return min(now + shortest, deadline if deadline > now else NEVER) + INTERRUPT_AFTER

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, Literal, Self
 
 from understudy.errors import ConfigError
@@ -144,7 +145,8 @@ class ProcessConfig(Settings):
     def override(self, options: Mapping[str, Any]) -> Self:
         """An independent copy with these options set, by dotted path: `{"timeouts.loop": 2.5}`.
 
-        A path may also name a whole group; single options within it are applied after it.
+        A path may name a group, for its value to be one, or a mapping of its options: `{"timeouts": {"loop": 2.5}}`.
+        The more dots a path has, the later it is applied.
         Raises UnknownField with the nearest path, ConfigError for a bad value.
         """
         if not isinstance(options, Mapping):
@@ -154,12 +156,30 @@ class ProcessConfig(Settings):
             if path not in paths():
                 raise unknown("", path)
         for path in sorted(options, key=lambda known: known.count(".")):
-            owner: Settings = made
-            *groups, name = path.split(".")
-            for group in groups:
-                owner = getattr(owner, group)
-            setattr(owner, name, own(options[path]))
+            for single, value in _opened(path, options[path]):
+                owner: Settings = made
+                *groups, name = single.split(".")
+                for group in groups:
+                    owner = getattr(owner, group)
+                setattr(owner, name, own(value))
         return made
+
+
+def _opened(path: str, value: object) -> Iterator[tuple[str, object]]:
+    """One option, or those of a mapping that stands for a group, the groups within it before single ones of theirs."""
+    if not isinstance(value, Mapping) or path not in _groups():
+        yield path, value
+        return
+    for name in value:
+        if f"{path}.{name}" not in paths():
+            raise unknown(path, name)
+    for name in sorted(value, key=lambda known: known.count(".")):
+        yield from _opened(f"{path}.{name}", value[name])
+
+
+@cache
+def _groups() -> frozenset[str]:
+    return frozenset(rule.path for rule in walk(ProcessConfig) if rule.group is not None)
 
 
 Settings.whole = ProcessConfig

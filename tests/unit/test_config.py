@@ -556,3 +556,40 @@ def test_the_shortest_timeout_is_that_of_a_section():
     timeouts.disable()
     timeouts.startup = 1
     assert timeouts.shortest() == float("inf")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeouts": {"loop": 3, "exit": None}, "restart": {"policy": "always", "backoff": {"base": 0}}},
+        {"timeouts": {"loop": 3, "exit": None}, "restart.policy": "always", "restart.backoff": {"base": 0}},
+        {
+            "restart": {"backoff.base": 0, "backoff": {"base": 5}, "policy": "always"},
+            "timeouts": {"exit": None, "loop": 3},
+        },
+        {"timeouts.loop": 3, "timeouts": {"loop": 4, "exit": None}, "restart": {"policy": "always", "backoff.base": 0}},
+    ],
+)
+def test_override_takes_a_mapping_for_a_group_and_leaves_its_other_options(options):
+    original = ProcessConfig()
+    original.timeouts.preloop = 7
+    made = original.override(options)
+    assert (made.timeouts.preloop, made.timeouts.loop, made.timeouts.exit) == (7, 3, None)
+    assert (made.restart.policy, made.restart.backoff.base, made.restart.backoff.factor) == ("always", 0, 2)
+    assert original.timeouts.loop == 300
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "told"),
+    [
+        ({"timeouts": {"lop": 3}}, UnknownField, r"timeouts has no field 'lop'; did you mean 'timeouts\.loop'\?"),
+        ({"timeouts": {5: 3}}, UnknownField, "timeouts has no field 5"),
+        ({"restart": {"backoff": {"bas": 3}}}, UnknownField, r"restart\.backoff has no field 'bas'; did you mean"),
+        ({"restart": {"backoff": {"base": -3}}}, ConfigError, r"restart\.backoff\.base must be .*; got -3"),
+        ({"timeouts": {"loop": {"seconds": 3}}}, ConfigError, r"timeouts\.loop must be a finite number"),
+        ({"timeouts": [("loop", 3)]}, ConfigError, "timeouts must be "),
+    ],
+)
+def test_override_refuses_what_a_mapping_gets_wrong_with_its_path(options, kind, told):
+    with pytest.raises(kind, match=told):
+        ProcessConfig().override(options)

@@ -18,7 +18,7 @@ from understudy.engine.leave import leave
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
-from understudy.engine.streams import Forward, Tee, forward_records
+from understudy.engine.streams import Tee, forward, forward_records
 from understudy.engine.telling import facts, travelling
 from understudy.process import part_of
 from understudy.spawners import circumstances, family, guard
@@ -37,6 +37,7 @@ _MAX_REPORT = 1 << 30
 def rehearse() -> None:
     """In the zygote: do once what is remembered, so that no child has to."""
     ProcessConfig()
+    forward()
     for kind in (*messages.REPORTS, *messages.ORDERS):
         prepare(kind)
 
@@ -48,6 +49,7 @@ class Wings:
     leash: int
     bell: tuple[int, int]
     line: Line
+    sections: Sections
 
 
 def enter_wings(directory: str) -> Wings | None:
@@ -60,7 +62,9 @@ def enter_wings(directory: str) -> Wings | None:
     bell = os.pipe()
     for fd in bell:
         os.set_blocking(fd, False)
-    return Wings(leash, bell, Line(directory, _MAX_REPORT))
+    sections = Sections(Page.blank(), Halt(bell[1]))
+    sections.install()
+    return Wings(leash, bell, Line(directory, _MAX_REPORT), sections)
 
 
 def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
@@ -69,7 +73,7 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     ``page_fd`` is its shared page, ``birth_fd`` the file with all that it is born with. ``wings`` is what a process
     that stood by has ready.
     """
-    page = Page(page_fd)
+    page = Page.at(page_fd)
     page.phase = Phase.BORN
     birth = Birth.from_file(birth_fd)
     failpoints.hit("child.boot", birth.incarnation)
@@ -94,23 +98,23 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     page.phase = Phase.CONNECTING
     line = wings.line
     halt = Halt(wings.bell[1])
-    sections = Sections(page, halt)
-    sections.install()
+    sections = wings.sections
+    sections.enter(page, halt)
     outbox = Outbox(line, birth)
     link = Link(line, outbox, birth, wings.bell, wings.leash)
-    forward = Forward(outbox, birth.name, birth.incarnation)
-    forward_records(forward)
+    forward().open(outbox, birth.name, birth.incarnation)
+    forward_records()
     link.start(halt, sections)
     if birth.stop:
         link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
     loop = Loop()
-    code = _open_and_play(page, birth, halt, sections, link, outbox, forward, loop)
+    code = _open_and_play(page, birth, halt, sections, link, outbox, loop)
     leave(page, line, link, outbox, loop, birth.incarnation)
     return code
 
 
 def _open_and_play(
-    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, forward: Forward, loop: Loop
+    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
 ) -> int:
     page.phase = Phase.OPENING
     actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
@@ -120,7 +124,7 @@ def _open_and_play(
         process, config = loads([birth.blob])
         imported = list(sys.modules)[known:] if len(sys.modules) > known else []
         circumstances.apply_to_loggers(birth.levels)
-        forward_records(forward)
+        forward_records()
         part = part_of(process)
     except BaseException as error:  # noqa: BLE001 - a user's __setstate__ may raise anything, or exit
         name, text, story = facts(error)

@@ -23,6 +23,8 @@ from understudy.wire.sockets import Frames, Line, topic
 
 _PROGRESS_EVERY = 0.05
 _ALONE = 70
+_UNTOLD = ProcessConfig()
+"""What counts until the state is open; made once, in the zygote."""
 
 
 class Link:
@@ -33,7 +35,7 @@ class Link:
         self._bell, self._leash = bell, leash
         self._halt: Halt
         self._sections: Sections
-        self._config = ProcessConfig()
+        self._config = _UNTOLD
         self._shortest = NEVER
         self._told_place = -1
         self._progress: Progress | None = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from understudy.config import Timeouts
 from understudy.engine.halt import AFTER_SECTION, NO, Halt
+from understudy.spawners import signals
 from understudy.spawners.signals import INTERRUPT, STACKS
 from understudy.wire.page import DEADLINE, NEVER, PLACE, PLACE_SHIFT, SECTION_NUMBER, SECTIONS, Page
 
@@ -40,15 +41,20 @@ class Sections:
         self._halt = halt
         self._raised_for = -1
         self._main = threading.main_thread().ident or 0
+        self._within_python = False
+
+    def enter(self, page: Page, halt: Halt) -> None:
+        """The part is given: from now on it is about these. What came before it was meant for nobody."""
+        self.page, self._halt = page, halt
         self._within_python = os.environ.get(MODE) == "async"
 
     def install(self) -> None:
         """Take SIGTERM and the private signal; SIGINT is the parent's."""
-        signal.signal(INTERRUPT, self._on_overrun)
-        signal.signal(signal.SIGTERM, self._on_term)
+        signals.handle(INTERRUPT, self._on_overrun)
+        signals.handle(signal.SIGTERM, self._on_term)
         # A handler rather than SIG_IGN, which programs started by the actor would inherit.
-        signal.signal(signal.SIGINT, _pass)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {INTERRUPT, signal.SIGTERM})
+        signals.handle(signal.SIGINT, _pass)
+        signals.mask(signal.SIG_UNBLOCK, (INTERRUPT, signal.SIGTERM))
         os.register_at_fork(after_in_child=self._give_back)
 
     def _give_back(self) -> None:

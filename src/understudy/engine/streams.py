@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import cache
 from typing import Any, TextIO
 
 from understudy.engine.outbox import Outbox
@@ -16,8 +17,13 @@ _TEXT = 64 * 1024
 class Forward(logging.Handler):
     """Sends each record to the parent, where the handlers are."""
 
-    def __init__(self, outbox: Outbox, name: str, incarnation: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._outbox: Outbox
+        self._name, self._incarnation = "", 0
+
+    def open(self, outbox: Outbox, name: str, incarnation: int) -> None:
+        """Whose records they are from now on, and the way that they take."""
         self._outbox, self._name, self._incarnation = outbox, name, incarnation
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -76,6 +82,12 @@ class Tee:
         return getattr(self._stream, name)
 
 
-def forward_records(forward: Forward) -> None:
+@cache
+def forward() -> Forward:
+    """This process's; made in the zygote, its children need only open it."""
+    return Forward()
+
+
+def forward_records() -> None:
     """Replace whatever handlers the root logger has by the way to the parent."""
-    logging.getLogger().handlers[:] = [forward]
+    logging.getLogger().handlers[:] = [forward()]

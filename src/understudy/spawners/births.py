@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from understudy import failpoints
+from understudy.spawners import signals
 from understudy.wire.codec import pack, unpack
 
 MAX_MESSAGE = 1 << 16
@@ -126,7 +127,7 @@ class Births:
         """In the child: let go of what is the zygote's."""
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGHUP):  # not ours to change for the user's code, nor what it starts
-            signal.signal(number, signal.SIG_DFL)
+            signals.handle(number, signals.DEFAULT)
         for fd in self.mine:
             os.close(fd)
         self.dismiss()

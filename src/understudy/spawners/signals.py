@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import _signal
 import contextlib
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 INTERRUPT = signal.SIGRTMAX - 2
 """Ends a section that overran; users' code does not use it."""
@@ -15,6 +17,12 @@ STACKS = signal.SIGRTMAX - 3
 
 SCARCE = frozenset({errno.EMFILE, errno.ENFILE})
 """No descriptor is left, here or anywhere."""
+
+
+# Without the enums of `signal`, whose pages every child would have to copy for what it sets on its way.
+handle: Callable[[int, Any], Any] = _signal.signal
+mask: Callable[[int, Iterable[int]], Any] = _signal.pthread_sigmask
+DEFAULT = _signal.SIG_DFL
 
 
 def send(pid: int, pidfd: int | None, number: int) -> bool:

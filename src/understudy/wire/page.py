@@ -73,18 +73,28 @@ class Page:
 
     __slots__ = ("_memory", "reals", "words")
 
-    def __init__(self, fd: int) -> None:
-        self._memory: mmap.mmap | bytearray = mmap.mmap(fd, SIZE)
+    def __init__(self, memory: mmap.mmap | bytearray) -> None:
+        self._memory = memory
         view = memoryview(self._memory)
         self.words = view[:RING_AT].cast("q")
         self.reals = view[:RING_AT].cast("d")
+
+    @classmethod
+    def at(cls, fd: int) -> Self:
+        """The page behind a descriptor."""
+        return cls(mmap.mmap(fd, SIZE))
+
+    @classmethod
+    def blank(cls) -> Self:
+        """The words of one that nobody shares, for a process that has no part yet."""
+        return cls(bytearray(RING_AT))
 
     @classmethod
     def create(cls, name: str) -> tuple[Self, int]:
         """A fresh page and the descriptor to hand on; the caller closes it."""
         fd = anonymous_file(name)
         os.ftruncate(fd, SIZE)
-        page = cls(fd)
+        page = cls.at(fd)
         page.words[_MAGIC] = _VERSION
         page.reals[DEADLINE] = NEVER
         return page, fd

@@ -32,7 +32,7 @@ NOW = 1000.0
 def pair() -> tuple[Page, Page]:
     """The parent's view and the child's, and the descriptor closed behind them."""
     ours, fd = Page.create("understudy-test")
-    theirs = Page(fd)
+    theirs = Page.at(fd)
     os.close(fd)
     return ours, theirs
 

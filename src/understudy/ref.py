@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from understudy import runtime
@@ -124,11 +122,11 @@ class ActorRef(Generic[A]):
         self.wait(timeout)
         return self._outside
 
-    def _await(self, future: Future[T], timeout: float | None, what: str) -> T:
+    def _await(self, future: runtime.Awaited[T], timeout: float | None, what: str) -> T:
         seconds = check_timeout(timeout)
         try:
             return future.result(seconds)
-        except FutureTimeout:
+        except TimeoutError:
             if future.done():  # just now, or with an error of that kind
                 return future.result()
         raise self._missed(seconds, what)
@@ -198,7 +196,7 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
     def __await__(self) -> Generator[Any, None, Any]:
         return self.result().__await__()
 
-    async def _until(self, future: Future[Any], timeout: float | None, what: str) -> None:
+    async def _until(self, future: runtime.Awaited[Any], timeout: float | None, what: str) -> None:
         import asyncio
 
         seconds = check_timeout(timeout)

@@ -8,25 +8,35 @@ from __future__ import annotations
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from understudy.errors import NotStarted, WrongProcess
 
 if TYPE_CHECKING:
     import types
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from understudy.stats import Stats
     from understudy.status import ActorInfo, Life, Status
     from understudy.timing import Timers
 
 
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Awaited(Protocol[T_co]):
+    """What is waited for: as a `Future`, but setting it needs no lock that who waits may hold."""
+
+    def done(self) -> bool: ...
+    def result(self, timeout: float | None = None) -> T_co: ...
+    def add_done_callback(self, tell: Callable[[Any], object]) -> None: ...
+
+
 class Outside(Protocol):
     """What a reference asks of the system that its actor lives in; actors are named by uid."""
 
-    def started(self, uid: int) -> Future[None]: ...
-    def settled(self, uid: int) -> Future[Status]: ...
+    def started(self, uid: int) -> Awaited[None]: ...
+    def settled(self, uid: int) -> Awaited[Status]: ...
     def outcome(self, uid: int) -> tuple[Any, BaseException | None]: ...
     def stop_uid(self, uid: int, *, grace: float | None = None) -> str: ...
     def kill_uid(self, uid: int) -> str: ...

@@ -135,7 +135,7 @@ class ActorSystem:
         if host not in HOSTS:
             raise ConfigError(f"host={host!r}: it is one of {', '.join(HOSTS)}")
         if name is not None:
-            check_name(name)
+            name = check_name(name)
         # A child that imported a module at whose import this spawn happens would spawn again.
         spawned_at_import.update(runtime.importing())
         spec = replace(found.spec(overrides_of(config)), host=host)
@@ -149,7 +149,7 @@ class ActorSystem:
 
     def ref(self, name: str) -> ActorRef[Any]:
         """The ref of the living actor of that name, else of the last that bore it; raises UnknownActor."""
-        return self._call(lambda: self._answers.ref(self._world.registry.find(name)))
+        return self._look(lambda: self._answers.ref(self._world.registry.find(name)))
 
     # --- verbs
 
@@ -158,11 +158,11 @@ class ActorSystem:
 
         ``grace`` as in `ActorRef.stop`. Raises UnknownActor for an unknown name; a glob without a match gives ``{}``.
         """
-        return self._call(lambda: verbs.stop(self._world, who, grace))
+        return self._give(verbs.Stopping(who, grace))
 
     def kill(self, who: Any) -> dict[str, str]:
         """SIGKILL actors and all that they started; returns when the signals are sent."""
-        return self._call(lambda: verbs.kill(self._world, who))
+        return self._give(verbs.Killing(who))
 
     def restart(
         self,
@@ -184,12 +184,12 @@ class ActorSystem:
         if target is None and (args or kwargs or config is not None):
             raise ConfigError("a restart without a target= is one from the original: it takes no arguments or settings")
         spec = None if target is None else target_of(target, args, kwargs).spec(overrides_of(config))
-        return self._call(lambda: verbs.restart(self._world, who, grace, spec))
+        return self._give(verbs.Restarting(who, grace, spec))
 
     def wait_all(self, who: Any = "*", timeout: float | None = None) -> dict[str, Status]:
         """Wait until all of them (default: all that live now) have ended; ``{name: status}``. Raises WaitTimeout."""
-        seconds = check_timeout(timeout)
-        refs = self._call(lambda: [self._answers.ref(actor) for actor in verbs.select(self._world, who)])
+        seconds, wanted = check_timeout(timeout), verbs.meant(who)
+        refs = self._look(lambda: [self._answers.ref(actor) for actor in verbs.select(self._world, wanted)])
         until = None if seconds is None else monotonic() + seconds
         return {ref.name: ref.wait(None if until is None else max(0.0, until - monotonic())) for ref in refs}
 
@@ -198,7 +198,7 @@ class ActorSystem:
 
         Gives ``{name: status}``; what could not be killed is logged, and its status is none of the final ones.
         """
-        refs = self._call(lambda: [self._answers.ref(actor) for actor in self._world.registry.living()])
+        refs = self._look(lambda: [self._answers.ref(actor) for actor in self._world.registry.living()])
         end_all(self._world, self._calls, None, force=force)
         return {ref.name: ref.info().status for ref in refs}
 
@@ -212,7 +212,7 @@ class ActorSystem:
                     found.append(spawner.swept.pop(0))
             return found
 
-        return self._call(take)
+        return self._look(take)
 
     # --- looking
 
@@ -222,15 +222,15 @@ class ActorSystem:
         Figures that are older than the actor's ``sampling.interval`` are measured anew, in this thread.
         """
         registry = self._world.registry
-        actors = self._call(registry.listed if all else registry.living)
-        self._router.sampler.refresh(actors)
-        return ActorTable(self._info(actor) for actor in actors)
+        listed = registry.listed if all else registry.living
+        self._router.sampler.refresh(self._look(listed))
+        # In the router's thread, for what has ended long ago may be forgotten at any other moment.
+        return self._look(lambda: ActorTable(map(self._info, listed())))
 
     def info(self, name: str) -> ActorInfo:
         """One actor by name, as `ps` has it; raises UnknownActor."""
-        actor = self._call(lambda: self._world.registry.find(name))
-        self._router.sampler.refresh([actor])
-        return self._info(actor)
+        self._router.sampler.refresh([self._look(lambda: self._world.registry.find(name))])
+        return self._look(lambda: self._info(self._world.registry.find(name)))
 
     def healthy(self, who: str | ActorRef[Any]) -> bool:
         """Whether one actor, by name or ref, is in health, as `ActorRef.healthy`.
@@ -240,17 +240,17 @@ class ActorSystem:
         self._check()
         if isinstance(who, str):
             return self._answers.healthy_uid(self._world.registry.find(who).uid)
-        (actor,) = verbs.select(self._world, [who])
+        (actor,) = verbs.select(self._world, verbs.meant([who]))
         return self._answers.healthy_uid(actor.uid)
 
     def summary(self) -> Summary:
         """The whole system at one moment, counted and added up; figures as `ps` has them."""
-        self._router.sampler.refresh(self._call(self._world.registry.living))
-        return summary(self._world, self._router.watch)
+        self._router.sampler.refresh(self._look(self._world.registry.living))
+        return self._look(lambda: summary(self._world, self._router.watch))
 
     def story(self, name: str) -> list[str]:
         """The last steps of an actor's life as the router saw them, a line each."""
-        return self._call(lambda: self._world.registry.story(self._world.registry.find(name).uid))
+        return self._look(lambda: self._world.registry.story(self._world.registry.find(name).uid))
 
     @property
     def is_open(self) -> bool:
@@ -371,9 +371,13 @@ class ActorSystem:
         if self._closed:
             raise SystemClosed(f"the system {self.name} was shut down; make another")
 
-    def _call(self, act: Callable[[], T]) -> T:
+    def _look(self, act: Callable[[], T]) -> T:
         self._check()
-        return self._calls.make(act)
+        return self._calls.look(act)
+
+    def _give(self, order: verbs.Order) -> dict[str, str]:
+        self._check()
+        return self._calls.make(lambda: order.do(self._world), lambda: order.foresee(self._world))
 
 
 _default: list[ActorSystem] = []

@@ -35,7 +35,7 @@ def check_name(name: object) -> str:
             f"{name!r} is not a name: segments of letters, digits, '.', '_' and '-' that begin with a letter or digit, "
             "joined by '/', 128 characters in all"
         )
-    return name
+    return str.__str__(name)  # of a subclass, whose comparisons may be anybody's code, the text alone
 
 
 def is_glob(text: str) -> bool:

@@ -4,6 +4,7 @@ loop      the thread
 world     what the parts of the router share
 perform   effects to deeds: the only doer
 calls     how other threads reach the router's
+latch     what they wait for
 timers    the clocks
 orders    standing orders, sent until heard
 watch     heartbeats and deadlines

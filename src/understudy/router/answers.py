@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from concurrent.futures import Future
 from typing import Any
 
 from understudy import runtime
@@ -14,6 +12,7 @@ from understudy.outcome import open_outcome
 from understudy.ref import ActorRef
 from understudy.router import verbs
 from understudy.router.calls import Calls
+from understudy.router.latch import Latch
 from understudy.router.listing import info, is_healthy
 from understudy.router.sampling import Sampler
 from understudy.router.watch import Watch
@@ -43,11 +42,11 @@ class Answers:
             found = self._world.refs[actor.uid] = ActorRef(self._world.system, actor.uid, actor.name, self)
         return found
 
-    def started(self, uid: int) -> Future[None]:
+    def started(self, uid: int) -> Latch[None]:
         """Done when the actor was READY once, or could not be."""
         return self._cell(uid).started
 
-    def settled(self, uid: int) -> Future[Status]:
+    def settled(self, uid: int) -> Latch[Status]:
         """Done when it has ended."""
         return self._cell(uid).settled
 
@@ -62,15 +61,15 @@ class Answers:
 
     def stop_uid(self, uid: int, *, grace: float | None = None) -> str:
         """As `ActorSystem.stop`."""
-        return self._word(uid, lambda ref: verbs.stop(self._world, ref, grace))
+        return self._word(uid, verbs.Stopping(self._spawned(uid), grace))
 
     def kill_uid(self, uid: int) -> str:
         """As `ActorSystem.kill`."""
-        return self._word(uid, lambda ref: verbs.kill(self._world, ref))
+        return self._word(uid, verbs.Killing(self._spawned(uid)))
 
     def restart_uid(self, uid: int, *, grace: float | None = None) -> str:
         """As `ActorSystem.restart`."""
-        return self._ask(uid, lambda ref: verbs.restart(self._world, ref, grace))
+        return self._give(uid, verbs.Restarting(self._spawned(uid), grace))
 
     def info_uid(self, uid: int) -> ActorInfo:
         """One row of ps, its figures measured here if they are too old."""
@@ -94,16 +93,19 @@ class Answers:
         state = self._world.records[uid].timers
         return None if state is None else Timers.from_state(state)
 
-    def _word(self, uid: int, act: Callable[[ActorRef[Any]], dict[str, str]]) -> str:
+    def _word(self, uid: int, order: verbs.Order) -> str:
         if self._cell(uid).settled.done() and not self._calls.is_open:
             return verbs.ENDED
-        return self._ask(uid, act)
+        return self._give(uid, order)
 
-    def _ask(self, uid: int, act: Callable[[ActorRef[Any]], dict[str, str]]) -> str:
+    def _give(self, uid: int, order: verbs.Order) -> str:
         self._cell(uid)
-        actor = self._world.registry.actors[uid]
-        words = self._calls.make(lambda: act(self.ref(actor)))
+        words = self._calls.make(lambda: order.do(self._world), lambda: order.foresee(self._world))
         return next(iter(words.values()))
+
+    def _spawned(self, uid: int) -> ActorRef[Any]:
+        self.check_process()
+        return ActorRef(self._world.system, uid, f"the actor of uid {uid}")
 
     def _cell(self, uid: int) -> Cell:
         self.check_process()

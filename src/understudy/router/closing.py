@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
 from time import monotonic
 
 from understudy.config import StopLadder
@@ -12,6 +11,7 @@ from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.events import Kill
 from understudy.router import verbs
 from understudy.router.calls import Calls
+from understudy.router.latch import Latch
 from understudy.router.perform import kill_doomed
 from understudy.router.world import World
 from understudy.status import Status
@@ -25,7 +25,7 @@ def end_all(world: World, calls: Calls, ladder: StopLadder | None, *, force: boo
     """Stop every living actor, by the ladder given or its own, or kill it with ``force``; wait for all."""
     now = monotonic()
 
-    def ask() -> list[tuple[Actor, Future[Status], float]]:
+    def ask() -> list[tuple[Actor, Latch[Status], float]]:
         asked = []
         for actor in world.registry.living():
             rungs = ladders.force(now) if force else ladders.by_ladder(ladder or actor.spec.config.stop, now)

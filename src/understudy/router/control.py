@@ -84,13 +84,13 @@ class Control:
         return summary(self._world, self._watch).to_dict()
 
     def _stop(self, request: dict[str, Any]) -> dict[str, str]:
-        return verbs.stop(self._world, _name(request), request.get("grace"))
+        return verbs.Stopping(_name(request), request.get("grace")).do(self._world)
 
     def _kill(self, request: dict[str, Any]) -> dict[str, str]:
-        return verbs.kill(self._world, _name(request))
+        return verbs.Killing(_name(request)).do(self._world)
 
     def _restart(self, request: dict[str, Any]) -> dict[str, str]:
-        return verbs.restart(self._world, _name(request), request.get("grace"))
+        return verbs.Restarting(_name(request), request.get("grace")).do(self._world)
 
     def _rows(self, *, all_: bool) -> list[dict[str, Any]]:
         actors = self._world.registry.listed() if all_ else self._world.registry.living()

@@ -6,6 +6,7 @@ import logging
 import queue
 import sys
 import threading
+import traceback
 from typing import Any
 
 _LIMIT = 100_000
@@ -48,8 +49,19 @@ class LogThread:
                 logger = logging.getLogger(record.name)
                 if logger.isEnabledFor(record.levelno):
                     logger.handle(record)
-            except Exception:  # noqa: BLE001 - logging's own rule: a handler's trouble is printed, not raised
+            except BaseException:  # noqa: BLE001 - logging's own rule: a handler's trouble is printed, also its exit
                 logging.lastResort.handleError(record) if logging.lastResort else None
+
+
+def defect(text: str) -> dict[str, Any]:
+    """A record of our own about ourselves: the router's thread runs no handler of the user's."""
+    return {
+        "name": "understudy",
+        "msg": text,
+        "levelno": logging.ERROR,
+        "levelname": "ERROR",
+        "exc_text": traceback.format_exc() if sys.exc_info()[0] else None,
+    }
 
 
 def about(name: str, incarnation: int, text: str, *, level: int = logging.WARNING, trace: str = "") -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
 import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from understudy.errors import SystemClosed
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Place, Ready
 from understudy.observe.publisher import TICK
 from understudy.router.calls import Calls
 from understudy.router.control import Control
+from understudy.router.logs import defect
 from understudy.router.perform import kill_doomed
 from understudy.router.reports import Reports, laps_of
 from understudy.router.sampling import Sampler, Surveyor
@@ -24,7 +26,6 @@ from understudy.wire.page import Phase
 _LATE = 0.2
 _QUIET, _CATCH_UP = 0.05, 0.5
 _TOPIC_NUMBERS = 2  # uid and incarnation
-_log = logging.getLogger("understudy")
 
 
 class Router:
@@ -52,24 +53,35 @@ class Router:
 
     def stop(self) -> None:
         """End the loop; to be called when every actor has ended."""
-        self.calls.make(self._end)
+        with contextlib.suppress(SystemClosed):  # it has ended already
+            self.calls.make(self._end)
         self._thread.join()
 
     def _end(self) -> None:
         self._over = True
 
     def _run(self) -> None:
+        try:
+            while not self._over:
+                self._turn()
+        except BaseException:  # noqa: BLE001 - told in full; and whoever waits must not wait for ever
+            self.world.logs.put(defect("the router ended by an error of its own; please report it"))
+        finally:
+            self.calls.close()
+            self._try(self.world.leave_waiting)
+            self._try(self._leave)
+
+    def _turn(self) -> None:
+        due = self._due()
+        ready = self.world.hub.poll(None if due is None else max(0.0, due - monotonic()))
+        now = monotonic()
+        if due is not None and now - due > _LATE:
+            self.watch.forgive(now - due)
+            self._try(self._catch_up)
+        self._try(self._round, ready, now)
+
+    def _leave(self) -> None:
         hub = self.world.hub
-        while not self._over:
-            due = self._due()
-            ready = hub.poll(None if due is None else max(0.0, due - monotonic()))
-            now = monotonic()
-            if due is not None and now - due > _LATE:
-                self.watch.forgive(now - due)
-                self._try(self._catch_up)
-            self._try(self._round, ready, now)
-        self.calls.close()
-        self._try(self.world.leave_waiting)
         hub.publish(b"|", pack({"v": 1, "seq": self.world.publisher.seq, "kind": "bye"}))
         hub.close()
 
@@ -124,8 +136,8 @@ class Router:
         """One step; a defect of ours in it is told in full, and costs neither the other steps nor the router."""
         try:
             act(*arguments)
-        except Exception:  # noqa: BLE001 - told in full
-            _log.exception("the router met an error of its own and goes on; please report it")
+        except BaseException:  # noqa: BLE001 - told in full
+            self.world.logs.put(defect("the router met an error of its own and goes on; please report it"))
 
     def _hear(self, news: News) -> None:
         world = self.world

@@ -1,11 +1,15 @@
-"""Stop, kill and restart by name, glob, ref, or one iterable of these: what each actor's answer is."""
+"""Stop, kill and restart by name, glob, ref, or one iterable of these: what each actor's answer is.
+
+An order is checked where it is given: to read the selector may run the user's code, which is no business of the
+router's thread. There it is carried out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from understudy.errors import ConfigError, UnknownActor
 from understudy.lifecycle import ladder
@@ -21,17 +25,31 @@ from understudy.router.world import World
 ASKED, ALREADY, ENDED = "asked", "already", "ended"
 
 
-def select(world: World, selector: Any) -> list[Actor]:
-    """The actors that are meant; raises UnknownActor for an unknown name, an empty list for a glob without a match."""
+class Spawned(NamedTuple):
+    """One spawn, as a ref names it."""
+
+    system: str
+    uid: int
+    shown: str
+
+
+Meant = tuple[str | Spawned, ...]
+
+
+def meant(selector: Any) -> Meant:
+    """Names, globs and spawns, out of what a user gave; raises ConfigError."""
     if isinstance(selector, str):
-        return world.registry.match(selector) if is_glob(selector) else [world.registry.find(selector)]
+        return (str.__str__(selector),)
     if isinstance(selector, ActorRef):
-        if selector.system_id != world.system or selector.uid not in world.registry.actors:
-            raise UnknownActor(f"{selector!r} is no actor of this system")
-        return [world.registry.actors[selector.uid]]
-    if isinstance(selector, Iterable):
-        return list({actor.uid: actor for one in selector for actor in select(world, one)}.values())
+        return (Spawned(selector.system_id, selector.uid, repr(selector)),)
+    if isinstance(selector, Iterable) and not isinstance(selector, bytes | bytearray | memoryview):
+        return tuple(one for part in selector for one in meant(part))
     raise ConfigError(f"{selector!r} names no actor: give a name, a glob, a ref, or one iterable of these")
+
+
+def select(world: World, wanted: Meant) -> list[Actor]:
+    """The actors that are meant; raises UnknownActor for an unknown name, an empty list for a glob without a match."""
+    return list({actor.uid: actor for one in wanted for actor in _found(world, one)}.values())
 
 
 def check_grace(grace: object) -> float | None:
@@ -43,48 +61,93 @@ def check_grace(grace: object) -> float | None:
     return float(grace)
 
 
-def stop(world: World, selector: Any, grace: float | None) -> dict[str, str]:
+class Order:
+    """One verb and whom it is for; made in the thread that gives it, the rest is for the router's."""
+
+    stands = frozenset({Wish.KILL})
+    """The wishes beside which this one is nothing new."""
+
+    def __init__(self, selector: Any) -> None:
+        self._wanted = meant(selector)
+
+    def do(self, world: World) -> dict[str, str]:
+        """Carry it out."""
+        return {actor.name: self._one(world, actor) for actor in select(world, self._wanted)}
+
+    def foresee(self, world: World) -> dict[str, str]:
+        """What `do` would answer now."""
+        return {actor.name: self._word(actor) for actor in select(world, self._wanted)}
+
+    def _one(self, world: World, actor: Actor) -> str:
+        raise NotImplementedError
+
+    def _word(self, actor: Actor) -> str:
+        if actor.status.ended:
+            return ENDED
+        return ALREADY if actor.wish in self.stands else ASKED
+
+
+class Stopping(Order):
     """Ask; the router escalates."""
-    seconds = check_grace(grace)
-    return _each(world, selector, lambda actor: stop_one(world, actor, ladder.graceful(seconds, monotonic())))
+
+    stands = frozenset({Wish.STOP, Wish.KILL})
+
+    def __init__(self, selector: Any, grace: object = None) -> None:
+        super().__init__(selector)
+        self._grace = check_grace(grace)
+
+    def _one(self, world: World, actor: Actor) -> str:
+        stop_one(world, actor, ladder.graceful(self._grace, monotonic()))
+        return self._word(actor)
 
 
-def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop") -> str:
-    """One stop, by its rungs."""
-    if actor.status.ended:
-        return ENDED
-    world.happen(actor.uid, Stop(rungs, cause))
-    return ALREADY if actor.wish in {Wish.STOP, Wish.KILL} else ASKED
+class Killing(Order):
+    """SIGKILL, sent when `do` returns."""
+
+    def do(self, world: World) -> dict[str, str]:
+        """Carry it out."""
+        words = super().do(world)
+        kill_doomed(world)
+        return words
+
+    def _one(self, world: World, actor: Actor) -> str:
+        if not actor.status.ended:
+            world.happen(actor.uid, Kill())
+        return self._word(actor)
 
 
-def kill(world: World, selector: Any) -> dict[str, str]:
-    """SIGKILL, sent when this returns."""
-    words = _each(world, selector, lambda actor: _kill_one(world, actor))
-    kill_doomed(world)
-    return words
-
-
-def restart(world: World, selector: Any, grace: float | None, spec: Spec | None = None) -> dict[str, str]:
+class Restarting(Order):
     """Stop and begin anew; an ended actor is spawned anew from its spec, under its name and a new uid."""
-    world.check_open()
-    seconds = check_grace(grace)
-    return _each(world, selector, lambda actor: _restart_one(world, actor, ladder.graceful(seconds, monotonic()), spec))
+
+    stands = frozenset({Wish.RESTART, Wish.KILL})
+
+    def __init__(self, selector: Any, grace: object = None, spec: Spec | None = None) -> None:
+        super().__init__(selector)
+        self._grace, self._spec = check_grace(grace), spec
+
+    def do(self, world: World) -> dict[str, str]:
+        """Carry it out."""
+        world.check_open()
+        return super().do(world)
+
+    def _one(self, world: World, actor: Actor) -> str:
+        if actor.status.ended:
+            world.admit(actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host), actor.name)
+        else:
+            world.happen(actor.uid, Restart(ladder.graceful(self._grace, monotonic()), self._spec))
+        return self._word(actor)
 
 
-def _each(world: World, selector: Any, act: Callable[[Actor], str]) -> dict[str, str]:
-    return {actor.name: act(actor) for actor in select(world, selector)}
+def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop") -> None:
+    """One stop, by its rungs; of what has ended nothing."""
+    if not actor.status.ended:
+        world.happen(actor.uid, Stop(rungs, cause))
 
 
-def _kill_one(world: World, actor: Actor) -> str:
-    if actor.status.ended:
-        return ENDED
-    world.happen(actor.uid, Kill())
-    return ALREADY if actor.wish is Wish.KILL else ASKED
-
-
-def _restart_one(world: World, actor: Actor, rungs: tuple[Rung, ...], spec: Spec | None) -> str:
-    if actor.status.ended:
-        world.admit(actor.spec if spec is None else replace(spec, host=actor.spec.host), actor.name)
-        return ENDED
-    world.happen(actor.uid, Restart(rungs, spec))
-    return ALREADY if actor.wish in {Wish.RESTART, Wish.KILL} else ASKED
+def _found(world: World, one: str | Spawned) -> list[Actor]:
+    if isinstance(one, str):
+        return world.registry.match(one) if is_glob(one) else [world.registry.find(one)]
+    actor = world.registry.actors.get(one.uid)
+    if one.system != world.system or actor is None:
+        raise UnknownActor(f"{one.shown} is no actor of this system")
+    return [actor]

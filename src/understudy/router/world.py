@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -20,7 +18,8 @@ from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Moment, Undecided
 from understudy.observe.publisher import Publisher
-from understudy.router.logs import LogThread
+from understudy.router.latch import Latch
+from understudy.router.logs import LogThread, defect
 from understudy.router.orders import OrdersDesk
 from understudy.router.records import Record
 from understudy.router.timers import Timers
@@ -28,15 +27,13 @@ from understudy.spawners.base import Spawner
 from understudy.status import Status
 from understudy.wire.sockets import Hub
 
-_log = logging.getLogger("understudy")
-
 
 @dataclass(slots=True)
 class Cell:
     """Where other threads wait for an actor, and find its outcome."""
 
-    started: Future[None] = field(default_factory=Future)
-    settled: Future[Status] = field(default_factory=Future)
+    started: Latch[None] = field(default_factory=Latch)
+    settled: Latch[Status] = field(default_factory=Latch)
     outcome: Outcome | None = None
     opened: tuple[Any, BaseException | None] | None = None
     opening: threading.RLock = field(default_factory=threading.RLock)
@@ -76,7 +73,7 @@ class World:
             effects = self.registry.apply(uid, event, self.moment())
         except Undecided as error:
             # A defect of ours: told with its story, and the other actors go on.
-            _log.error("an undecided event, please report it: %s", error)
+            self.logs.put(defect(f"an undecided event, please report it: {error}"))
             return
         if effects:
             self.perform(self, self.registry.actors[uid], effects)
@@ -98,10 +95,10 @@ class World:
     def leave_waiting(self) -> None:
         """The router ends: who still waits for an actor hears that nobody will tell any more."""
         for uid, cell in self.cells.items():
-            for future in (cell.started, cell.settled):
-                if not future.done():
+            for latch in (cell.started, cell.settled):
+                if not latch.done():
                     name = self.registry.actors[uid].name
-                    future.set_exception(SystemClosed(f"the system closed before {name} had ended; it was left behind"))
+                    latch.set_exception(SystemClosed(f"the system closed before {name} had ended; it was left behind"))
 
     def check_open(self) -> None:
         """Raise SystemClosed where nothing is to come up any more."""

@@ -153,7 +153,11 @@ def test_the_limits_are_those_of_the_code():
         "reports queued in an actor": f"{sockets._CHILD_HWM:,}",
         "events queued for a client": f"{sockets._STATUS_HWM:,}",
         "requests and replies queued": "1,000",
-        "log records that wait for the parent's handlers": f"{logs._LIMIT:,}",
+        "reports of one actor queued in the parent": f"{sockets._PARENT_HWM:,}",
+        "log records of one actor that wait for the parent's handlers": f"{logs.EACH // mib} MiB",
+        f"log records of all actors that wait for them, beyond {logs.MODEST >> 10} KiB of each": (
+            f"{logs.ALL // mib} MiB"
+        ),
     }
     assert f"at most {telling._TEXT_LIMIT:,} characters" in TEXT
     assert f"at most {telling._NAME_LIMIT:,} characters" in TEXT

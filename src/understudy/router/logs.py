@@ -9,27 +9,65 @@ import threading
 import traceback
 from typing import Any
 
-_LIMIT = 100_000
+EACH = 8 << 20
+"""Bytes of one actor's records that may wait for the handlers."""
+ALL = 32 << 20
+"""Bytes of all actors' records together, but for the modest."""
+MODEST = 64 << 10
+"""Bytes that may wait of each actor, however much waits of the others."""
+_OWN = 512
+_ACCOUNTS = 1000
+
+
+class _Account:
+    """Bytes of one actor's records. The router's thread adds to the one, the log thread to the other: no lock."""
+
+    __slots__ = ("handled", "taken")
+
+    def __init__(self) -> None:
+        self.taken = self.handled = 0
+
+    @property
+    def waiting(self) -> int:
+        return self.taken - self.handled
 
 
 class LogThread:
-    """Handles records in the order of their coming; beyond a limit they are dropped and counted."""
+    """Handles records in the order of their coming; what an actor has beyond its share is dropped and counted."""
 
     def __init__(self, name: str) -> None:
-        self._records: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._records: queue.SimpleQueue[tuple[dict[str, Any], _Account, int] | None] = queue.SimpleQueue()
+        self._accounts: dict[int, _Account] = {}
+        self._total = _Account()
         self._thread = threading.Thread(target=self._run, name=f"understudy-logs-{name}", daemon=True)
         self._started = False
         self.dropped = 0
 
-    def put(self, record: dict[str, Any]) -> None:
-        """Take a record; the thread begins with the first."""
-        if not self._started:
-            self._started = True
-            self._thread.start()
-        if self._records.qsize() < _LIMIT:
-            self._records.put(record)
-        else:
+    @property
+    def strained(self) -> bool:
+        """Whether so much waits that an actor may have had its share."""
+        return self._total.waiting >= EACH
+
+    def has_room(self, uid: int) -> bool:
+        """Whether a record of that actor would be taken."""
+        account = self._accounts.get(uid)
+        if account is None or account.waiting < MODEST:
+            return True
+        return account.waiting < EACH and self._total.waiting < ALL
+
+    def put(self, record: dict[str, Any], *, uid: int = 0, size: int = _OWN) -> None:
+        """Take a record of ``size`` bytes by that actor, or by ourselves; the thread begins with the first."""
+        if not self.has_room(uid) or not self._begin():
             self.dropped += 1
+            return
+        account = self._accounts.get(uid)
+        if account is None:
+            if len(self._accounts) >= _ACCOUNTS:
+                self._accounts = {uid: one for uid, one in self._accounts.items() if one.waiting}
+            account = self._accounts[uid] = _Account()
+        account.taken += size
+        self._total.taken += size
+        self._records.put((record, account, size))
 
     def close(self, seconds: float) -> None:
         """Wait so long for what is left, no longer; what is lost is told, past the handlers, on stderr."""
@@ -42,8 +80,20 @@ class LogThread:
         if lost and sys.stderr is not None:
             sys.stderr.write(f"understudy: {lost} log records of actors are lost; the handlers did not keep up\n")
 
+    def _begin(self) -> bool:
+        if not self._started:
+            try:
+                self._thread.start()
+            except RuntimeError:  # no thread is left, or this process is about to end
+                return False
+            self._started = True
+        return True
+
     def _run(self) -> None:
-        while (plain := self._records.get()) is not None:
+        while (entry := self._records.get()) is not None:
+            plain, account, size = entry
+            account.handled += size
+            self._total.handled += size
             record = logging.makeLogRecord(plain)
             try:  # around all of it: a record from outside may hold anything under any name
                 logger = logging.getLogger(record.name)

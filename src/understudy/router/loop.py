@@ -25,6 +25,8 @@ from understudy.wire.page import Phase
 
 _LATE = 0.2
 _QUIET, _CATCH_UP = 0.05, 0.5
+_LAST_WORDS = 0.5
+"""Seconds for which a death waits where the reports do not end, as while others flood us with log records."""
 _TOPIC_NUMBERS = 2  # uid and incarnation
 
 
@@ -39,6 +41,9 @@ class Router:
         self.surveyor = Surveyor(world.system, self.sampler, calls)
         self._control = Control(world, self.watch, self.sampler, self.surveyor)
         self._over = False
+        self._turned = monotonic()
+        self._dead: list[tuple[float, Gone]] = []
+        """Deaths that were told, and until when they wait for what the dead had said."""
         self._thread = threading.Thread(target=self._run, name=f"understudy-{world.system}", daemon=True)
 
     def start(self) -> None:
@@ -73,10 +78,16 @@ class Router:
 
     def _turn(self) -> None:
         due = self._due()
-        ready = self.world.hub.poll(None if due is None else max(0.0, due - monotonic()))
-        now = monotonic()
-        if due is not None and now - due > _LATE:
-            self.watch.forgive(now - due)
+        if self._dead:
+            wait: float | None = 0.0
+        else:
+            wait = None if due is None else max(0.0, due - monotonic())
+        ready = self.world.hub.poll(wait)
+        before, now = self._turned, monotonic()
+        self._turned = now
+        # What was due at once, however long ago, was not late before this turn began.
+        if due is not None and (late := now - max(due, before)) > _LATE:
+            self.watch.forgive(late)
             self._try(self._catch_up)
         self._try(self._round, ready, now)
 
@@ -102,28 +113,35 @@ class Router:
 
     def _listen(self, ready: set[object], now: float) -> None:
         hub, world = self.world.hub, self.world
-        # Reports were sent after the births that they tell of, and before the deaths: so they are read between.
-        reports = list(hub.take(hub.reports)) if hub.reports in ready else []
-        news = [one for spawner in world.spawners.values() for one in spawner.news(now)]
-        deaths: list[News] = [one for one in news if isinstance(one, Gone)]
-        if deaths:
-            reports.extend(hub.take(hub.reports))
-        for one in news:
-            if not isinstance(one, Gone):
-                self._try(self._hear, one)
+        # Reports were sent after the births that they tell of: so they are read before these, and heard after them.
+        # And they were sent before the deaths: so a death counts when what had arrived by then is read.
+        dead, self._dead = self._dead, []
+        reports, all_read = hub.take(hub.reports) if dead or hub.reports in ready else ([], True)
+        for spawner in world.spawners.values():
+            self._try(self._learn, spawner, now)
         for frames in reports:
             self._try(self._reports.take, frames)
-        for death in deaths:
-            self._try(self._hear, death)
+        for until, death in dead:
+            if all_read or now >= until:
+                self._try(self._hear, death)
+            else:
+                self._dead.append((until, death))
         self._answer(ready)
+
+    def _learn(self, spawner: Any, now: float) -> None:
+        for one in spawner.news(now):
+            if isinstance(one, Gone):
+                self._dead.append((now + _LAST_WORDS, one))
+            else:
+                self._try(self._hear, one)
 
     def _answer(self, ready: set[object]) -> None:
         hub = self.world.hub
         if hub.orders in ready:
-            for frames in hub.take(hub.orders):
+            for frames in hub.take(hub.orders)[0]:
                 self._try(self._subscribed, frames[0])
         if hub.control in ready:
-            for frames in hub.take(hub.control):
+            for frames in hub.take(hub.control)[0]:
                 self._try(self._control.take, frames)
         if self.calls.fileno() in ready:
             self.calls.run()

@@ -13,7 +13,7 @@ from understudy.router.world import World
 from understudy.stats import Stats
 from understudy.status import Crash
 from understudy.wire import messages
-from understudy.wire.codec import decode
+from understudy.wire.codec import decode, glance
 from understudy.wire.keys import verify
 from understudy.wire.messages import Identity
 from understudy.wire.sockets import Frames
@@ -27,6 +27,9 @@ class Reports:
 
     def take(self, frames: Frames) -> None:
         """One message from a child, or from whoever found the socket."""
+        if self._logs.strained and self._is_beyond_its_share(frames):
+            self._logs.dropped += 1
+            return
         try:
             identity, message = decode(frames)
         except ProtocolError:
@@ -36,12 +39,31 @@ class Reports:
             self._world.dropped += 1
             return
         if isinstance(message, messages.Log):
-            self._logs.put(message.record)  # also of one that is gone by now: a record is worth having late
+            # Also of one that is gone by now: a record is worth having late.
+            self._logs.put(message.record, uid=identity.uid, size=len(frames[0]))
+            self._speaks(identity.uid, identity.incarnation)
             return
         if not self._world.registry.is_current(identity.uid, identity.incarnation):
             return
         self._watch.heard(identity.uid)
         READERS[type(message)](self, identity, message)
+
+    def _is_beyond_its_share(self, frames: Frames) -> bool:
+        """Whether it is a log record that would be dropped: then it is not worth being decoded.
+
+        What else that actor has to say stands behind its records, and is the sooner read.
+        """
+        kind, uid, incarnation = glance(frames)
+        if kind != messages.Log.KIND or self._logs.has_room(uid):
+            return False
+        self._speaks(uid, incarnation)
+        return True
+
+    def _speaks(self, uid: int, incarnation: int) -> None:
+        """Who logs lives, also if its heartbeats stand behind its records, or found no room among them."""
+        actor = self._world.registry.actors.get(uid)
+        if actor is not None and actor.incarnation == incarnation:
+            self._watch.heard(uid)
 
     def _tagged(self, message: Any) -> bool:
         frames = getattr(message, "frames", ())

@@ -64,6 +64,19 @@ def decode(frames: Sequence[Any], kinds: tuple[type[Any], ...] = REPORTS) -> tup
     return identity, cls(*values)
 
 
+def glance(frames: Sequence[Any]) -> tuple[str, int, int]:
+    """Kind, uid and incarnation, nothing else looked at; no kind for what is no envelope."""
+    unpacker = msgpack.Unpacker(max_buffer_size=MAX_ENVELOPE, strict_map_key=False, unicode_errors=_LONE)
+    try:
+        unpacker.feed(frames[0])
+        unpacker.read_array_header()
+        _, kind, _, uid, incarnation = (unpacker.unpack() for _ in range(5))
+    except (ValueError, TypeError, IndexError, RecursionError, msgpack.UnpackException, msgpack.BufferFull):
+        return "", 0, 0
+    fits = type(kind) is str and type(uid) is type(incarnation) is int
+    return (kind, uid, incarnation) if fits else ("", 0, 0)
+
+
 def prepare(kind: Any) -> None:
     """Work out the layout of a kind of message ahead of its first use."""
     _layout(kind)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import zmq
@@ -11,6 +13,10 @@ import zmq
 MAX_CONTROL = 1 << 20
 """Bytes of one frame on the control socket."""
 _CHILD_HWM = 20_000
+_PARENT_HWM = 1_000
+"""Reports of one actor that wait here; beyond it, they wait with the actor, and hold back nobody else's."""
+_ROUND, _ROUND_SECONDS = 256, 0.01
+_ROOM_EVERY = 0.005
 _LONG = 65536
 _STATUS_HWM = 10_000
 
@@ -35,7 +41,7 @@ class Hub:
         self._context.set(zmq.MAX_SOCKETS, 8192)
         self.orders = self._bound(zmq.XPUB, endpoint(directory, "commands"), ((zmq.SNDHWM, 0), (zmq.XPUB_VERBOSE, 1)))
         self.reports = self._bound(
-            zmq.PULL, endpoint(directory, "reports"), ((zmq.RCVHWM, 0), (zmq.MAXMSGSIZE, max_report))
+            zmq.PULL, endpoint(directory, "reports"), ((zmq.RCVHWM, _PARENT_HWM), (zmq.MAXMSGSIZE, max_report))
         )
         self.status = self._bound(zmq.XPUB, endpoint(directory, "status"), ((zmq.SNDHWM, _STATUS_HWM),))
         self._watched_topics: set[bytes] = set()
@@ -47,15 +53,10 @@ class Hub:
         self._poller = zmq.Poller()
         for socket in (self.orders, self.reports, self.control):
             self._poller.register(socket, zmq.POLLIN)
-        self._descriptors: dict[int, None] = {}
 
     def watch(self, fd: int) -> None:
         """Wake `poll` when the descriptor becomes readable."""
         self._poller.register(fd, zmq.POLLIN)
-
-    def unwatch(self, fd: int) -> None:
-        """No longer."""
-        self._poller.unregister(fd)
 
     def poll(self, seconds: float | None) -> set[Any]:
         """The sockets and descriptors that are readable, waiting at most so long (None: for ever)."""
@@ -63,10 +64,16 @@ class Hub:
         wait = None if seconds is None else max(0, int(seconds * 1000 + 0.999))
         return {source for source, _ in self._poller.poll(wait)}
 
-    def take(self, socket: Any) -> Iterator[Frames]:
-        """What has arrived at a socket, message by message, without waiting."""
-        while (frames := take(socket)) is not None:
-            yield frames
+    def take(self, socket: Any) -> tuple[list[Frames], bool]:
+        """What has arrived at a socket, one round's worth at most, without waiting; and whether that was all."""
+        taken: list[Frames] = []
+        until = monotonic() + _ROUND_SECONDS
+        while len(taken) < _ROUND and monotonic() < until:
+            frames = take(socket)
+            if frames is None:
+                return taken, True
+            taken.append(frames)
+        return taken, False
 
     def send_orders(self, to: bytes, envelope: bytes) -> None:
         """Orders for one incarnation."""
@@ -151,15 +158,19 @@ class Line:
         return heard
 
     def report(self, frames: Frames) -> None:
-        """Send, waiting for room if there is none."""
-        with self._lock:
-            self._push.send_multipart(frames, copy=len(frames) == 1)
+        """Send, waiting for room if there is none.
+
+        Looked for again and again, for a socket can't be waited for by one thread while another sends: and the link
+        must not be held up by who waits.
+        """
+        while not self.report_nowait(frames):
+            time.sleep(_ROOM_EVERY)
 
     def report_nowait(self, frames: Frames) -> bool:
         """Send if there is room; says whether it did."""
         with self._lock:
             try:
-                self._push.send_multipart(frames, flags=zmq.NOBLOCK)
+                self._push.send_multipart(frames, flags=zmq.NOBLOCK, copy=len(frames) == 1)
             except zmq.Again:
                 return False
         return True

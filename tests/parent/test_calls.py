@@ -185,6 +185,37 @@ def test_an_error_that_is_no_exception_in_one_step_costs_the_router_nothing_else
     caplog.clear()
 
 
+@pytest.mark.fault("F15")
+@pytest.mark.parametrize("other", ["process", "spawn"])
+def test_reports_that_were_read_are_heard_though_the_news_of_a_spawner_fail(system, monkeypatch, caplog, other):
+    hub, spawner, failed = system._world.hub, system._world.spawners[other], []
+    take, news = hub.take, spawner.news
+    read: list[Any] = []
+
+    def notices(socket):
+        taken, all_read = take(socket)
+        if socket is hub.reports:
+            read[:] = taken
+        return taken, all_read
+
+    def fails(now):
+        if read:
+            failed.append(read.pop())
+            raise OSError("no descriptor is left")
+        return news(now)
+
+    monkeypatch.setattr(hub, "take", notices)
+    monkeypatch.setattr(spawner, "news", fails)
+    refs = [system.spawn(pow, 2, number) for number in range(5)]
+    assert [ref.result(20) for ref in refs] == [1, 2, 4, 8, 16]
+    assert len(failed) >= 5
+    until(lambda: [one for one in caplog.records if "an error of its own and goes on" in one.getMessage()])
+    monkeypatch.undo()
+    until(lambda: not system.ps())
+    system.shutdown()
+    caplog.clear()
+
+
 def test_a_latch_opens_for_all_who_wait_and_is_set_once():
     latch: Latch[int] = Latch()
     told: list[object] = []

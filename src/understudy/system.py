@@ -25,7 +25,7 @@ from understudy.router import endings, verbs
 from understudy.router.answers import Answers
 from understudy.router.calls import Calls
 from understudy.router.capacity import check_capacity, opened_descriptors
-from understudy.router.closing import end_all
+from understudy.router.closing import Closing, end_all
 from understudy.router.listing import info, summary
 from understudy.router.logs import LogThread
 from understudy.router.loop import Router
@@ -46,7 +46,6 @@ from understudy.wire.travelling.names import spawned_at_import
 
 HOSTS = ("process", "spawn")
 _MAX_REPORT = (1 << 30) + (1 << 20)
-_LOGS_WAIT = 1.0
 T = TypeVar("T")
 
 
@@ -67,9 +66,11 @@ class ActorSystem:
     ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
+        if (transport := os.environ.get("UNDERSTUDY_TRANSPORT") or "ipc") != "ipc":
+            raise ConfigError(
+                f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
+            )
         self._pid = os.getpid()
-        self._closing = threading.RLock()
-        self._closed = False
         with rundir.entrance():
             self.name = rundir.free_name() if name is None else rundir.check_system_name(name)
             directory = rundir.make(self.name)
@@ -100,6 +101,7 @@ class ActorSystem:
         self._calls = Calls()
         self._router = Router(self._world, self._calls)
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
+        self._closing = Closing(self, self._router, self._leash)
         self._router.start()
         runtime.systems[system_id] = self._answers
         here[system_id] = self
@@ -255,7 +257,7 @@ class ActorSystem:
     @property
     def is_open(self) -> bool:
         """Whether it takes calls: it was not shut down, and this process is the one that opened it."""
-        return not self._closed and os.getpid() == self._pid
+        return not self._closing.done and os.getpid() == self._pid
 
     @property
     def endpoint(self) -> str:
@@ -269,7 +271,7 @@ class ActorSystem:
 
         Each by its own stop ladder (10 s, 5 s, 5 s unless configured), or with ``force`` by SIGKILL at once. A Ctrl-C
         while it waits forces. Calling it again does nothing. What cannot be killed is logged and left. The actors' log
-        records are waited for, 10 s at the most.
+        records are waited for, 1 s at the most.
         """
         self._close(None, force=force)
 
@@ -284,36 +286,8 @@ class ActorSystem:
             spawner.abandon()
 
     def _close(self, ladder: StopLadder | None, *, force: bool) -> None:
-        if os.getpid() != self._pid:
-            return
-        self._world.closing = True
-        interrupted: KeyboardInterrupt | None = None
-        try:
-            end_all(self._world, self._calls, ladder, force=force)
-        except KeyboardInterrupt as error:
-            interrupted = error
-            end_all(self._world, self._calls, None, force=True)
-        except SystemClosed:
-            pass  # another thread closes it; what follows waits for that
-        self._release()
-        if interrupted is not None:
-            raise interrupted
-
-    def _release(self) -> None:
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-            self._router.stop()
-            self._router.surveyor.close(_LOGS_WAIT)
-            self._world.logs.close(_LOGS_WAIT)
-            # While the zygote lives: if a signal ends this process in here, the zygote cleans up.
-            shutil.rmtree(self._world.directory, ignore_errors=True)
-            for spawner in self._world.spawners.values():
-                spawner.close()
-            self._leash.release()
-            self._calls.release()
-            endings.leave(self)
+        if os.getpid() == self._pid:
+            self._closing.close(ladder, force=force)
 
     def __enter__(self) -> Self:
         return self
@@ -335,9 +309,11 @@ class ActorSystem:
             # As Ctrl-C does where nobody awaits; a shutdown that was given up would end behind everybody's back.
             await asyncio.to_thread(self.shutdown, force=True)
             raise
+        finally:
+            endings.give_back()  # which that thread could not
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{len(self._world.registry.living())} actors"
+        state = "closed" if self._closing.done else f"{len(self._world.registry.living())} actors"
         return f"<ActorSystem {self.name}: {state}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -368,7 +344,7 @@ class ActorSystem:
 
     def _check(self) -> None:
         self._answers.check_process()
-        if self._closed:
+        if self._closing.done:
             raise SystemClosed(f"the system {self.name} was shut down; make another")
 
     def _look(self, act: Callable[[], T]) -> T:

@@ -1,23 +1,31 @@
-"""The end of all actors of a system, side by side: it costs what the slowest one costs."""
+"""The end of a system: of all its actors, side by side, then of what served them."""
 
 from __future__ import annotations
 
 import logging
+import shutil
+import threading
+from collections import deque
+from collections.abc import Callable
 from time import monotonic
 
 from understudy.config import StopLadder
+from understudy.errors import SystemClosed
 from understudy.lifecycle import ladder as ladders
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.events import Kill
-from understudy.router import verbs
+from understudy.router import endings, verbs
 from understudy.router.calls import Calls
 from understudy.router.latch import Latch
+from understudy.router.loop import Router
 from understudy.router.perform import kill_doomed
 from understudy.router.world import World
+from understudy.spawners.guard import Leash
 from understudy.status import Status
 
 AFTER_LADDER = 3.0
 """Seconds after its SIGKILL that an actor is waited for; what lives then cannot be killed."""
+_LOGS_WAIT = 1.0
 _log = logging.getLogger("understudy")
 
 
@@ -46,3 +54,61 @@ def end_all(world: World, calls: Calls, ladder: StopLadder | None, *, force: boo
             if not settled.done():
                 pid = world.registry.actors[actor.uid].pid
                 _log.error("%s (pid %s) cannot be killed and is left behind", actor.name, pid)
+
+
+class Closing:
+    """The way a system ends, whoever closes it, from whichever thread, however often: each step is done once."""
+
+    def __init__(self, system: endings.Closable, router: Router, leash: Leash) -> None:
+        self._system, self._world, self._calls = system, router.world, router.calls
+        self._lock = threading.RLock()
+        spawners = self._world.spawners.values()
+        self._steps: deque[Callable[[], None]] = deque(
+            [
+                router.stop,
+                lambda: router.surveyor.close(_LOGS_WAIT),
+                lambda: self._world.logs.close(_LOGS_WAIT),
+                # While the zygote lives: if a signal ends this process in here, the zygote cleans up.
+                lambda: shutil.rmtree(self._world.directory, ignore_errors=True),
+                *(spawner.close for spawner in spawners),
+                leash.release,
+                self._calls.release,
+            ]
+        )
+        self.done = False
+
+    def close(self, ladder: StopLadder | None, *, force: bool) -> None:
+        """End the actors as `end_all`, then the rest; returns when all of it is done, by whomever.
+
+        An interrupt by Ctrl-C kills what still lives, and is raised when all is done.
+        """
+        self._world.closing = True
+        interrupted: KeyboardInterrupt | None = None
+        try:
+            end_all(self._world, self._calls, ladder, force=force)
+        except KeyboardInterrupt as error:
+            interrupted = error
+            end_all(self._world, self._calls, None, force=True)
+        except SystemClosed:
+            pass  # another thread closes it; what follows waits for that
+        try:
+            endings.apart(self._release)
+        except KeyboardInterrupt as error:
+            interrupted = error
+            endings.apart(self._release)  # it went on; a second press leaves it to itself
+        endings.give_back()
+        if interrupted is not None:
+            raise interrupted
+
+    def _release(self) -> None:
+        errors: list[BaseException] = []
+        with self._lock:
+            while self._steps:
+                try:
+                    self._steps.popleft()()
+                except BaseException as error:  # noqa: BLE001 - raised when the other steps are done
+                    errors.append(error)
+            self.done = True
+            endings.leave(self._system)
+        if errors:
+            raise errors[0]

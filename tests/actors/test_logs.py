@@ -322,6 +322,30 @@ def test_many_records_of_many_actors_all_arrive_in_each_ones_order(system, recor
         assert told == list(range(3000))
 
 
+def test_a_handler_that_exits_ends_neither_the_log_thread_nor_the_records_after_it(system, records, loggers, capsys):
+    class Exits(Keeps):
+        def emit(self, record):
+            super().emit(record)
+            if record.getMessage() == "0":
+                sys.exit(3)
+
+    exits = Exits()
+    logging.getLogger("app.exits").addHandler(exits)
+
+    def speak(_):
+        for number in range(5):
+            logging.getLogger("app.exits").warning("%d", number)
+
+    try:
+        system.spawn(Logs, speak).wait(20)
+        system.shutdown()
+    finally:
+        logging.getLogger("app.exits").removeHandler(exits)
+    assert texts(exits.records) == ["0", "1", "2", "3", "4"]
+    assert texts(records) == ["1", "2", "3", "4"]
+    assert "SystemExit: 3" in capsys.readouterr().err
+
+
 def test_a_handler_that_raises_costs_its_own_record_only(system, records, capsys):
     class Picky(Keeps):
         def emit(self, record):

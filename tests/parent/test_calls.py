@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 import threading
 import time
@@ -214,6 +215,22 @@ def test_reports_that_were_read_are_heard_though_the_news_of_a_spawner_fail(syst
     until(lambda: not system.ps())
     system.shutdown()
     caplog.clear()
+
+
+@pytest.mark.requirement("H1")
+def test_all_rows_are_had_while_the_oldest_of_the_ended_are_forgotten(system, monkeypatch):
+    monkeypatch.setattr(registry_module, "KEEP_ENDED", 2)
+    for number in range(3):
+        system.spawn(os.getpid, name=f"old-{number}").wait(20)
+
+    def forgets(_):
+        for number in range(6):
+            system.spawn(os.getpid, name=f"new-{number}").wait(20)
+
+    monkeypatch.setattr(system._router.sampler, "refresh", forgets)
+    names = [row.name for row in system.ps(all=True)]
+    assert "new-5" in names
+    assert "old-0" not in names
 
 
 def test_a_latch_opens_for_all_who_wait_and_is_set_once():

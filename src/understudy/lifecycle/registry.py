@@ -7,7 +7,7 @@ import fnmatch
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
 from understudy.lifecycle.actor import Actor, Body
@@ -145,10 +145,6 @@ class Registry:
     def story(self, uid: int) -> list[str]:
         """The last steps of an actor, a line each."""
         return list(self.stories.get(uid, ()))
-
-    def respec(self, uid: int, spec: Spec) -> None:
-        """Replace what an ended actor would be spawned from."""
-        self.actors[uid] = replace(self.actors[uid], spec=spec)
 
     def _numbered(self, label: str) -> str:
         stem = label[:_LONGEST_STEM]

@@ -303,11 +303,3 @@ def test_frames_of_an_ended_actor_are_stale_also_where_another_bears_its_name(re
     assert not registry.is_current(first, 1)
     assert registry.is_current(second, 1)
     assert registry.stale == 1
-
-
-def test_an_ended_actor_can_be_given_another_spec_to_be_spawned_from(registry: Registry):
-    (uid,) = admit(registry, "w")
-    end(registry, uid)
-    registry.respec(uid, spec({"lives": 9}))
-    assert registry.actors[uid].spec.config.lives == 9
-    assert registry.actors[uid].status is Status.KILLED

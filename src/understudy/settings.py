@@ -31,7 +31,7 @@ from understudy.errors import ConfigError, UnknownField
 _T = TypeVar("_T")
 
 SECONDS = "seconds"
-_LONGEST = 1_000_000_000  # seconds; beyond some 9e9 the standard library's waits overflow
+LONGEST = 1_000_000_000  # seconds; beyond some 9e9 the standard library's waits overflow
 _LARGEST = 2**63 - 1  # what an integer on the wire holds in any language
 
 _LIKE = 0.6  # difflib's own idea of a close match
@@ -83,7 +83,7 @@ class Rule:
         self.none: str = declared.metadata.get("none", "")
         self.ceiling = _LARGEST if self.kind is int else math.inf
         if self.unit == SECONDS:
-            self.ceiling = _LONGEST
+            self.ceiling = LONGEST
 
     def stored(self, value: object) -> object:
         """The value as it is to be stored; ConfigError where it may not be."""
@@ -188,10 +188,10 @@ def check_timeout(value: object) -> float | None:
     try:
         seconds = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
     except OverflowError:
-        seconds = _LONGEST
+        seconds = LONGEST
     if math.isnan(seconds):
         raise ConfigError(f"timeout must be a number of seconds, or None; got {shown(value)}")
-    return min(max(seconds, 0.0), _LONGEST)
+    return min(max(seconds, 0.0), LONGEST)
 
 
 def shown(value: object) -> str:

@@ -33,7 +33,7 @@ from understudy.router.orders import OrdersDesk
 from understudy.router.perform import perform
 from understudy.router.timers import Timers
 from understudy.router.world import World
-from understudy.settings import check_timeout
+from understudy.settings import check_timeout, shown
 from understudy.spawners.base import Spawner
 from understudy.spawners.fresh import FreshSpawner
 from understudy.spawners.guard import Leash
@@ -361,6 +361,7 @@ _default_lock = threading.RLock()
 
 
 def _names(preload: Iterable[str]) -> list[str]:
-    if isinstance(preload, str):
-        raise ConfigError(f"preload={preload!r}: give a list of module names")
-    return [str(name) for name in preload]
+    names: Any = preload if isinstance(preload, str) or not isinstance(preload, Iterable) else list(preload)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(f"preload={shown(names)}: give a list of module names")
+    return names

@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 import warnings
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,9 @@ from understudy import (
     ConfigError,
     NameTaken,
     NotAnActor,
+    Observer,
     Process,
+    Remote,
     SerializationError,
     Status,
     SystemClosed,
@@ -146,7 +149,12 @@ def test_a_malformed_name_is_refused_with_what_a_name_is(system, bystander, name
     assert len(system.ps(all=True)) == 1
 
 
-VERBS = [
+def anything(value: Any) -> Any:
+    """The value, where a type checker would refuse it, too."""
+    return value
+
+
+VERBS: list[tuple[Any, type[Exception], str]] = [
     (lambda system: system.stop("bystandr"), UnknownActor, "no actor is named 'bystandr'; did you mean bystander?"),
     (lambda system: system.kill(["bystander-2"]), UnknownActor, "did you mean bystander?"),
     (lambda system: system.restart("x"), UnknownActor, "no actor is named 'x'"),
@@ -160,6 +168,21 @@ VERBS = [
     (lambda system: system.ref("bystander").wait(0), WaitTimeout, "bystander did not end within 0 s"),
     (lambda system: system.wait_all(timeout=0), WaitTimeout, "bystander"),
     (lambda _: ActorSystem("a system"), ConfigError, "a system"),
+    (lambda _: ActorSystem(preload=anything(5)), ConfigError, "preload=5: give a list of module names"),
+    (lambda _: ActorSystem(preload=anything([5])), ConfigError, "preload=[5]: give a list of module names"),
+    (lambda system: system.info(5), ConfigError, "5 is no name of an actor: give it as text"),
+    (lambda system: system.info(["bystander"]), ConfigError, "['bystander'] is no name of an actor"),
+    (lambda system: system.info(system.ref("bystander")), ConfigError, "a ref has it as .name"),
+    (lambda system: system.ref(None), ConfigError, "None is no name of an actor"),
+    (lambda system: system.story(b"bystander"), ConfigError, "b'bystander' is no name of an actor"),
+    (Remote, ConfigError, "is no endpoint: give the name of a system, or what its .endpoint"),
+    (lambda _: Observer(anything(None)), ConfigError, "None is no endpoint"),
+    (lambda system: Remote(system.endpoint, timeout=anything("1")), ConfigError, "timeout must be a number"),
+    (
+        lambda system: Observer(system.endpoint, timeout=anything([])),
+        ConfigError,
+        "timeout must be a number of seconds",
+    ),
 ]
 
 

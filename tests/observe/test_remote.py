@@ -52,6 +52,22 @@ def test_verbs_reach_actors_by_name_and_by_glob_and_answer_as_the_systems_do(rem
     assert remote.kill("*") == remote.stop("nobody*") == remote.restart("nobody*") == {}
 
 
+@pytest.mark.requirement("K1")
+@pytest.mark.parametrize("verb", ["stop", "kill", "restart", "info", "healthy"])
+def test_what_is_no_name_is_refused_before_it_is_sent(remote, crew, verb):
+    for name in (crew["lone"], ["lone"], 5, None, b"lone"):
+        with pytest.raises(ConfigError, match="names no actor here: a remote takes a name or a glob"):
+            getattr(remote, verb)(name)
+    assert crew["lone"].info().incarnation == 1
+
+
+@pytest.mark.requirement("K1")
+@pytest.mark.parametrize("timeout", [None, 1e12, float("inf")])
+def test_a_remote_waits_for_its_answers_as_long_as_it_is_told(system, crew, timeout):
+    with Remote(system.endpoint, timeout=timeout) as patient:
+        assert {info.name for info in patient.ps()} == set(crew)
+
+
 @pytest.mark.requirement("S8")
 def test_an_ended_actor_is_spawned_anew_by_a_restart(remote, crew, system):
     remote.kill("lone")

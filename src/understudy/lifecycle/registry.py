@@ -17,6 +17,7 @@ from understudy.lifecycle.settle import launch
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.story import step
 from understudy.lifecycle.transitions import Moment, Undecided, transition
+from understudy.settings import shown
 from understudy.status import Status
 
 KEEP_ENDED = 1000
@@ -114,6 +115,8 @@ class Registry:
 
         Any thread may ask.
         """
+        if not isinstance(name, str):
+            raise ConfigError(f"{shown(name)} is no name of an actor: give it as text; a ref has it as .name")
         uid = self._living.get(name, self._latest.get(name))
         actor = None if uid is None else self.actors.get(uid)
         if actor is None:

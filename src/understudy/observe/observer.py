@@ -12,6 +12,7 @@ from typing import Any, Self
 from understudy.errors import ProtocolError, UnknownActor
 from understudy.observe import rundir
 from understudy.observe.client import Client
+from understudy.settings import check_timeout
 from understudy.status import ActorInfo, ActorTable, Event, Health, Status, health_of
 from understudy.wire.codec import VERSION, unpack
 
@@ -31,7 +32,7 @@ class Observer:
     it. Iteration ends when the system has closed; a paused one is waited for. One observer is for one thread.
     """
 
-    def __init__(self, endpoint: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, endpoint: str, *, timeout: float | None = 10.0) -> None:
         self._client = Client(endpoint, status=True, timeout=timeout)
         self._seq = 0
         self._heard_at = time.monotonic()
@@ -47,7 +48,8 @@ class Observer:
 
     def next(self, timeout: float | None = None) -> Event | None:
         """The next change, or None after ``timeout`` seconds, or when the system has closed."""
-        until = float("inf") if timeout is None else time.monotonic() + timeout
+        seconds = check_timeout(timeout)
+        until = float("inf") if seconds is None else time.monotonic() + seconds
         while not self._closed:
             now = time.monotonic()
             frames = self._client.tap.wait(
@@ -59,7 +61,7 @@ class Observer:
             elif time.monotonic() < self._heard_at + _SILENCE:
                 return None
             else:
-                event = self._renew(None if timeout is None else max(0.1, until - now))
+                event = self._renew(None if seconds is None else max(0.1, until - now))
             if event is not None:
                 return event
         return None

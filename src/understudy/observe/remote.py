@@ -5,7 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from understudy.errors import ConfigError
 from understudy.observe.client import Client
+from understudy.settings import shown
 from understudy.status import ActorInfo, ActorTable, Summary
 
 
@@ -13,24 +15,24 @@ class Remote:
     """A controller of a running system.
 
     ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Each verb takes a name or a glob and gives
-    ``{name: "asked" | "already" | "ended"}``. Raises UnknownActor for an unknown name or system, WaitTimeout if the
-    system does not answer within ``timeout`` seconds.
+    ``{name: "asked" | "already" | "ended"}``. Raises UnknownActor for an unknown name or system, ConfigError for
+    what is no name, WaitTimeout if the system does not answer within ``timeout`` seconds (None: as long as it takes).
     """
 
-    def __init__(self, endpoint: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, endpoint: str, *, timeout: float | None = 10.0) -> None:
         self._client = Client(endpoint, status=False, timeout=timeout)
 
     def stop(self, name: str, *, grace: float | None = None) -> dict[str, str]:
         """Ask for a stop; ``grace`` as in `ActorRef.stop`."""
-        return dict(self._client.ask("stop", name=name, grace=grace))
+        return dict(self._client.ask("stop", name=_text(name), grace=grace))
 
     def kill(self, name: str) -> dict[str, str]:
         """SIGKILL, with all that it started."""
-        return dict(self._client.ask("kill", name=name))
+        return dict(self._client.ask("kill", name=_text(name)))
 
     def restart(self, name: str, *, grace: float | None = None) -> dict[str, str]:
         """Stop, then begin anew from the original state."""
-        return dict(self._client.ask("restart", name=name, grace=grace))
+        return dict(self._client.ask("restart", name=_text(name), grace=grace))
 
     def ps(self, *, all: bool = False) -> ActorTable:
         """The living actors; with ``all`` the ended ones too."""
@@ -38,11 +40,11 @@ class Remote:
 
     def info(self, name: str) -> ActorInfo:
         """One actor."""
-        return ActorInfo.from_dict(self._client.ask("info", name=name))
+        return ActorInfo.from_dict(self._client.ask("info", name=_text(name)))
 
     def healthy(self, name: str) -> bool:
         """Whether the actor of that name is in health; no glob."""
-        return bool(self._client.ask("healthy", name=name))
+        return bool(self._client.ask("healthy", name=_text(name)))
 
     def summary(self) -> Summary:
         """The whole system: counts and sums."""
@@ -59,3 +61,9 @@ class Remote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise ConfigError(f"{shown(name)} names no actor here: a remote takes a name or a glob; a ref has it as .name")
+    return name

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from understudy.errors import AccessDenied, ConfigError, NameTaken, UnknownActor
+from understudy.settings import shown
 
 LEASH = "leash"
 """The file whose lock says that the system lives."""
@@ -90,6 +91,8 @@ def make(name: str) -> str:
 
 def resolve(endpoint: str) -> str:
     """The directory of a local system, by its endpoint or its name; raises UnknownActor where there is none."""
+    if not isinstance(endpoint, str):
+        raise ConfigError(f"{shown(endpoint)} is no endpoint: give the name of a system, or what its .endpoint says")
     if endpoint.startswith("ipc://"):
         directory = endpoint.removeprefix("ipc://")
         if not os.path.isdir(directory):  # a socket would wait for it until the timeout, without a word

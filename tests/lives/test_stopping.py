@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 
@@ -288,3 +290,20 @@ def test_by_force_nobody_is_asked(tmp_path, host):
     system.shutdown(force=True)
     assert [ref.wait(0) for ref in refs] == [Status.KILLED] * 3
     assert [words(tmp_path / f"{number}") for number in range(3)] == [["preloop"]] * 3
+
+
+@pytest.mark.requirement("K1")
+def test_a_sigterm_that_comes_before_anybody_can_heed_it_is_a_stop_all_the_same(system, host, monkeypatch):
+    monkeypatch.setenv("UNDERSTUDY_FAILPOINTS", "child.boot=sleep:0.3")
+
+    class Prompt(Process):
+        def __loop__(self):
+            raise AssertionError("no lap begins after a stop")
+
+        def __result__(self):
+            return "stopped"
+
+    ref = system.spawn(Prompt, host=host)
+    os.kill(until(lambda: ref.info().pid, 20, "its process"), signal.SIGTERM)
+    assert ref.result(20) == "stopped"
+    assert [life.exit_code for life in ref.history()] == [0]

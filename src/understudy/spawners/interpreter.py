@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,9 +18,10 @@ from understudy.spawners import signals
 from understudy.status import Usage
 
 # Its own path first, as strings: nothing of it may depend on where the interpreter would look by itself. What is
-# blocked, and that SIGCHLD is ignored, would pass through exec: neither is meant for whom we start.
+# blocked, and that SIGCHLD is ignored, would pass through exec: neither is meant for whom we start. A SIGTERM has to wait
+# until the engine, here or in a fork, can heed it.
 _BEGIN = (
-    "import sys; sys.path[:] = {paths!r}; import signal; signal.pthread_sigmask(signal.SIG_SETMASK, ()); "
+    "import sys; sys.path[:] = {paths!r}; import signal; signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGTERM]); "
     "signal.signal(signal.SIGCHLD, signal.SIG_DFL); "
 )
 
@@ -36,12 +38,16 @@ class Interpreter:
         """Run the code, which finds these descriptors under their numbers; raises OSError where that cannot be had."""
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
         # In a session of its own from its first instant: Ctrl-C is for the parent.
-        process = subprocess.Popen(
-            [sys.executable, *flags, "-c", _BEGIN.format(paths=[str(entry) for entry in sys.path]) + code],
-            pass_fds=fds,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            process = subprocess.Popen(
+                [sys.executable, *flags, "-c", _BEGIN.format(paths=[str(entry) for entry in sys.path]) + code],
+                pass_fds=fds,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         try:
             pidfd = os.pidfd_open(process.pid)
         except OSError:

@@ -146,7 +146,7 @@ def test_a_program_that_cannot_be_started_is_told_for_a_fresh_interpreter_too(sy
 
 @pytest.mark.fault("F6")
 def test_a_thread_that_cannot_be_started_is_told_too(system, tmp_path, monkeypatch):
-    """The same limit of the kernel counts threads, and a fresh interpreter is started and waited for on one."""
+    """The same limit of the kernel counts threads, and a fresh interpreter is started on one."""
     ref = system.spawn(Once, tmp_path / "trigger", host="spawn")
     ref.wait_ready(30)
     start = threading.Thread.start

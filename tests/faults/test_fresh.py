@@ -10,11 +10,12 @@ import time
 import pytest
 
 from tests.stage import alive, gone, note, notes, python, until
-from understudy import ActorSystem, Process, Status
+from understudy import ActorDied, ActorSystem, Process, Status
 from understudy.lifecycle import transitions
 from understudy.router import closing
 from understudy.spawners.fresh import FreshSpawner
 from understudy.spawners.guard import Leash
+from understudy.spawners.interpreter import Interpreter
 
 THREADS = "understudy-fresh-"
 
@@ -86,14 +87,34 @@ def test_what_is_born_after_it_was_given_up_runs_no_hook_and_is_ended(system, tm
     (first,) = until(starters, 20, "the start")
     until(lambda: ref.info().status is Status.RUNNING, 30, "another life")
     pid = ref.info().pid
+    spawner = system._world.spawners["spawn"]
+    assert isinstance(spawner, FreshSpawner)
     released.set()
     first.join(20)
-    assert not first.is_alive()
+    until(lambda: list(spawner._living.values()) == [spawner._children[ref.uid]], 20, "the end of who came late")
     assert "1" not in notes(tmp_path / "told")
     assert alive(pid)
     ref.kill()
     assert ref.wait(20) is Status.KILLED
     gone(pid)
+
+
+@pytest.mark.fault("F11")
+def test_a_dead_process_that_cannot_be_reaped_yet_holds_up_nobody_and_is_told_later(system, monkeypatch):
+    """As while a tracer of it has not let go."""
+    looks = []
+    really = Interpreter.reap
+
+    def reap(process):
+        looks.append(process)
+        return None if len(looks) < 4 else really(process)
+
+    monkeypatch.setattr(Interpreter, "reap", reap)
+    ref = system.spawn(os._exit, 7, host="spawn")
+    assert system.spawn(os.getpid).result(20)
+    with pytest.raises(ActorDied, match="exited with code 7"):
+        ref.result(20)
+    assert len(looks) >= 4
 
 
 @pytest.mark.fault("F4")

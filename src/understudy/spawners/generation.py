@@ -109,7 +109,7 @@ class Zygote:
         process = self.process or Interpreter(self.pid, self.pidfd)
         if not process.ends_within(_END_WITHIN):
             process.signal(signal.SIGKILL)
-        code = None if self.process is None else self.process.bury()[0]
+        code = None if self.process is None else self.process.await_end().code
         os.close(self.pidfd)
         self.pidfd = None
         return code

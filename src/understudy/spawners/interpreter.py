@@ -27,6 +27,14 @@ _BEGIN = (
 
 
 @dataclass(frozen=True, slots=True)
+class End:
+    """The exit code (negative: the signal) and what was used; both None where somebody else reaped it."""
+
+    code: int | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Interpreter:
     """A child of this process. The pidfd is its holder's to close."""
 
@@ -70,17 +78,27 @@ class Interpreter:
         poller.register(self.pidfd, select.POLLIN)
         return bool(poller.poll(seconds * 1000))
 
-    def bury(self) -> tuple[int | None, Usage | None]:
-        """Wait for its end: its exit code (negative: the signal) and what it used; None where somebody reaped it."""
+    def reap(self) -> End | None:
+        """How it ended; None while it cannot be told, as while it lives, or a tracer of it has not let go."""
         try:
-            os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT)
+            if os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                return None
             # It is dead and keeps its number until this call, which alone tells what it used.
             buried, status, used = os.wait4(self.pid, os.WNOHANG)
         except ChildProcessError:
-            return None, None
+            return End()
         if not buried:
-            return None, None
-        return os.waitstatus_to_exitcode(status), Usage(used.ru_utime, used.ru_stime, used.ru_maxrss / 1024)
+            return End()
+        usage = Usage(used.ru_utime, used.ru_stime, used.ru_maxrss / 1024)
+        return End(os.waitstatus_to_exitcode(status), usage)
+
+    def await_end(self) -> End:
+        """Wait for its end, however long that takes, and reap it."""
+        try:
+            os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            return End()
+        return self.reap() or End()
 
 
 def _is_ours(pidfd: int) -> bool:

@@ -2,7 +2,7 @@
 
 import time
 
-from benchmarks.moments import stamp
+from benchmarks.stamps import stamp
 from understudy import Process
 
 

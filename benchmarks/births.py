@@ -7,7 +7,8 @@ import time
 from contextlib import closing
 
 from benchmarks.harness import Figure, Job, Options, Target
-from benchmarks.moments import Board, now
+from benchmarks.moments import Board
+from benchmarks.stamps import now
 from benchmarks.troupe import Make
 
 MS = 1e6  # ns
@@ -37,8 +38,7 @@ def all_up(make: Make, count: int, samples: int) -> float:
         for _ in range(samples):
             time.sleep(PAUSE)
             asked = now()
-            for _ in range(count):
-                troupe.spawn_idle(board.path)
+            troupe.spawn_idle(board.path, count)
             taken.append(max(moment.at for moment in board.take(count)) - asked)
             troupe.settle()
             troupe.stop()

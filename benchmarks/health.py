@@ -16,8 +16,7 @@ def check(count: int, samples: int) -> float:
     """Median of `samples` health checks, in ms, by name, with `count` idle actors."""
     with Board() as board, closing(Understudy()) as troupe:
         system = troupe.system
-        for _ in range(count):
-            troupe.spawn_idle(board.path)
+        troupe.spawn_idle(board.path, count)
         board.take(count)
         name = system.ps()[-1].name
         taken = []
@@ -34,8 +33,7 @@ def check(count: int, samples: int) -> float:
 def row(count: int, samples: int) -> float:
     """Median of `samples` looks at one actor's row, in ms, its figures in the cache, with `count` idle actors."""
     with Board() as board, closing(Understudy()) as troupe:
-        for _ in range(count):
-            troupe.spawn_idle(board.path)
+        troupe.spawn_idle(board.path, count)
         board.take(count)
         ref = troupe.refs[-1]
         ref.info()

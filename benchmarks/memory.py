@@ -24,8 +24,7 @@ def marginal(make: Make, few: int, many: int) -> float:
 
 
 def _idle(troupe: Troupe, board: Board, count: int) -> None:
-    for _ in range(count):
-        troupe.spawn_idle(board.path)
+    troupe.spawn_idle(board.path, count)
     board.take(count)
     troupe.settle()
     time.sleep(SETTLE)

@@ -2,14 +2,12 @@
 
 import os
 import select
-import struct
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-RECORD = struct.Struct("qq")
+from benchmarks.stamps import RECORD
 
 
 class Moment(NamedTuple):
@@ -17,19 +15,6 @@ class Moment(NamedTuple):
 
     at: int
     pid: int
-
-
-def now() -> int:
-    """The clock of all figures, in ns: CLOCK_MONOTONIC, the same in every process of a machine."""
-    return time.monotonic_ns()
-
-
-def stamp(board: str) -> None:
-    """In the child: tell that user code runs. The clock is read before anything else."""
-    at = time.monotonic_ns()
-    fd = os.open(board, os.O_WRONLY)
-    os.write(fd, RECORD.pack(at, os.getpid()))  # shorter than PIPE_BUF, hence never torn
-    os.close(fd)
 
 
 class Board:

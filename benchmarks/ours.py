@@ -26,9 +26,10 @@ class Understudy:
         """Its only lap is the stamp."""
         self.refs.append(self.system.spawn(Brief, board))
 
-    def spawn_idle(self, board: str) -> None:
-        """It sleeps in its first lap."""
-        self.refs.append(self.system.spawn(Idle, board))
+    def spawn_idle(self, board: str, count: int = 1) -> None:
+        """They sleep in their first lap."""
+        for _ in range(count):
+            self.refs.append(self.system.spawn(Idle, board))
 
     def settle(self) -> None:
         """Nothing: a stop is never lost."""

@@ -5,7 +5,7 @@ from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 
-from benchmarks.moments import stamp
+from benchmarks.stamps import stamp
 
 PATIENCE = 60.0  # seconds
 
@@ -25,8 +25,9 @@ class _Troupe:
     def spawn_brief(self, board: str) -> None:
         self._start(self._context.Process(target=stamp, args=(board,), daemon=True))
 
-    def spawn_idle(self, board: str) -> None:
-        self._start(self._context.Process(target=idle, args=(board, self._event), daemon=True))
+    def spawn_idle(self, board: str, count: int = 1) -> None:
+        for _ in range(count):
+            self._start(self._context.Process(target=idle, args=(board, self._event), daemon=True))
 
     def settle(self) -> None:
         """Nothing: an event that is set before one waits for it is seen all the same."""

@@ -1,6 +1,7 @@
 """What the kernel says of a family of processes (Linux, /proc)."""
 
 import os
+import time
 from pathlib import Path
 
 MARK = "UNDERSTUDY_BENCHMARK"
@@ -48,6 +49,18 @@ def family() -> set[int]:
     """This process and all that came from it, also those that were orphaned or have overwritten their mark."""
     mark = os.environ.get(MARK)
     return {os.getpid(), *descendants(os.getpid()), *(marked(mark) if mark else [])}
+
+
+def cpu_seconds(members: set[int]) -> dict[int, float]:
+    """CPU time of each member that lives, all its threads, in seconds; by its clock: ticks of 10 ms are too coarse."""
+    spent = {}
+    for pid in members:
+        clock = (~pid << 3) | 2  # Linux' name for the CPU clock of a process, as clock_getcpuclockid makes it
+        try:
+            spent[pid] = time.clock_gettime(clock)
+        except OSError:  # gone meanwhile
+            continue
+    return spent
 
 
 def pss_mib(members: set[int]) -> float:

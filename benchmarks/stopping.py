@@ -5,7 +5,8 @@ import time
 from contextlib import closing
 
 from benchmarks.harness import Figure, Job, Options, Target
-from benchmarks.moments import Board, now
+from benchmarks.moments import Board
+from benchmarks.stamps import now
 from benchmarks.troupe import Make
 
 MS = 1e6  # ns
@@ -17,8 +18,7 @@ def stop(make: Make, count: int, samples: int) -> float:
     taken = []
     with Board() as board, closing(make()) as troupe:
         for _ in range(samples):
-            for _ in range(count):
-                troupe.spawn_idle(board.path)
+            troupe.spawn_idle(board.path, count)
             board.take(count)
             troupe.settle()
             time.sleep(SETTLE)

@@ -5,13 +5,13 @@ from typing import Protocol
 
 
 class Troupe(Protocol):
-    """A way to run processes: understudy, a raw zygote, multiprocessing."""
+    """A way to run processes: understudy, a raw zygote, multiprocessing, other packages."""
 
     def spawn_brief(self, board: str) -> None:
         """Start one whose user code stamps the board and ends; do not wait for it."""
 
-    def spawn_idle(self, board: str) -> None:
-        """Start one whose user code stamps the board and idles until it is stopped; do not wait for it."""
+    def spawn_idle(self, board: str, count: int = 1) -> None:
+        """Start that many whose user code stamps the board and idles until stopped; do not wait for them."""
 
     def settle(self) -> None:
         """Return when a stop would reach every one spawned so far."""

@@ -11,7 +11,7 @@ import tempfile
 
 import zmq
 
-from benchmarks.moments import stamp
+from benchmarks.stamps import stamp
 
 PACKET = 4096
 BRIEF, IDLE = "brief", "idle"
@@ -75,9 +75,10 @@ class RawZygote:
         """A fork that ends after its stamp."""
         self._ask(BRIEF, board)
 
-    def spawn_idle(self, board: str) -> None:
-        """A fork that waits for its command."""
-        self._ask(IDLE, board)
+    def spawn_idle(self, board: str, count: int = 1) -> None:
+        """Forks that wait for their command."""
+        for _ in range(count):
+            self._ask(IDLE, board)
 
     def settle(self) -> None:
         """Read who was forked and whose subscription has come."""

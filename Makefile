@@ -17,10 +17,10 @@ WORKERS ?= 2
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint bench docs soak clean
+.PHONY: help demo test lint bench bench-peers docs soak clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(STAMP)  ## run examples/demo.py
 	@$(PY) examples/demo.py
@@ -36,6 +36,10 @@ lint: $(STAMP)  ## ruff, the format, mypy
 bench: $(STAMP)  ## time each figure beside its floor
 	@$(PY) -m benchmarks
 
+bench-peers: $(STAMP)  ## the same beside other packages, installed into .venv-peers
+	@$(PY) -m benchmarks.others.environment
+	@$(PY) -m benchmarks --peers
+
 docs: $(STAMP)  ## regenerate the pages that are derived from the code
 	@$(PY) tools/requirements_table.py
 	@$(PY) tools/reference.py
@@ -43,9 +47,9 @@ docs: $(STAMP)  ## regenerate the pages that are derived from the code
 soak: $(STAMP)  ## run the rows that take minutes, one at a time
 	@$(PY) -m pytest -m soak --timeout 3600
 
-clean:  ## remove what was built (not .venv)
+clean:  ## remove what was built (not .venv and .venv-peers)
 	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find . -path './$(VENV)' -prune -o -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find . -path './$(VENV)*' -prune -o -path ./.git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A .venv that works is kept; one that doesn't (half built, or its Python is gone) is built anew.
 $(STAMP): pyproject.toml

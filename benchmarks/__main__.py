@@ -1,6 +1,7 @@
-"""`python -m benchmarks [names…] [--rounds N] [--quick]`: the table on stdout, all values in a JSON file.
+"""`python -m benchmarks [names…] [--rounds N] [--quick] [--peers]`: the table on stdout, all values in a JSON file.
 
 Exit code 0 when every row was measured (a missed target is told, not punished), 1 when one failed, 2 on bad options.
+With --peers other packages are measured beside us; one that is missing or fails is told, and changes no exit code.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import sys
 from pathlib import Path
 
 from benchmarks import births, health, idle, laps, memory, report, stopping
-from benchmarks.harness import ROOT, Figure, measure
+from benchmarks.harness import ROOT, Figure, adopt, measure
+from benchmarks.others import environment, roster
 
 FIGURES: tuple[Figure, ...] = (
     *laps.FIGURES,
@@ -54,17 +56,23 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"names or globs of {', '.join(figure.name for figure in FIGURES)}")
     parser.add_argument("--rounds", type=positive, help="interleaved rounds (default 5; 1 with --quick)")
     parser.add_argument("--quick", action="store_true", help="fewer samples, in about a minute")
+    parser.add_argument("--peers", action="store_true", help="beside other packages, in an environment of their own")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results.json", help="the JSON file")
     options = parser.parse_args()
     figures = chosen(options.names, parser)
     rounds: int = options.rounds or (1 if options.quick else 5)
 
+    missing: dict[str, str] = {}
+    if options.peers:
+        missing = environment.missing()
+        figures = [roster.joined(figure, missing) for figure in figures]
     if options.quick:
         figures = [figure.shortened() for figure in figures]
+    adopt()
     rows = [measure(figure, rounds, tell) for figure in figures]
-    print(report.table(rows))
-    options.output.write_text(json.dumps(report.document(rows, rounds, quick=options.quick), indent=2) + "\n")
-    return 1 if any(row.errors for row in rows) else 0
+    print(report.table(rows, missing))
+    options.output.write_text(json.dumps(report.document(rows, rounds, missing, quick=options.quick), indent=2) + "\n")
+    return 0 if all(row.whole for row in rows) else 1
 
 
 if __name__ == "__main__":

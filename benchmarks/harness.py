@@ -1,5 +1,6 @@
 """Figures, and how they are measured: interleaved rounds, each contestant in a fresh process each time."""
 
+import ctypes
 import os
 import signal
 import statistics
@@ -19,6 +20,7 @@ from benchmarks import probe, stage
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 180.0  # seconds for one contestant in one round
 AFTERLIFE = 5.0  # seconds that its processes may outlive it
+PR_SET_CHILD_SUBREAPER = 36
 
 Options = Mapping[str, float | int]
 Unit = Literal["laps/s", "ms", "MiB", "%"]
@@ -26,13 +28,28 @@ Unit = Literal["laps/s", "ms", "MiB", "%"]
 
 @dataclass(frozen=True)
 class Job:
-    """One contestant: a call, given a troupe where `troupe` names one. `quick` overrides options."""
+    """One contestant: a call, given a troupe where `troupe` names one. `quick` overrides options.
+
+    `venv` is the folder, below the project's root, of the environment to run in; with none it is the harness's own.
+    Another environment sees the benchmarks, but not understudy.
+    """
 
     label: str
     call: str
     troupe: str = ""
     options: Options = field(default_factory=dict)
     quick: Options = field(default_factory=dict)
+    venv: str = ""
+
+    @property
+    def python(self) -> str:
+        """The interpreter to run it with."""
+        return str(ROOT / self.venv / "bin" / "python") if self.venv else sys.executable
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What its interpreter imports from beside its own packages."""
+        return (str(ROOT),) if self.venv else (str(ROOT), str(ROOT / "src"))
 
     def shortened(self) -> "Job":
         """The same with its quick options."""
@@ -54,7 +71,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Figure:
-    """One row of the table."""
+    """One row of the table. `guests` are other packages: one that fails is told, and fails nothing else."""
 
     name: str
     title: str
@@ -63,11 +80,12 @@ class Figure:
     floors: tuple[Job, ...]
     targets: tuple[Target, ...]
     peers: tuple[Job, ...] = ()
+    guests: tuple[Job, ...] = ()
 
     @property
     def jobs(self) -> tuple[Job, ...]:
         """All contestants, in the order of a round."""
-        return (self.ours, *self.floors, *self.peers)
+        return (self.ours, *self.floors, *self.peers, *self.guests)
 
     def shortened(self) -> "Figure":
         """The same with fewer samples."""
@@ -76,6 +94,7 @@ class Figure:
             ours=self.ours.shortened(),
             floors=tuple(job.shortened() for job in self.floors),
             peers=tuple(job.shortened() for job in self.peers),
+            guests=tuple(job.shortened() for job in self.guests),
         )
 
 
@@ -104,6 +123,11 @@ class Row:
     def errors(self) -> dict[str, str]:
         """Who failed, and how."""
         return {label: outcome.error for label, outcome in self.outcomes.items() if outcome.error}
+
+    @property
+    def whole(self) -> bool:
+        """Whether all but the guests were measured."""
+        return self.errors.keys() <= {job.label for job in self.figure.guests}
 
     def value(self, label: str) -> float | None:
         """The median of that contestant; None if it failed."""
@@ -142,14 +166,23 @@ def measure(figure: Figure, rounds: int, tell: Callable[[str], None]) -> Row:
 def run(job: Job) -> float:
     """One job in a process of its own. Failed, also if it leaves processes behind."""
     mark = uuid.uuid4().hex
-    path = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [*job.sources, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, probe.MARK: mark, "PYTHONPATH": path}
-    command = [sys.executable, "-c", stage.LAUNCH, job.call, job.troupe, dumps(dict(job.options))]
+    command = [job.python, "-c", stage.LAUNCH, job.call, job.troupe, dumps(dict(job.options))]
     # Files, not pipes: a process left behind would hold a pipe open for ever.
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
-        )
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Failed(f"not started: {error}") from error
         try:
             process.wait(LIMIT)
         except subprocess.TimeoutExpired as late:
@@ -180,14 +213,35 @@ def _tail(file: IO[str], lines: int = 30) -> str:
     return "\n".join(file.read().splitlines()[-lines:])
 
 
+def adopt() -> None:
+    """Make this process the parent of what its contestants orphan: daemons that overwrote their mark are found so."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "no adopting of orphans")
+
+
 def _sweep(mark: str) -> list[str]:
-    """Give the run's processes time to end, then kill those that did not and name them."""
+    """Give the run's processes time to end, then kill those that did not, until none is left, and name them."""
     deadline = time.monotonic() + AFTERLIFE
-    while probe.marked(mark):
+    killed: dict[int, str] = {}
+    while left := _left(mark):
         if time.monotonic() > deadline:
-            return [_kill(pid, mark) for pid in probe.marked(mark)]
+            killed |= {pid: _kill(pid, mark) for pid in left - killed.keys()}
         time.sleep(0.02)
-    return []
+    return list(killed.values())
+
+
+def _left(mark: str) -> set[int]:
+    """Whom a run has left: by its mark, and all below this process, which has no children but those of a run."""
+    _reap()
+    return {*probe.marked(mark), *probe.descendants(os.getpid())}
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            continue
+    except ChildProcessError:
+        return
 
 
 def _kill(pid: int, mark: str) -> str:
@@ -196,7 +250,7 @@ def _kill(pid: int, mark: str) -> str:
     except ProcessLookupError:
         return f"{pid} (ended late)"
     try:
-        if pid in probe.marked(mark):  # asked again now that the pidfd holds the pid: never a stranger's
+        if pid in _left(mark):  # asked again now that the pidfd holds the pid: never a stranger's
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         return f"{pid} ({Path(f'/proc/{pid}/comm').read_text().strip()})"
     except (ProcessLookupError, FileNotFoundError):

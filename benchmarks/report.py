@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.harness import Row, Target, Unit
@@ -43,7 +44,7 @@ def lines(row: Row) -> list[tuple[str, ...]]:
     figure, unit = row.figure, row.figure.unit
     ours = number(row.value(figure.ours.label), unit)
     floors = [(f"{number(row.value(job.label), unit)} ({job.label})", row.ratio(job.label)) for job in figure.floors]
-    peers = [f"{number(row.value(job.label), unit)} ({job.label})" for job in figure.peers]
+    peers = [f"{number(row.value(job.label), unit)} ({job.label})" for job in (*figure.peers, *figure.guests)]
     verdict = {True: "yes", False: "NO", None: "failed"}
     targets = [(wording(row, target), verdict[reached(row, target)]) for target in figure.targets]
     table: list[tuple[str, ...]] = []
@@ -64,14 +65,15 @@ def lines(row: Row) -> list[tuple[str, ...]]:
     return table
 
 
-def table(rows: list[Row]) -> str:
-    """Plain text, aligned; below it what failed, with the error."""
+def table(rows: list[Row], missing: Mapping[str, str]) -> str:
+    """Plain text, aligned; below it what failed, with the error, and which peers were not there, with the reason."""
     body = [HEAD, *(line for row in rows for line in lines(row))]
     widths = [max(len(line[column]) for line in body) for column in range(len(HEAD))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in body]
     text.insert(1, "  ".join("-" * width for width in widths))
     failures = [f"FAILED {row.figure.name}, {label}: {error}" for row in rows for label, error in row.errors.items()]
-    return "\n".join([*text, *failures])
+    absent = [f"MISSING {name}: {reason}" for name, reason in missing.items()]
+    return "\n".join([*text, *failures, *absent])
 
 
 def machine() -> dict[str, Any]:
@@ -85,13 +87,14 @@ def machine() -> dict[str, Any]:
     }
 
 
-def document(rows: list[Row], rounds: int, *, quick: bool) -> dict[str, Any]:
+def document(rows: list[Row], rounds: int, missing: Mapping[str, str], *, quick: bool) -> dict[str, Any]:
     """Everything, for `results.json`: each round's value, medians, verdicts, errors."""
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "machine": machine(),
         "rounds": rounds,
         "quick": quick,
+        "missing": dict(missing),
         "figures": {row.figure.name: _entry(row) for row in rows},
     }
 
@@ -109,7 +112,7 @@ def _entry(row: Row) -> dict[str, Any]:
         "unit": figure.unit,
         "understudy": told(figure.ours.label),
         "floors": {job.label: {**told(job.label), "ratio": row.ratio(job.label)} for job in figure.floors},
-        "peers": {job.label: told(job.label) for job in figure.peers},
+        "peers": {job.label: told(job.label) for job in (*figure.peers, *figure.guests)},
         "targets": [
             {"target": wording(row, target), "value": judged(row, target), "reached": reached(row, target)}
             for target in figure.targets

@@ -1,0 +1,110 @@
+"""Which package does which figure. Where one has no means of its own for a job, it has no entry for it."""
+
+from collections.abc import Container
+from dataclasses import dataclass, replace
+
+from benchmarks.harness import Figure
+
+VENV = ".venv-peers"
+"""Their environment, a folder below the root of the project."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A troupe, by its dotted name in this package, and the figures it takes part in."""
+
+    label: str
+    troupe: str
+    figures: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A package: its name in the index, the versions its troupes are written for, and the troupes."""
+
+    name: str
+    versions: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def requirement(self) -> str:
+        """What is installed."""
+        return self.name + self.versions
+
+
+PEERS = (
+    Peer(
+        "suitkaise",
+        ">=0.4.14,<0.5",
+        (
+            # A process that was killed stays dead: its lives are for exceptions.
+            Entry("suitkaise", "suitkaise:Suitkaise", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle")),
+        ),
+    ),
+    Peer(
+        "thespian",
+        ">=4.0,<5",
+        (
+            Entry(
+                "thespian",
+                "thespian:Thespian",
+                ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle"),
+            ),
+        ),
+    ),
+    Peer(
+        "circus",
+        ">=0.19,<0.20",
+        (
+            Entry("circus", "circus:Circus", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle")),
+            Entry("circus, checks every 50 ms", "circus:Watchful", ("replace",)),
+        ),
+    ),
+    Peer(
+        "supervisor",
+        ">=4.3,<5",
+        (
+            Entry(
+                "supervisord",
+                "supervisord:Supervisord",
+                ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle"),
+            ),
+        ),
+    ),
+    Peer(
+        "pebble",
+        ">=5.2,<6",
+        (
+            Entry("pebble", "pebble:Pebble", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle")),
+            Entry("pebble, pool", "pebble:Pool", ("replace",)),
+        ),
+    ),
+    Peer(
+        "loky",
+        ">=3.5,<4",
+        (
+            Entry("loky", "loky:Loky", ("spawn", "hundred", "memory", "idle")),
+            Entry("loky, reusable", "loky:Reusable", ("replace",)),
+            Entry("loky, killed", "loky:Loky", ("stop-1", "stop-50")),
+        ),
+    ),
+    Peer(
+        "ray",
+        ">=2.40,<3",
+        (Entry("ray", "ray:Ray", ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle")),),
+    ),
+)
+
+
+def joined(figure: Figure, missing: Container[str]) -> Figure:
+    """The figure with all peers that do it and are there: our job with our options, done by them."""
+    return replace(
+        figure,
+        guests=tuple(
+            replace(figure.ours, label=entry.label, troupe=f"benchmarks.others.{entry.troupe}", venv=VENV)
+            for peer in PEERS
+            if peer.name not in missing
+            for entry in peer.entries
+            if figure.name in entry.figures
+        ),
+    )

@@ -20,6 +20,7 @@ from understudy import runtime
 from understudy.errors import SerializationError, UnderstudyError
 from understudy.wire.travelling import classes, exceptions, names, paths, weak
 from understudy.wire.travelling.refusal import MAKE_IT_THERE, Refusal, Refused
+from understudy.wire.travelling.sources import Sources, Told
 from understudy.wire.travelling.table import Reducer, entry
 
 PROTOCOL = 5
@@ -37,7 +38,8 @@ def dumps(obj: Any, root: str, *beside: Any) -> bytes:
     """
     stream = io.BytesIO()
     make = functools.partial(_Pickler, exception=exceptions.exception_with_story)
-    _dump((obj, *beside) if beside else obj, obj, root, make(stream), make)
+    pickler = make(stream)
+    _dump(Told((obj, *beside) if beside else obj, pickler.sources), obj, root, pickler, make)
     return stream.getvalue()
 
 
@@ -154,6 +156,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         super().__init__(stream, protocol=PROTOCOL, buffer_callback=buffer_callback)
         self.last: Any = _nothing
         self.weak: list[tuple[Any, Any]] = []
+        self.sources = Sources()
         self.held: set[int] | None = None  # in a pickle that follows no weak reference: the objects that it met
         self._exception = exception
         self._reducers: dict[type, Reducer | None] = {}
@@ -200,7 +203,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _function(self, obj: types.FunctionType) -> Any:
         self._consider(obj.__module__)
         reduced = super().reducer_override(obj)
-        return classes.function_whole(obj, reduced) if isinstance(reduced, tuple) else reduced
+        if not isinstance(reduced, tuple):
+            return reduced
+        self.sources.note(obj)
+        return classes.function_whole(obj, reduced)
 
     def _module(self, obj: types.ModuleType) -> Any:
         self._consider(obj.__name__)

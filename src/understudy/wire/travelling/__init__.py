@@ -9,7 +9,9 @@ logs        loggers and their handlers
 weak        references that hold nothing
 values      functions with a cache, iterators over what travels, and other plain things
 names       what is known by its name: modules, sentinels
+findable    whether an import would find a module again
 classes     classes and enums by value, as they were
+sources     the lines of functions by value, for tracebacks
 exceptions  with their chain, and the traceback as text
 paths       the way to what cannot travel
 """

@@ -10,6 +10,8 @@ from typing import Any
 
 import cloudpickle
 
+from understudy.wire.travelling.findable import found_again
+
 spawned_at_import: set[str] = set()
 """Modules that spawned while they were imported: importing them in a child would spawn again."""
 
@@ -26,7 +28,9 @@ def by_value(module: types.ModuleType) -> bool:
     if getattr(spec, "_initializing", False):
         return True
     # A test module is rewritten by pytest and drags pytest into every child.
-    return type(getattr(module, "__loader__", None)).__name__ == "AssertionRewritingHook"
+    if type(getattr(module, "__loader__", None)).__name__ == "AssertionRewritingHook":
+        return True
+    return module.__name__ != "__main__" and not found_again(module, spec)
 
 
 def importable(obj: Any) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from understudy.errors import UnderstudyError, WaitTimeout, WrongProcess
 from understudy.settings import check_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from understudy.status import ActorInfo, Life, Status
     from understudy.timing import Timers
@@ -205,30 +205,16 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
 
-        def wake() -> None:
+        def wake(_: object) -> None:
             # The loop may have been closed before the actor ended.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(ended.set)
 
-        wakers = _wakers_of(future)
-        wakers.add(wake)
+        future.add_done_callback(wake)
         try:
-            if not future.done():  # else it may have woken all before this one was there
-                await asyncio.wait_for(ended.wait(), seconds)
+            await asyncio.wait_for(ended.wait(), seconds)
         except TimeoutError:
             if not future.done():
                 raise self._ref._missed(seconds, what) from None  # noqa: SLF001
         finally:
-            wakers.discard(wake)
-
-
-def _wakers_of(future: Future[Any]) -> set[Callable[[], None]]:
-    """Whom the future wakes when it is done, by one callback: one of each wait would stay after the wait is given up.
-
-    Without a lock, as the router completes futures: each step here is one of the interpreter's.
-    """
-    mine: set[Callable[[], None]] = set()
-    wakers: set[Callable[[], None]] = vars(future).setdefault("_wakers", mine)
-    if wakers is mine:
-        future.add_done_callback(lambda _: [wake() for wake in list(wakers)])
-    return wakers
+            future.remove_done_callback(wake)

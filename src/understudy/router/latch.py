@@ -47,6 +47,11 @@ class Latch(Generic[T]):
         if self._outcome is not None:
             self._open()
 
+    def remove_done_callback(self, tell: Callable[[Any], object]) -> None:
+        """Do not call it any more; nothing happens if it was called."""
+        with contextlib.suppress(ValueError):
+            self._callbacks.remove(tell)
+
     def set_result(self, value: T) -> None:
         """Set the value; the first that is set stands."""
         self._set(value, None)

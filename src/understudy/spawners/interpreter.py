@@ -18,8 +18,8 @@ from understudy.spawners import signals
 from understudy.status import Usage
 
 # Its own path first, as strings: nothing of it may depend on where the interpreter would look by itself. What is
-# blocked, and that SIGCHLD is ignored, would pass through exec: neither is meant for whom we start. A SIGTERM has to wait
-# until the engine, here or in a fork, can heed it.
+# blocked, and that SIGCHLD is ignored, would pass through exec: neither is meant for whom we start. A SIGTERM has to
+# wait until the engine, here or in a fork, can heed it.
 _BEGIN = (
     "import sys; sys.path[:] = {paths!r}; import signal; signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGTERM]); "
     "signal.signal(signal.SIGCHLD, signal.SIG_DFL); "

@@ -7,11 +7,11 @@ import fnmatch
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
 from understudy.lifecycle.actor import Actor, Body
-from understudy.lifecycle.effects import Bury, Effect, Publish
+from understudy.lifecycle.effects import Bury, Effect, Publish, Settle
 from understudy.lifecycle.events import Event
 from understudy.lifecycle.settle import launch
 from understudy.lifecycle.spec import Spec
@@ -21,6 +21,8 @@ from understudy.settings import shown
 from understudy.status import Status
 
 KEEP_ENDED = 1000
+KEEP_BYTES = 64 << 20
+"""States and outcomes of the ended that are kept though nobody refers to them; of the newest one also more."""
 LONGEST_NAME = 128
 _LONGEST_STEM = 100  # what is left is for the number
 STORY_STEPS = 50
@@ -57,11 +59,16 @@ class Registry:
     restarts: int = 0
     forgotten: list[Actor] = field(default_factory=list)
     """Actors that were dropped from the list of the ended, for others to drop too."""
+    lightened: list[int] = field(default_factory=list)
+    """Actors of which only the row is kept from now on, for others to keep no more either."""
     _living: dict[str, int] = field(default_factory=dict)
     _latest: dict[str, int] = field(default_factory=dict)
     _ended: deque[int] = field(default_factory=deque)
     _held: deque[int] = field(default_factory=deque)
     """Those that ended longer ago and are still referred to."""
+    _weights: deque[tuple[int, int]] = field(default_factory=deque)
+    """Bytes of the ended, oldest first, but for those that were found to be referred to."""
+    _weight: int = 0
     _numbers: dict[str, int] = field(default_factory=dict)
     _next_uid: int = 1
 
@@ -95,7 +102,10 @@ class Registry:
         if (before.status, before.incarnation) == (after.status, after.incarnation):
             return effects
         if after.status.ended:
+            # The outcome is with who settles; here it would be held twice.
+            self.actors[uid] = replace(after, result=None, rites=None, outcome=None)
             self._retire(after)
+            self._weigh(uid, len(after.spec.blob) + sum(map(_weight, effects)))
         buried = next((effect.cause for effect in effects if isinstance(effect, Bury)), "")
         cause = buried or str(getattr(event, "cause", "") or type(event).__name__.lower())
         if after.incarnation > before.incarnation and after.rites_for is None:
@@ -173,6 +183,23 @@ class Registry:
             else:
                 self._drop(uid)
 
+    def _weigh(self, newest: int, weight: int) -> None:
+        """Of the oldest that nobody refers to only the row is kept, while all weigh too much."""
+        self._weights.append((newest, weight))
+        self._weight += weight
+        for _ in range(_LOOK_AT):
+            if self._weight <= KEEP_BYTES or self._weights[0][0] == newest:
+                return
+            uid, weight = self._weights.popleft()
+            if uid in self.actors and self.keep(uid):
+                self._weights.insert(-1, (uid, weight))
+                continue
+            self._weight -= weight
+            if uid in self.actors:
+                light = replace(self.actors[uid].spec, blob=b"")
+                self.actors[uid] = replace(self.actors[uid], spec=light)
+                self.lightened.append(uid)
+
     def _drop(self, uid: int) -> None:
         gone = self.actors.pop(uid)
         self.stories.pop(uid, None)
@@ -183,3 +210,12 @@ class Registry:
     def _tell(self, actor: Actor, moment: Moment, what: str) -> None:
         story = self.stories.setdefault(actor.uid, deque(maxlen=STORY_STEPS))
         story.append(f"{moment.now:.3f} {actor.name}#{actor.incarnation} {what}")
+
+
+def _weight(effect: Effect) -> int:
+    """The bytes of an outcome that is settled."""
+    if not isinstance(effect, Settle):
+        return 0
+    outcome = effect.outcome
+    frames = [frame for payload in (outcome.result, outcome.rites) for frame in getattr(payload, "frames", ())]
+    return sum(len(frame) for frame in (*frames, *(outcome.crash.payload if outcome.crash else ())))

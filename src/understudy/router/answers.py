@@ -57,7 +57,13 @@ class Answers:
             if cell.opened is None and cell.outcome is not None:
                 actor, record = self._world.registry.actors[uid], self._world.records[uid]
                 cell.opened = open_outcome(cell.outcome, actor.name, actor.incarnation, record.report)
-        return cell.opened or (runtime.NOTHING, None)
+                cell.outcome = None
+            opened = cell.opened
+            if opened is None and cell.light:
+                raise UnknownActor(
+                    f"the actor of uid {uid} ended long ago: how is known, its outcome is no longer kept"
+                )
+        return opened or (runtime.NOTHING, None)
 
     def stop_uid(self, uid: int, *, grace: float | None = None) -> str:
         """As `ActorSystem.stop`."""

@@ -131,6 +131,8 @@ class Restarting(Order):
         return super().do(world)
 
     def _one(self, world: World, actor: Actor) -> str:
+        if actor.status.ended and not actor.spec.blob:
+            raise UnknownActor(f"{actor.name} ended long ago, and its original state is no longer kept: spawn it anew")
         if actor.status.ended:
             world.admit(actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host), actor.name)
         else:

@@ -38,6 +38,13 @@ class Cell:
     opened: tuple[Any, BaseException | None] | None = None
     opening: threading.RLock = field(default_factory=threading.RLock)
     """One thread opens the outcome, and holds up nobody who asks for another."""
+    light: bool = False
+    """Whether the outcome is kept no more."""
+
+    def lighten(self) -> None:
+        """Keep no more than that it has ended: nobody refers to it."""
+        self.light = True
+        self.outcome = self.opened = None
 
 
 @dataclass(slots=True)
@@ -75,6 +82,8 @@ class World:
             # A defect of ours: told with its story, and the other actors go on.
             self.logs.put(defect(f"an undecided event, please report it: {error}"))
             return
+        while self.registry.lightened:
+            self.cells[self.registry.lightened.pop()].lighten()
         if effects:
             self.perform(self, self.registry.actors[uid], effects)
 

@@ -35,6 +35,7 @@ from understudy.router.timers import Timers
 from understudy.router.world import World
 from understudy.settings import check_timeout, shown
 from understudy.spawners.base import Spawner
+from understudy.spawners.circumstances import open_standard_descriptors
 from understudy.spawners.fresh import FreshSpawner
 from understudy.spawners.guard import Leash
 from understudy.spawners.zygote import ZygoteSpawner
@@ -70,6 +71,7 @@ class ActorSystem:
             raise ConfigError(
                 f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
             )
+        open_standard_descriptors()
         self._pid = os.getpid()
         with rundir.entrance():
             self.name = rundir.free_name() if name is None else rundir.check_system_name(name)

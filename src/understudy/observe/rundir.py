@@ -54,7 +54,7 @@ def check_system_name(name: object) -> str:
 
 def free_name() -> str:
     """Script and pid, with a number where a system of that name lives; to be asked in the `entrance`."""
-    script = os.path.splitext(os.path.basename(getattr(sys, "argv", [""])[0] or ""))[0]
+    script = os.path.splitext(os.path.basename((getattr(sys, "argv", None) or [""])[0] or ""))[0]
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", script).strip("-._") or "python"
     name, taken = f"{stem[:40]}-{os.getpid()}", names()
     return next(free for n in itertools.count(1) if (free := name if n == 1 else f"{name}-{n}") not in taken)

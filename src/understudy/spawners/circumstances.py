@@ -30,10 +30,23 @@ def place() -> bytes:
         directory: str | None = os.getcwd()
     except FileNotFoundError:
         directory = None
-    arguments = [str(argument) for argument in getattr(sys, "argv", [""])]
+    arguments = [str(argument) for argument in getattr(sys, "argv", None) or [""]]
     # Sorted, for two processes with the same variables may hold them in different orders.
     environment = {key: value for key, value in sorted(os.environb.items()) if key != MARKER.encode()}
     return pack([directory, environment, _umask(), [str(entry) for entry in sys.path], arguments])
+
+
+def open_standard_descriptors() -> None:
+    """Point those of 0, 1 and 2 that a program has closed to nowhere.
+
+    Else what is opened next gets their numbers, and is what actors print into.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            lowest = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(lowest, True)  # noqa: FBT003 - it takes no keyword
 
 
 def levels() -> bytes:

@@ -122,6 +122,8 @@ def begin(system: str, directory: str, preload: Sequence[str]) -> Zygote:
     place_fd = to_file("understudy-place", place)
     fds = (theirs.fileno(), place_fd)
     code = f"from understudy.spawners.nursery import main; main({fds[0]}, {os.getpid()}, {fds[1]})"
+    # Before there is anyone at the other end: an interpreter that ends at once must not fail us here.
+    ours.send(pack({"system": system, "directory": directory, "preload": list(preload)}))
     try:
         process = Interpreter.start(code, fds)
     except OSError:
@@ -130,7 +132,6 @@ def begin(system: str, directory: str, preload: Sequence[str]) -> Zygote:
     finally:
         theirs.close()
         os.close(place_fd)
-    ours.send(pack({"system": system, "directory": directory, "preload": list(preload)}))
     ours.settimeout(0)
     return Zygote(ours, place, process=process, pid=process.pid, pidfd=process.pidfd)
 

@@ -49,7 +49,7 @@ class Interpreter:
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
             process = subprocess.Popen(
-                [sys.executable, *flags, "-c", _BEGIN.format(paths=[str(entry) for entry in sys.path]) + code],
+                [_program(), *flags, "-c", _BEGIN.format(paths=[str(entry) for entry in sys.path]) + code],
                 pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
@@ -99,6 +99,19 @@ class Interpreter:
         except ChildProcessError:
             return End()
         return self.reap() or End()
+
+
+def _program() -> str:
+    if sys.executable:
+        return sys.executable
+    # An embedded Python often doesn't know; its installation has the program of the same version beside it.
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for folder in dict.fromkeys((sys.exec_prefix, sys.base_exec_prefix)):
+        program = os.path.join(folder, "bin", f"python{version}")
+        if os.access(program, os.X_OK):
+            return program
+    advice = f"set it to the program of a Python {version}, by which actors are started"
+    raise FileNotFoundError(f"sys.executable is {sys.executable!r}, and no python{version} was found: {advice}")
 
 
 def _is_ours(pidfd: int) -> bool:

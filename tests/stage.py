@@ -74,10 +74,11 @@ def python(
     cwd: str | Path | None = None,
     env: Mapping[str, str] | None = None,
     seconds: float = 40,
+    executable: str = sys.executable,
 ) -> subprocess.CompletedProcess[str]:
     """Run this interpreter with these arguments to its end; a hang fails."""
     return subprocess.run(
-        [sys.executable, *arguments],
+        [executable, *arguments],
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,

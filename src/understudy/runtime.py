@@ -83,6 +83,10 @@ class Inside(Protocol):
     def progress(self, percent: float | None, note: str | None) -> None: ...
 
 
+class Interruption(BaseException):
+    """What is raised into a user's code to end it: passes through `except Exception`, and through whatever runs it."""
+
+
 NOTHING = object()
 """Stands for no value where None is a value."""
 

@@ -178,10 +178,11 @@ def test_the_longest_error_that_is_told_fits_into_an_envelope():
         for _ in range(KEPT + 1):
             getattr(timers, slot).add_time(0.1)
     long = "\N{GRINNING FACE}" * 200_000
-    name, text, story = telling.facts(type(long, (Exception,), {})(long))
+    told = telling.Told(type(long, (Exception,), {})(long))
+    told.fill()
     stats = Stats(0.1, 0.2, 1, 1, 0.1, 0.1, 0.1, recent=(0.1,) * KEPT_LAPS)
     measures = {"timers": timers.state(), "stats": stats.to_dict()}
-    error = messages.Error("loop", 1, "", None, name, text, story, measures, None)
+    error = messages.Error("loop", 1, "", None, told.name, told.text, told.story, measures, None)
     identity = Identity("system", 1, 1, 1)
     assert codec.decode(codec.encode(identity, error)) == (identity, error)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import os
 import sys
 import traceback
@@ -17,10 +19,11 @@ from understudy.engine.inside import Actor
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
-from understudy.engine.telling import facts, travelling
+from understudy.engine.telling import Told
 from understudy.errors import TooLarge
 from understudy.outcome import build_error
 from understudy.process import HOOKS, Process, part_of
+from understudy.runtime import Interruption
 from understudy.status import Crash
 from understudy.wire import messages
 from understudy.wire.page import SECTIONS
@@ -28,6 +31,8 @@ from understudy.wire.pickling import dump_frames
 
 CRASHED = 1
 _MAX_CODE = 255
+_RESERVE = 4 << 20
+"""Bytes of address space, never touched, that are given back when memory runs out: telling it takes some too."""
 
 
 class Act:
@@ -48,6 +53,7 @@ class Act:
         self._halt, self._sections, self._link, self._outbox = halt, sections, link, outbox
         self._hooks: dict[str, Callable[..., Any] | None] = {name: hook(process, name, loop) for name in HOOKS}
         self._copied = False
+        self._reserve = mmap.mmap(-1, _RESERVE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         os.register_at_fork(after_in_child=self._disown)
 
     def play(self) -> int:
@@ -59,6 +65,7 @@ class Act:
             # A stop stands and its grace for this section is over: what remains is the graceful end.
             self._sections.close(self._actor.lap)
         except BaseException as error:  # noqa: BLE001 - whatever a hook raises is its crash
+            self._make_room(error)
             section, lap = self._where()
             self._sections.close(lap)
             if self._copied:
@@ -102,13 +109,11 @@ class Act:
         except BaseException as error:  # noqa: BLE001
             return self._crashed(error, "onfinish", self._actor.lap)
         try:
-            value = self._section("result")
-            frames = dump_frames(value, "result")
-            self._check_size(frames)
+            frames = self._section("result", self._pack_result)
+            self._link.flush()
+            self._outbox.say(messages.Result(self._measures(), self._outbox.tag(frames), tuple(frames)))
         except BaseException as error:  # noqa: BLE001
             return self._crashed(error, "result", self._actor.lap)
-        self._link.flush()
-        self._outbox.say(messages.Result(self._measures(), self._outbox.tag(frames), tuple(frames)))
         failpoints.hit("result.send", self._actor.incarnation)
         self._link.acknowledged.wait()
         failpoints.hit("result.acknowledged", self._actor.incarnation)
@@ -116,12 +121,12 @@ class Act:
 
     def _crashed(self, error: BaseException, section: str, lap: int) -> int:
         """Tell it, hear what is to be done, do it."""
-        name, text, story = facts(error)
+        self._make_room(error)
         timeout = timeout_of(self._config.timeouts, section) if isinstance(error, Overrun) else None
+        told = error if not isinstance(error, Overrun | Cut) else None
+        name, text, story, frames = self._tell(error, section)
         if isinstance(error, Cut):
             name, text = "SIGTERM", "interrupted at the end of the stop's grace"
-        told = error if not isinstance(error, Overrun | Cut) else None
-        frames = travelling(told) if told is not None else []
         self._link.flush()
         self._outbox.say(
             messages.Error(
@@ -147,34 +152,68 @@ class Act:
     def _rites(self, crash: Crash, original: BaseException | None = None) -> int:
         error = build_error(crash, self._actor.name, None, original)
         self._actor.error = error
-        word, subject, timeout = "original", None, None
+        word, timeout = "original", None
+        subject: BaseException | None = None
         try:
-            value = self._section("error")
-            if isinstance(value, BaseException):
-                word, subject = ("original", None) if value is error else ("raise", value)
-            elif value is not None:
-                word, subject = "fallback", value
-            frames = dump_frames(subject, "the fallback of __error__") if word == "fallback" else []
-            self._check_size(frames)
+            word, subject, frames = self._section("error", lambda value: self._pack_fallback(value, error))
         except Cut:
-            word, subject, frames = "original", None, []  # a stop's grace is over: the first error stands
+            frames = []  # a stop's grace is over: the first error stands
         except BaseException as raised:  # noqa: BLE001
+            self._make_room(raised)
             word, subject, frames = "failed", raised, []
             timeout = timeout_of(self._config.timeouts, "error") if isinstance(raised, Overrun) else None
         name = text = story = ""
-        if isinstance(subject, BaseException) and word != "fallback":
-            name, text, story = facts(subject)
-            frames = travelling(subject) if timeout is None else []
+        if subject is not None:
+            name, text, story, frames = self._tell(subject, "error")
         self._outbox.say(
             messages.Rites(word, name, text, story, self._measures(), timeout, self._outbox.tag(frames), tuple(frames))
         )
         self._link.acknowledged.wait()
         return CRASHED
 
-    def _section(self, name: str) -> Any:
+    def _tell(self, error: BaseException, section: str) -> tuple[str, str, str, list[Any]]:
+        """Type, text, traceback and pickle of an error, under the section's timeout: its methods are the user's too."""
+        told = Told(error)
+
+        def fill() -> None:
+            if isinstance(error, MemoryError):
+                traceback.clear_frames(error.__traceback__)  # what the hook held is needed to tell of it
+            told.fill()
+
+        # Whatever it could not tell in its time, the rest is told.
+        with contextlib.suppress(Interruption):
+            self._sections.run(section, fill, timeout_of(self._config.timeouts, section))
+        return told.name, told.text, told.story, told.frames
+
+    def _make_room(self, error: BaseException) -> None:
+        """The first thing after an error: where memory ran out, each step of the telling takes a little."""
+        if isinstance(error, MemoryError):
+            self._reserve.close()
+
+    def _pack_result(self, value: Any) -> list[Any]:
+        frames = dump_frames(value, "result")
+        self._check_size(frames)
+        return frames
+
+    def _pack_fallback(self, value: Any, error: BaseException) -> tuple[str, BaseException | None, list[Any]]:
+        if value is None or value is error:
+            return "original", None, []
+        if isinstance(value, BaseException):
+            return "raise", value, []
+        frames = dump_frames(value, "the fallback of __error__")
+        self._check_size(frames)
+        return "fallback", None, frames
+
+    def _section(self, name: str, pack: Callable[[Any], Any] | None = None) -> Any:
+        """Run a hook; to pack what it gave is a part of its section, for that runs code of the user's too."""
         found = self._hooks[name]
+
+        def act() -> Any:
+            value = None if found is None else found()
+            return value if pack is None or self._copied else pack(value)
+
         try:
-            value = None if found is None else self._sections.run(name, found, timeout_of(self._config.timeouts, name))
+            value = act() if found is None else self._sections.run(name, act, timeout_of(self._config.timeouts, name))
         except BaseException as error:
             if self._copied:
                 self._leave_copy(error)

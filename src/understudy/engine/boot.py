@@ -19,7 +19,7 @@ from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.engine.streams import Tee, forward, forward_records
-from understudy.engine.telling import facts, travelling
+from understudy.engine.telling import Told
 from understudy.process import part_of
 from understudy.spawners import circumstances, family, guard
 from understudy.spawners.base import Birth
@@ -127,14 +127,10 @@ def _open_and_play(
         forward_records()
         part = part_of(process)
     except BaseException as error:  # noqa: BLE001 - a user's __setstate__ may raise anything, or exit
-        name, text, story = facts(error)
-        frames = travelling(error)
-        measures: dict[str, object] = {}
-        outbox.say(
-            messages.Error(
-                "", 0, Phase.OPENING.words, None, name, text, story, measures, outbox.tag(frames), tuple(frames)
-            )
-        )
+        told = Told(error)
+        told.fill()  # the parent bounds it by the time for the start
+        tag, words = outbox.tag(told.frames), Phase.OPENING.words
+        outbox.say(messages.Error("", 0, words, None, told.name, told.text, told.story, {}, tag, tuple(told.frames)))
         link.judged.wait()
         return CRASHED
     part.inside = actor

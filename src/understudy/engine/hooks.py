@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from understudy.engine.sections import Interruption
 from understudy.process import Process
+from understudy.runtime import Interruption
 
 if TYPE_CHECKING:
     import asyncio

@@ -14,15 +14,12 @@ from typing import Any
 
 from understudy.config import Timeouts
 from understudy.engine.halt import AFTER_SECTION, NO, Halt
+from understudy.runtime import Interruption
 from understudy.spawners import signals
 from understudy.spawners.signals import INTERRUPT, STACKS
 from understudy.wire.page import DEADLINE, NEVER, PLACE, PLACE_SHIFT, SECTION_NUMBER, SECTIONS, Page
 
 MODE = "UNDERSTUDY_INTERRUPT"
-
-
-class Interruption(BaseException):
-    """What passes through a user's `except Exception`."""
 
 
 class Overrun(Interruption):

@@ -6,7 +6,7 @@ import traceback
 from types import FrameType, TracebackType
 from typing import Any
 
-from understudy.engine.sections import Interruption
+from understudy.runtime import Interruption
 from understudy.wire.pickling import dump_frames, loads
 
 _TEXT_LIMIT = 50_000
@@ -14,28 +14,49 @@ _TEXT_LIMIT = 50_000
 _NAME_LIMIT = 1_000
 
 
-def facts(error: BaseException) -> tuple[str, str, str]:
-    """Type, text and traceback of an error, whatever its own methods do."""
-    name = type(error).__qualname__
-    try:
-        text = str(error)
-    except BaseException as trouble:  # noqa: BLE001 - a user's __str__ may do anything
-        text = f"<its text cannot be had: {type(trouble).__name__}>"
-    try:
-        story = _where_it_stood(error) if isinstance(error, Interruption) else _story(error)
-    except BaseException as trouble:  # noqa: BLE001
-        story = f"<its traceback cannot be had: {type(trouble).__name__}>"
-    return name[:_NAME_LIMIT], text[:_TEXT_LIMIT], story[-_TEXT_LIMIT:]
+class Told:
+    """What is told of an error, filled step by step, from the surest to what the error's own methods may spoil."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+        self.name = type(error).__qualname__[:_NAME_LIMIT]
+        self.text = "<its text cannot be had>"
+        self.story = "<its traceback cannot be had>"
+        self.frames: list[Any] = []
+
+    def fill(self) -> None:
+        """Find all of it; an Interruption passes, and leaves what was found till then."""
+        error = self._error
+        self.story = _where_it_stood(error)
+        if isinstance(error, Interruption):
+            return
+        try:
+            self.text = str(error)[:_TEXT_LIMIT]
+        except Interruption:
+            raise
+        except BaseException as trouble:  # noqa: BLE001 - a user's __str__ may do anything
+            self.text = f"<its text cannot be had: {type(trouble).__name__}>"
+        try:
+            self.story = _story(error)[-_TEXT_LIMIT:]
+        except Interruption:
+            raise
+        except BaseException as trouble:  # noqa: BLE001
+            self.story += f"<the rest of its traceback cannot be had: {type(trouble).__name__}>"
+        self.frames = travelling(error)
 
 
 def _story(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, _users(error.__traceback__)))
 
 
-def _where_it_stood(error: Interruption) -> str:
-    """The user's frames alone: what ended them there is ours, and said elsewhere."""
+def _where_it_stood(error: BaseException) -> str:
+    """The user's frames alone, without a word of the error itself."""
     steps = [step for step in traceback.walk_tb(error.__traceback__) if not _ours(step[0])]
-    return "".join(["Traceback (most recent call last):\n", *traceback.StackSummary.extract(iter(steps)).format()])
+    try:
+        lines = traceback.StackSummary.extract(iter(steps)).format()
+    except MemoryError:
+        return "<its traceback cannot be had: MemoryError>"
+    return "".join(["Traceback (most recent call last):\n", *lines])[-_TEXT_LIMIT:]
 
 
 def _ours(frame: FrameType) -> bool:
@@ -61,7 +82,9 @@ def _opens(error: BaseException | None) -> list[Any] | None:
     try:
         frames = dump_frames(error, "error")
         loads(frames)
-    except (Exception, SystemExit):  # noqa: BLE001 - its text travels in any case
+    except Interruption:
+        raise
+    except BaseException:  # noqa: BLE001 - its text travels in any case
         return None
     return frames
 
@@ -71,6 +94,8 @@ def _bare(error: BaseException) -> BaseException | None:
     try:
         bare = type(error).__new__(type(error), *error.args)
         bare.args = error.args
-    except Exception:  # noqa: BLE001 - a __new__ of its own
+    except Interruption:
+        raise
+    except BaseException:  # noqa: BLE001 - a __new__ of its own
         return None
     return bare

@@ -26,6 +26,9 @@ from understudy.wire.travelling.table import Reducer, entry
 PROTOCOL = 5
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _MAX_BUFFERS = 1024
+_LONG = 65536
+"""Bytes from which plain bytes leave as they are, beside their pickle."""
+_BULK_FRAMES = 2
 
 _by_value_lock = threading.RLock()
 _nothing = object()
@@ -45,7 +48,10 @@ def dumps(obj: Any, root: str, *beside: Any) -> bytes:
 
 def dump_frames(obj: Any, root: str) -> list[Any]:
     """A pickle and its out-of-band buffers. Raises SerializationError."""
-    if type(obj) in _PLAIN:
+    kind = type(obj)
+    if kind in _BULK and len(obj) > _LONG:
+        return [_BULK[kind], obj]
+    if kind in _PLAIN:
         return [pickle.dumps(obj, PROTOCOL)]
     stream = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
@@ -62,8 +68,15 @@ def dump_frames(obj: Any, root: str) -> list[Any]:
 
 
 def loads(frames: Sequence[Any]) -> Any:
-    """The object out of its frames; raises what unpickling raises. Only for frames whose tag is right."""
-    return pickle.loads(frames[0], buffers=frames[1:])  # noqa: S301 - the tag was verified by the caller
+    """The object out of its frames; raises what unpickling raises. Only for frames whose tag is right.
+
+    What was writable is again: a frame itself is not, so its buffers are copied, one after the other.
+    """
+    if len(frames) == _BULK_FRAMES:
+        for kind, whole in _BULK.items():
+            if whole == frames[0]:
+                return kind(frames[1])  # as the pickle says, without a copy for its sake
+    return pickle.loads(frames[0], buffers=map(bytearray, frames[1:]))  # noqa: S301 - the tag was verified by the caller
 
 
 # --- one pickle
@@ -78,7 +91,7 @@ def _dump(whole_: Any, obj: Any, root: str, pickler: _Pickler, make: Callable[[A
             pickler.dump(whole_)
             if pickler.weak:
                 _check_weak(whole_, pickler, make(_Sink()))
-        except (KeyboardInterrupt, MemoryError):
+        except (KeyboardInterrupt, MemoryError, runtime.Interruption):
             raise
         except (Refused, SerializationError) as error:
             culprit = pickler.last
@@ -116,7 +129,7 @@ def _trying(make: Callable[[Any], _Pickler]) -> Callable[[Any], bool]:
         pickler = make(_Sink())
         try:
             pickler.dump(one)
-        except (KeyboardInterrupt, MemoryError):
+        except (KeyboardInterrupt, MemoryError, runtime.Interruption):
             raise
         except BaseException:  # noqa: BLE001 - whatever it raises, it does not travel
             return False
@@ -236,3 +249,23 @@ def _first_line(error: BaseException) -> str:
     except Exception:  # noqa: BLE001 - a user's __str__ may do anything
         return "its text cannot be had"
     return (text.splitlines() or [""])[0][:200]
+
+
+# --- plain bytes
+
+
+class _Bulk:
+    """Plain bytes whose pickle only says what is to be made of the buffer beside it."""
+
+    def __init__(self, kind: type[bytes | bytearray]) -> None:
+        self._kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._kind, (pickle.PickleBuffer(self._kind()),)
+
+    def whole(self) -> bytes:
+        """The same for all bytes of the kind."""
+        return pickle.dumps(self, PROTOCOL, buffer_callback=lambda _: None)
+
+
+_BULK: dict[type[Any], bytes] = {kind: _Bulk(kind).whole() for kind in (bytes, bytearray)}

@@ -24,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.errors import NameTaken, SerializationError
+from understudy.runtime import Interruption
 from understudy.wire.codec import MAX_FRAMES
 from understudy.wire.pickling import dump_frames, dumps, loads
 from understudy.wire.travelling.names import by_value, spawned_at_import
@@ -355,3 +356,29 @@ def test_what_is_nested_too_deep_is_refused():
     for _ in range(100_000):
         deep = [deep]
     assert "recursion" in refusal(Holder(deep=deep))
+
+
+@pytest.mark.fault("F14")
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_long_bytes_leave_as_they_are_beside_a_pickle_that_any_unpickler_opens(kind: type[Any]):
+    value = kind(b"\x07" * 100_000)
+    small, beside = dump_frames(value, "result")
+    assert beside is value
+    assert len(small) < 100
+    for made in (loads([small, memoryview(bytes(value))]), pickle.loads(small, buffers=[bytes(value)])):
+        assert (type(made), made) == (kind, value)
+
+
+@pytest.mark.fault("F14")
+def test_bytes_within_something_are_a_part_of_the_one_pickle():
+    assert len(dump_frames([bytes(100_000)], "result")) == 1
+
+
+@pytest.mark.fault("F12")
+def test_what_interrupts_a_pickle_passes_and_is_no_refusal():
+    class Held:
+        def __reduce__(self) -> Any:
+            raise Interruption
+
+    with pytest.raises(Interruption):
+        dump_frames([Held()], "result")

@@ -33,6 +33,26 @@ class RemoteTraceback(Exception):
         return f'\n"""\n{self.text.rstrip()}\n"""'
 
 
+class Sealed:
+    """A result that nobody has opened: its frames, which are let go when it is, for they may be large."""
+
+    def __init__(self, frames: Sequence[Any]) -> None:
+        self.frames = frames
+        self.bytes = sum(memoryview(frame).nbytes for frame in frames)
+
+    def open(self) -> Any:
+        """What it holds, or what opening it raises; but for an interrupt by the user, only once."""
+        try:
+            value = loads(self.frames)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            self.frames = ()
+            raise
+        self.frames = ()
+        return value
+
+
 def open_outcome(outcome: Outcome, name: str, incarnation: int, report: DeathReport | None) -> tuple[Any, Any]:
     """The value (or NOTHING) and the error (or None) of an actor that has ended."""
     if outcome.status is Status.FINISHED:
@@ -69,11 +89,11 @@ def build_error(
     return error
 
 
-def _open_result(payload: Any, name: str, incarnation: int) -> tuple[Any, Any]:
+def _open_result(payload: Sealed | None, name: str, incarnation: int) -> tuple[Any, Any]:
     if payload is None:
         return None, None
     try:
-        return loads(payload.frames), None
+        return payload.open(), None
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -93,7 +113,7 @@ def _after_rites(rites: Rites, error: ActorError, name: str, incarnation: int) -
         unopened.__cause__ = error
         return NOTHING, unopened
     if rites.word == "fallback":
-        value, trouble = _open_result(rites, name, incarnation)
+        value, trouble = _open_result(Sealed(rites.frames), name, incarnation)
         return (value, error) if trouble is None else (NOTHING, trouble)
     if rites.timeout is not None:
         error.add_note(f"__error__ of {name} ran {rites.timeout:g} s and was ended")

@@ -22,10 +22,10 @@ from understudy.errors import (
     StartTimeout,
 )
 from understudy.lifecycle.actor import Outcome
-from understudy.outcome import RemoteTraceback, build_error, open_outcome
+from understudy.outcome import RemoteTraceback, Sealed, build_error, open_outcome
 from understudy.runtime import NOTHING
 from understudy.status import Crash, DeathReport, Status
-from understudy.wire.messages import Result, Rites
+from understudy.wire.messages import Rites
 from understudy.wire.pickling import dump_frames
 
 REPORT = DeathReport("indexer", 1, 1, "why")
@@ -63,8 +63,8 @@ def frames(value: object) -> tuple[Any, ...]:
     return tuple(dump_frames(value, "it"))
 
 
-def result(value: object) -> Result:
-    return Result({}, None, frames(value))
+def result(value: object) -> Sealed:
+    return Sealed(frames(value))
 
 
 def rites(word: str, value: object = None, **facts: Any) -> Rites:

@@ -9,6 +9,7 @@ timers    the clocks
 orders    standing orders, sent until heard
 watch     heartbeats and deadlines
 reports   what the children say
+seals     the check of tags, a slice at a time
 records   lives and death reports
 verbs     stop, kill, restart by name, glob or ref
 listing   rows, health and sums, from what is known

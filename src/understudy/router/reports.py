@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from understudy.errors import ProtocolError
 from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
+from understudy.outcome import Sealed
 from understudy.router.logs import about
+from understudy.router.seals import Seals
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.stats import Stats
 from understudy.status import Crash
 from understudy.wire import messages
 from understudy.wire.codec import decode, glance
-from understudy.wire.keys import verify
 from understudy.wire.messages import Identity
 from understudy.wire.sockets import Frames
 
@@ -24,6 +26,7 @@ class Reports:
 
     def __init__(self, world: World, watch: Watch) -> None:
         self._world, self._watch, self._logs = world, watch, world.logs
+        self._seals = Seals(world)
 
     def take(self, frames: Frames) -> None:
         """One message from a child, or from whoever found the socket."""
@@ -35,7 +38,7 @@ class Reports:
         except ProtocolError:
             self._world.dropped += 1
             return
-        if identity.system != self._world.system or not self._tagged(message):
+        if identity.system != self._world.system:
             self._world.dropped += 1
             return
         if isinstance(message, messages.Log):
@@ -43,6 +46,15 @@ class Reports:
             self._logs.put(message.record, uid=identity.uid, size=len(frames[0]))
             self._speaks(identity.uid, identity.incarnation)
             return
+        sealed = getattr(message, "frames", ())
+        if sealed:
+            self._seals.check(sealed, message.tag, functools.partial(self._read, identity, message))
+        elif isinstance(message, messages.Result):
+            self._world.dropped += 1  # a result always holds something, be it None
+        else:
+            self._read(identity, message)
+
+    def _read(self, identity: Identity, message: Any) -> None:
         if not self._world.registry.is_current(identity.uid, identity.incarnation):
             return
         self._watch.heard(identity.uid)
@@ -64,12 +76,6 @@ class Reports:
         actor = self._world.registry.actors.get(uid)
         if actor is not None and actor.incarnation == incarnation:
             self._watch.heard(uid)
-
-    def _tagged(self, message: Any) -> bool:
-        frames = getattr(message, "frames", ())
-        if not frames:
-            return not isinstance(message, messages.Result)  # a result always holds something, be it None
-        return verify(self._world.key, frames, message.tag)
 
     def _ready(self, identity: Identity, message: messages.Ready) -> None:
         actor = self._world.registry.actors[identity.uid]
@@ -117,7 +123,7 @@ class Reports:
 
     def _result(self, identity: Identity, message: messages.Result) -> None:
         self._measure(identity, message.measures)
-        self._world.happen(identity.uid, Resulted(message))
+        self._world.happen(identity.uid, Resulted(Sealed(message.frames)))
 
     def _rites(self, identity: Identity, message: messages.Rites) -> None:
         self._measure(identity, message.measures)

@@ -167,10 +167,12 @@ class Line:
             time.sleep(_ROOM_EVERY)
 
     def report_nowait(self, frames: Frames) -> bool:
-        """Send if there is room; says whether it did."""
+        """Send if there is room; says whether it did. Long frames stay where they are until they have left."""
+        # Made before the first part is sent: what fails for lack of memory must not leave half a message behind.
+        parts = [zmq.Frame(f, copy=False) if memoryview(f).nbytes > _LONG else f for f in frames]
         with self._lock:
             try:
-                self._push.send_multipart(frames, flags=zmq.NOBLOCK, copy=len(frames) == 1)
+                self._push.send_multipart(parts, flags=zmq.NOBLOCK)
             except zmq.Again:
                 return False
         return True

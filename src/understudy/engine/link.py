@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import threading
+import time
 import traceback
 from time import monotonic
 
@@ -25,6 +26,7 @@ _PROGRESS_EVERY = 0.05
 _ALONE = 70
 _UNTOLD = ProcessConfig()
 """What counts until the state is open; made once, in the zygote."""
+_STARVED = 0.05
 
 
 class Link:
@@ -101,7 +103,15 @@ class Link:
         birth = self._birth
         failpoints.hit("link.subscribe", birth.incarnation)
         self._line.subscribe(topic(birth.system, birth.uid, birth.incarnation), self._bell[0])
-        beaten_at = monotonic()
+        while not self._closing:
+            try:
+                self._serve(monotonic())
+            except MemoryError:
+                # Taken by the hook, which ends by the same error; what could not be heard is said again.
+                time.sleep(_STARVED)
+        self._line.unsubscribe()
+
+    def _serve(self, beaten_at: float) -> None:
         while not self._closing:
             for frames in self._line.hear(self._patience(beaten_at + self._config.heartbeat.interval)):
                 self._obey(frames)
@@ -118,7 +128,6 @@ class Link:
                 self._progress_at = now
                 self.flush()
             self._watch(now)
-        self._line.unsubscribe()
 
     def _patience(self, beat_at: float) -> float:
         now = monotonic()

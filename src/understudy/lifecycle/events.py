@@ -89,11 +89,15 @@ class Rited:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The operating system's word. Both codes None: the wait status is unknown."""
+    """The operating system's word. Both codes None: the wait status is unknown.
+
+    ``starved``: the kernel counted an OOM kill where the process lived while it did.
+    """
 
     exit_code: int | None
     signal: str | None
     place: Place
+    starved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

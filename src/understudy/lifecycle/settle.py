@@ -11,6 +11,7 @@ from understudy.lifecycle.events import Alarm, Died
 from understudy.lifecycle.spec import Spec
 from understudy.status import Crash, Status
 
+STARVED = ", probably for lack of memory (the kernel counted an OOM kill)"
 Step = tuple[Actor, tuple[Effect, ...]]
 
 
@@ -83,7 +84,8 @@ def diagnose(actor: Actor, death: Died) -> Crash:
     if actor.ending in {Ending.ASKED, Ending.LADDER}:
         return replace(crash, kind="signal", text=WAS_KILLED)
     if death.signal is not None:
-        return replace(crash, kind="signal", text=f"was ended by {death.signal}")
+        why = STARVED if death.starved and death.signal == "SIGKILL" else ""
+        return replace(crash, kind="signal", text=f"was ended by {death.signal}{why}")
     if death.exit_code == 0:
         return replace(crash, kind="exit", text="exited without a result")
     if death.exit_code is not None:

@@ -181,7 +181,7 @@ class Router:
                     # had an answer to its last word, so a READY among them was read.
                     world.happen(news.uid, Ready())
                 place = Place(section, lap, phase.words if phase < Phase.READY else "")
-            world.happen(news.uid, Died(news.exit_code, news.signal, place))
+            world.happen(news.uid, Died(news.exit_code, news.signal, place, record.starved()))
 
     def _subscribed(self, frame: bytes) -> None:
         system, *numbers = bytes(frame[1:]).removesuffix(b"|").split(b"|")

@@ -11,6 +11,7 @@ from typing import Any
 from understudy.lifecycle.actor import WAS_KILLED, Actor
 from understudy.spawners.base import Gone
 from understudy.spawners.figures import Figures
+from understudy.spawners.oom import Witness
 from understudy.stats import LONGEST_TEXT, ErrorEvent, Stats
 from understudy.status import Crash, DeathReport, Life, Usage
 from understudy.wire.page import Page
@@ -38,6 +39,8 @@ class Record:
     lives: deque[Life] = field(default_factory=lambda: deque(maxlen=KEPT_LIVES))
     current: Life | None = None
     usage: Usage | None = None
+    witness: Witness | None = None
+    """Of OOM kills where the current process lives."""
     report: DeathReport | None = None
     timers: dict[str, object] | None = None
     """What the last process that told them measured."""
@@ -63,13 +66,14 @@ class Record:
         self.page = page
         self.told = None
         self.restarted = incarnation > 1 and not rites
-        self.usage = None
+        self.usage = self.witness = None
         self.lingering = ()
         self.progress = self.note = None
         self.current = Life(incarnation, None, time.time())
 
     def born(self, pid: int) -> None:
         """It exists."""
+        self.witness = Witness(pid)
         if self.current is not None:
             self.current = replace(self.current, pid=pid)
 
@@ -78,6 +82,10 @@ class Record:
         self.usage = news.usage
         if self.current is not None:
             self.current = replace(self.current, exit_code=news.exit_code, signal=news.signal)
+
+    def starved(self) -> bool:
+        """Whether the kernel killed for lack of memory where its process lived."""
+        return self.witness is not None and self.witness.saw()
 
     def bury(
         self, actor: Actor, incarnation: int, cause: str, crash: Crash | None, steps: list[str]

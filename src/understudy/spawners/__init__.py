@@ -7,6 +7,7 @@ zygote         parent side of the warm process that forks actors
 nursery        that process
 fresh          a fresh interpreter for each actor
 family         who descends from whom, and the sweep of what an actor leaves behind
+oom            whether the kernel killed for lack of memory
 signals        the sending
 """
 

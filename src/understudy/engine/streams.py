@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from understudy.engine.outbox import Outbox
 from understudy.wire.messages import Log
-from understudy.wire.page import Page
+from understudy.wire.page import RING_SIZE, Page
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _TEXT = 64 * 1024
@@ -70,7 +70,7 @@ class Tee:
 
     def write(self, text: str) -> int:
         """Write, and remember."""
-        self._page.write_stderr(text.encode("utf-8", "replace"))
+        self._page.write_stderr(text[-RING_SIZE:].encode("utf-8", "replace"))
         return self._stream.write(text)
 
     def writelines(self, lines: Any) -> None:

@@ -18,7 +18,6 @@ from typing import IO, Literal
 from benchmarks import probe, stage
 
 ROOT = Path(__file__).resolve().parent.parent
-LIMIT = 180.0  # seconds for one contestant in one round
 AFTERLIFE = 5.0  # seconds that its processes may outlive it
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -40,6 +39,7 @@ class Job:
     options: Options = field(default_factory=dict)
     quick: Options = field(default_factory=dict)
     venv: str = ""
+    limit: float = 180.0  # seconds for one round
 
     @property
     def python(self) -> str:
@@ -184,9 +184,9 @@ def run(job: Job) -> float:
         except OSError as error:
             raise Failed(f"not started: {error}") from error
         try:
-            process.wait(LIMIT)
+            process.wait(job.limit)
         except subprocess.TimeoutExpired as late:
-            raise Failed(f"not done within {LIMIT:g} s", _tail(err)) from late
+            raise Failed(f"not done within {job.limit:g} s", _tail(err)) from late
         finally:
             if process.returncode is None:
                 process.kill()

@@ -49,7 +49,8 @@ def install(peer: Peer) -> str:
     if done.returncode == 0:
         return ""
     errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-    return " ".join((errors or done.stderr.splitlines() or [f"pip ended with {done.returncode}"])[-1].split())
+    reason = (errors or done.stderr.splitlines() or [f"pip ended with {done.returncode}"])[-1]
+    return " ".join(reason.removeprefix("ERROR:").split())
 
 
 def usable() -> bool:

@@ -8,6 +8,9 @@ from benchmarks.harness import Figure
 VENV = ".venv-peers"
 """Their environment, a folder below the root of the project."""
 
+LIMIT = 600.0
+"""Seconds that one of them may take in one round: being slow is what is measured, and not yet a failure."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -45,11 +48,8 @@ PEERS = (
         "thespian",
         ">=4.0,<5",
         (
-            Entry(
-                "thespian",
-                "thespian:Thespian",
-                ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle"),
-            ),
+            Entry("thespian", "thespian:Thespian", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle")),
+            Entry("thespian, TCP base", "thespian:Tcp", ("replace",)),
         ),
     ),
     Peer(
@@ -101,7 +101,7 @@ def joined(figure: Figure, missing: Container[str]) -> Figure:
     return replace(
         figure,
         guests=tuple(
-            replace(figure.ours, label=entry.label, troupe=f"benchmarks.others.{entry.troupe}", venv=VENV)
+            replace(figure.ours, label=entry.label, troupe=f"benchmarks.others.{entry.troupe}", venv=VENV, limit=LIMIT)
             for peer in PEERS
             if peer.name not in missing
             for entry in peer.entries

@@ -16,7 +16,6 @@ os.environ["THESPLOG_FILE"] = str(Path(FOLDER.name) / "log")
 
 from thespian.actors import Actor, ActorExitRequest, ActorSystem, ChildActorExited  # noqa: E402
 
-BASE = "multiprocTCPBase"
 PATIENCE = 60.0  # seconds
 
 
@@ -122,13 +121,15 @@ class Child:
 
 
 class Thespian:
-    """An actor system of its own, with its admin in a process of its own."""
+    """An actor system of its own, with its admin in a process of its own; by queues, the fastest of its bases."""
+
+    base = "multiprocQueueBase"
 
     def __init__(self) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self._system = ActorSystem(BASE, {"Admin Port": port, "Convention Address.IPv4": ""}, transientUnique=True)
+        self._system = ActorSystem(self.base, {"Admin Port": port, "Convention Address.IPv4": ""}, transientUnique=True)
         self._boss = self._system.createActor(Boss)
         self._endings = Endings()
 
@@ -166,3 +167,9 @@ class Thespian:
         if not isinstance(answer, list):
             raise TimeoutError(f"{type(question).__name__}: {answer!r} instead of an answer")
         return answer
+
+
+class Tcp(Thespian):
+    """The base that hears of a death by a signal; that of the queues looks for the dead now and then."""
+
+    base = "multiprocTCPBase"

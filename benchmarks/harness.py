@@ -167,10 +167,10 @@ def run(job: Job) -> float:
     """One job in a process of its own. Failed, also if it leaves processes behind."""
     mark = uuid.uuid4().hex
     path = os.pathsep.join(filter(None, [*job.sources, os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, probe.MARK: mark, "PYTHONPATH": path}
     command = [job.python, "-c", stage.LAUNCH, job.call, job.troupe, dumps(dict(job.options))]
     # Files, not pipes: a process left behind would hold a pipe open for ever.
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with _scratch() as folder, tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        environment = {**os.environ, probe.MARK: mark, "PYTHONPATH": path, "TMPDIR": folder}
         try:
             process = subprocess.Popen(
                 command,
@@ -196,6 +196,11 @@ def run(job: Job) -> float:
         if left:
             raise Failed(f"left processes behind: {', '.join(left)}", _tail(err))
         return value
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """Where a run has its temporary files: what was killed in the middle leaves them."""
+    return tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
 
 
 def _value(out: IO[str], err: IO[str], code: int) -> float:

@@ -70,8 +70,8 @@ def test_they_do_our_job_with_our_options_in_their_own_environment():
     guests = joined(figure, missing=()).guests
     assert len({guest.label for guest in guests}) == len(PEERS)
     for guest in guests:
-        own = {"label": figure.ours.label, "troupe": figure.ours.troupe, "venv": "", "limit": figure.ours.limit}
-        assert replace(guest, **own) == figure.ours
+        ours = figure.ours
+        assert replace(guest, label=ours.label, troupe=ours.troupe, venv="", limit=ours.limit) == ours
         assert guest.python == str(ROOT / VENV / "bin" / "python")
         assert str(ROOT / "src") not in guest.sources
         assert str(ROOT / "src") in figure.ours.sources

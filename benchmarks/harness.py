@@ -19,6 +19,7 @@ from benchmarks import probe, stage
 
 ROOT = Path(__file__).resolve().parent.parent
 AFTERLIFE = 5.0  # seconds that its processes may outlive it
+KILLING = 30.0  # seconds for the ends of those that were killed
 PR_SET_CHILD_SUBREAPER = 36
 
 Options = Mapping[str, float | int]
@@ -225,11 +226,11 @@ def adopt() -> None:
 
 
 def _sweep(mark: str) -> list[str]:
-    """Give the run's processes time to end, then kill those that did not, until none is left, and name them."""
-    deadline = time.monotonic() + AFTERLIFE
+    """Give the run's processes time to end, then kill those that did not, and whom they start meanwhile; name them."""
+    patience = time.monotonic() + AFTERLIFE
     killed: dict[int, str] = {}
-    while left := _left(mark):
-        if time.monotonic() > deadline:
+    while (left := _left(mark)) and time.monotonic() < patience + KILLING:
+        if time.monotonic() > patience:
             killed |= {pid: _kill(pid, mark) for pid in left - killed.keys()}
         time.sleep(0.02)
     return list(killed.values())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import Any
 
 from understudy import runtime
 from understudy.errors import UnknownActor, WrongProcess
 from understudy.lifecycle.actor import Actor
-from understudy.outcome import open_outcome
+from understudy.outcome import Sealed, open_outcome
 from understudy.ref import ActorRef
 from understudy.router import verbs
 from understudy.router.calls import Calls
@@ -19,6 +20,9 @@ from understudy.router.watch import Watch
 from understudy.router.world import Cell, World
 from understudy.status import ActorInfo, Life, Status
 from understudy.timing import Timers
+
+BULKY = 1 << 20
+"""Bytes from which a result that was given is not kept beyond the last ref."""
 
 
 class Answers:
@@ -57,13 +61,18 @@ class Answers:
             if cell.opened is None and cell.outcome is not None:
                 actor, record = self._world.registry.actors[uid], self._world.records[uid]
                 cell.opened = open_outcome(cell.outcome, actor.name, actor.incarnation, record.report)
+                self._lend(uid, cell, cell.outcome.result)
                 cell.outcome = None
             opened = cell.opened
             if opened is None and cell.light:
-                raise UnknownActor(
-                    f"the actor of uid {uid} ended long ago: how is known, its outcome is no longer kept"
-                )
+                raise UnknownActor(f"the actor of uid {uid} has ended: how is known, its outcome is no longer kept")
         return opened or (runtime.NOTHING, None)
+
+    def _lend(self, uid: int, cell: Cell, result: Sealed | None) -> None:
+        """What is large, and was given, is kept for who holds the ref and not beyond."""
+        ref = self._world.refs.get(uid)
+        if ref is not None and result is not None and result.bytes >= BULKY:
+            weakref.finalize(ref, cell.lighten).atexit = False
 
     def stop_uid(self, uid: int, *, grace: float | None = None) -> str:
         """As `ActorSystem.stop`."""

@@ -121,6 +121,18 @@ def test_the_page_shows_what_is_proven_what_is_not_and_what_cannot_be():
     assert "| F1 | one | not yet |\n" in text
 
 
+def test_a_line_that_holds_in_part_says_what_is_lacking():
+    known = [table.Area("P", "Writing", (table.Line("P1", "one", lacks="the other half"),))]
+    made = table.page(known, [table.Proof("P1", "requirement", "tests/x.py::test_y", 1)])
+    assert "in part; not yet: the other half<br>`tests/x.py::test_y`" in made
+    assert "1 of 1 are proven by at least one test. 1 of these hold in part" in made
+
+
+def test_a_line_that_holds_in_part_is_one_that_exists():
+    read = tomllib.loads(table.DATA.read_text(encoding="utf-8"))
+    assert set(read["partly"]) <= {line.id for area in table.areas() for line in area.lines}
+
+
 def test_an_impossible_line_is_one_that_exists():
     ids = {line.id for area in table.areas() for line in area.lines}
     assert set(tomllib.loads(table.DATA.read_text())["cannot_hold"]) <= ids

@@ -134,6 +134,9 @@ def test_a_second_press_ends_at_once_what_the_first_left_time_to(tmp_path, how):
         family = descendants(screen.process.pid)
         screen.press()
         assert sorted(noted(told, 3)) == ["onfinish a", "onfinish b", "onfinish c"]
+        if how == "slow":
+            screen.shows("waiting for a, b, c to stop, ")
+            screen.shows("Ctrl-C again kills")
         screen.press()
         assert screen.end() == -signal.SIGINT  # by the ladder it is minutes to the first rung alone
         gone(*family)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -26,6 +27,8 @@ from understudy.status import Status
 AFTER_LADDER = 3.0
 """Seconds after its SIGKILL that an actor is waited for; what lives then cannot be killed."""
 _LOGS_WAIT = 1.0
+_SILENCE = 1.0
+_NAMED = 5
 _log = logging.getLogger("understudy")
 
 
@@ -47,13 +50,28 @@ def end_all(world: World, calls: Calls, ladder: StopLadder | None, *, force: boo
 
     asked = calls.make(ask)
     until = max((at for _, _, at in asked), default=now) + AFTER_LADDER
+    if not force and isinstance(sys.exc_info()[1], KeyboardInterrupt):
+        _tell_of_the_wait([actor.name for actor, settled, _ in asked if not _ends(settled, now + _SILENCE)], until)
     for actor, settled, _ in asked:
-        try:
-            settled.result(max(0.0, until - monotonic()))
-        except TimeoutError:
-            if not settled.done():
-                pid = world.registry.actors[actor.uid].pid
-                _log.error("%s (pid %s) cannot be killed and is left behind", actor.name, pid)
+        if not _ends(settled, until):
+            pid = world.registry.actors[actor.uid].pid
+            _log.error("%s (pid %s) cannot be killed and is left behind", actor.name, pid)
+
+
+def _tell_of_the_wait(names: list[str], until: float) -> None:
+    """Whoever pressed Ctrl-C waits now, and cannot know what for."""
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        text = ", ".join(names[:_NAMED]) + more
+        _log.warning("waiting for %s to stop, %.0f s at most; Ctrl-C again kills", text, until - monotonic())
+
+
+def _ends(settled: Latch[Status], until: float) -> bool:
+    try:
+        settled.result(max(0.0, until - monotonic()))
+    except TimeoutError:
+        return settled.done()
+    return True
 
 
 class Closing:

@@ -106,13 +106,13 @@ class Act:
             self._section("onfinish")
         except Cut:
             pass
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the crash of this hook
             return self._crashed(error, "onfinish", self._actor.lap)
         try:
             frames = self._section("result", self._pack_result)
             self._link.flush()
             self._outbox.say(messages.Result(self._measures(), self._outbox.tag(frames), tuple(frames)))
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001 - the same, and of packing what it returned
             return self._crashed(error, "result", self._actor.lap)
         failpoints.hit("result.send", self._actor.incarnation)
         self._link.acknowledged.wait()
@@ -158,7 +158,7 @@ class Act:
             word, subject, frames = self._section("error", lambda value: self._pack_fallback(value, error))
         except Cut:
             frames = []  # a stop's grace is over: the first error stands
-        except BaseException as raised:  # noqa: BLE001
+        except BaseException as raised:  # noqa: BLE001 - whatever the rites raise is told beside the first error
             self._make_room(raised)
             word, subject, frames = "failed", raised, []
             timeout = timeout_of(self._config.timeouts, "error") if isinstance(raised, Overrun) else None

@@ -40,7 +40,7 @@ class Told:
             self.story = _story(error)[-_TEXT_LIMIT:]
         except Interruption:
             raise
-        except BaseException as trouble:  # noqa: BLE001
+        except BaseException as trouble:  # noqa: BLE001 - a chain of causes may hold anything
             self.story += f"<the rest of its traceback cannot be had: {type(trouble).__name__}>"
         self.frames = travelling(error)
 

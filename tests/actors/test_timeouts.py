@@ -377,9 +377,10 @@ def test_without_thread_signals_what_sleeps_is_ended_from_outside(without_thread
     ref = system.spawn(Stuck, lambda: time.sleep(60), tmp_path / "cleaned up")
     with pytest.raises(MainLoopTimeoutError):
         ref.result(20)
-    # The dump of its stacks, just before it is killed, wakes it: it may come to clean up, and even to leave by itself.
+    # The dump of its stacks, just before it is killed, wakes it: it may come to clean up, and even to leave by itself;
+    # and a dump of stacks that move meanwhile may end it as well.
     first = ref.history()[0]
-    assert first.signal == "SIGKILL" or first.exit_code == 1
+    assert first.signal in {"SIGKILL", "SIGSEGV"} or first.exit_code == 1
     assert first.ended_at - first.started_at >= 1.25
 
 

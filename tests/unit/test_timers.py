@@ -146,3 +146,15 @@ def test_clocks_that_were_cleared_or_set_anew_do_not_pile_up():
     assert rung.ring(1e9) == ["soon", "again"]
     assert not rung.timers._set
     assert not rung.timers._heap
+
+
+def test_a_clock_that_is_postponed_strikes_so_much_later_and_one_that_does_not_run_stays_so():
+    timers, struck = Timers(), []
+    timers.set("a", 1.0, lambda: struck.append("a"))
+    timers.postpone("a", 2.0)
+    timers.postpone("b", 2.0)
+    assert timers.next() == 3.0
+    for now in (1.0, 2.9, 3.0, 9.0):
+        for act in timers.due(now):
+            act()
+        assert struck == ([] if now < 3 else ["a"])

@@ -41,9 +41,10 @@ class Sections:
         self._within_python = False
 
     def enter(self, page: Page, halt: Halt) -> None:
-        """The part is given: from now on it is about these. What came before it was meant for nobody."""
+        """The part is given: from now on it is about these, and what was held back until now may come."""
         self.page, self._halt = page, halt
         self._within_python = os.environ.get(MODE) == "async"
+        signals.mask(signal.SIG_UNBLOCK, (INTERRUPT, signal.SIGTERM))
 
     def install(self) -> None:
         """Take SIGTERM and the private signal; SIGINT is the parent's."""
@@ -51,7 +52,6 @@ class Sections:
         signals.handle(signal.SIGTERM, self._on_term)
         # A handler rather than SIG_IGN, which programs started by the actor would inherit.
         signals.handle(signal.SIGINT, _pass)
-        signals.mask(signal.SIG_UNBLOCK, (INTERRUPT, signal.SIGTERM))
         os.register_at_fork(after_in_child=self._give_back)
 
     def _give_back(self) -> None:

@@ -14,18 +14,24 @@ class Timers:
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Hashable]] = []
-        self._set: dict[Hashable, tuple[int, Callable[[], None]]] = {}
+        self._set: dict[Hashable, tuple[int, float, Callable[[], None]]] = {}
         self._numbers = itertools.count()
 
     def set(self, key: Hashable, at: float, act: Callable[[], None]) -> None:
         """Call ``act`` at that time."""
         number = next(self._numbers)
-        self._set[key] = (number, act)
+        self._set[key] = (number, at, act)
         heapq.heappush(self._heap, (at, number, key))
         if len(self._heap) > _SPARE + 2 * len(self._set):
             # What was cleared, or set anew, waits there for a time that may be far off.
             self._heap = [entry for entry in self._heap if self._stands(entry)]
             heapq.heapify(self._heap)
+
+    def postpone(self, key: Hashable, seconds: float) -> None:
+        """Let a clock, if it runs, strike so much later."""
+        if key in self._set:
+            _, at, act = self._set[key]
+            self.set(key, at + seconds, act)
 
     def clear(self, key: Hashable) -> None:
         """Forget a clock, if it runs."""
@@ -45,7 +51,7 @@ class Timers:
             current = self._set.get(key)
             if current is not None and current[0] == number:
                 del self._set[key]
-                yield current[1]
+                yield current[2]
 
     def _stands(self, entry: tuple[float, int, Hashable]) -> bool:
         current = self._set.get(entry[2])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from understudy.lifecycle.actor import Actor, Body
-from understudy.lifecycle.events import Heard, Overran, Place, Silent, Stage
+from understudy.lifecycle.events import Alarm, Heard, Overran, Place, Silent, Stage
 from understudy.router.world import World
 from understudy.spawners import family
 from understudy.wire.page import DEADLINE, NEVER, PLACE_SHIFT, SECTIONS
@@ -65,6 +65,8 @@ class Watch:
             now = monotonic()
             for sight in self._sights.values():
                 sight.heard_at = min(now, sight.heard_at + seconds)
+            for actor in self._world.registry.living():  # births were held up with us
+                self._world.timers.postpone((actor.uid, Alarm.START), seconds)
 
     def _look(self, uid: int) -> None:
         actor, sight = self._world.registry.actors.get(uid), self._sights.get(uid)

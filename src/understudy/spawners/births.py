@@ -108,6 +108,7 @@ class Births:
         prompter.close()
         if not data:
             return 0
+        signal.sigtimedwait({signal.SIGTERM}, 0)  # one that came before was for nobody
         self._announce(*unpack(data, MAX_MESSAGE))
         return int(self.engine(*fds, wings))
 

@@ -61,8 +61,9 @@ def areas(data: Path = DATA) -> list[Area]:
     read = tomllib.loads(data.read_text(encoding="utf-8"))
     impossible, lacks = read["cannot_hold"], read["partly"]
     return [
-        Area(letter, title, tuple(Line(id_, text, impossible.get(id_), lacks.get(id_)) for id_, text in read[letter].items()))
+        Area(letter, title, tuple(Line(each, text, impossible.get(each), lacks.get(each)) for each, text in lines))
         for letter, title in read["areas"].items()
+        for lines in [read[letter].items()]
     ]
 
 

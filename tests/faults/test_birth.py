@@ -205,7 +205,7 @@ def test_a_module_that_is_gone_in_the_child_is_told_by_its_name(guest, host):
         ref = system.spawn(module.Guest, host=host, config={"lives": 9, "num_loops": None})
         ref.wait_ready(20)
         path.unlink()
-        os.kill(until(lambda: ref.info().pid, 20, "its process"), signal.SIGKILL)
+        os.kill(until(lambda: ref.info().pid or 0, 20, "its process"), signal.SIGKILL)
         with pytest.raises(StartError, match="ModuleNotFoundError: No module named 'guesthouse_of_one_nig") as caught:
             ref.result(20)
         assert isinstance(caught.value.__cause__, ModuleNotFoundError)

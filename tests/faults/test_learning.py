@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from tests.stage import alive, descendants, note, noted, until
 from understudy import ActorSystem
+from understudy.spawners import circumstances, generation
 
 PLAIN = """
 import os
@@ -113,6 +115,9 @@ LEFT = {
     "a thread": "import threading; threading.Thread(target=threading.Event().wait, args=(600,), daemon=True).start()",
     "a descriptor": "FILE = open('/dev/null')",
     "a process": "import subprocess; subprocess.Popen(['sleep', '600'])",
+    "shared memory": "import mmap; MAP = mmap.mmap(-1, 4096)",
+    "a setting of the whole process": "import socket; socket.setdefaulttimeout(60)",
+    "replaces json.dumps": "import json; json.dumps = repr",
     "a signal handler": "import signal; signal.signal(signal.SIGUSR1, lambda *_: None)",
     "something to do at exit": "import atexit; atexit.register(os.getpid)",
     "changes the directory, the environment": "os.environ['UNDERSTUDY_WORD'] = str(os.getpid())",
@@ -166,6 +171,55 @@ def test_a_module_that_opens_a_system_as_it_is_imported_is_refused_in_the_lesson
     system.spawn(plain.tell).wait(20)
     learned(system)
     assert all("belongs to the parent process, not inside" in line for line in noted(tmp_path / "told", 2))
+
+
+def test_modules_are_learned_in_the_order_in_which_an_actor_imports_them(system, module):
+    register = module("WORDS = []\n")
+    first, second = (
+        module(f"import {register.__name__}\n{register.__name__}.WORDS.append({word!r})\ndef touch(*_): pass\n")
+        for word in ("first", "second")
+    )
+    plain = module(f"{PLAIN}\nimport {register.__name__}\ndef words(*_): return {register.__name__}.WORDS, tell()\n")
+    words, (by, me, _, _) = system.spawn(plain.words, second.touch, first.touch).result(20)
+    assert (words, by) == (["second", "first"], me)
+    zygote = learned(system)
+    words, (by, me, _, _) = system.spawn(plain.words, second.touch, first.touch).result(20)
+    assert (words, by) == (["second", "first"], zygote)
+
+
+@pytest.mark.requirement("P10")
+def test_a_directory_is_told_from_another_of_its_name(system, module, tmp_path, monkeypatch):
+    (tmp_path / "current").mkdir()
+    monkeypatch.chdir(tmp_path / "current")
+    assert system.spawn(os.stat, ".").result(20).st_ino == os.stat(".").st_ino
+    os.rename(tmp_path / "current", tmp_path / "old")
+    (tmp_path / "current").mkdir()
+    os.chdir(tmp_path / "current")
+    for _ in range(2):
+        assert system.spawn(os.stat, ".").result(20).st_ino == os.stat(".").st_ino
+
+
+@pytest.mark.fault("F9")
+def test_an_apprentice_that_was_given_up_before_it_began_harms_nobody(module, tmp_path, monkeypatch):
+    monkeypatch.setattr(generation, "HELLO_WITHIN", 1.0)
+    plain = module(PLAIN)
+    with ActorSystem() as system:
+        living = system.spawn(plain.Waits, host="spawn")
+        other = system.spawn(time.sleep, 600)
+        living.wait_ready(20)
+        other.wait_ready(20)
+        (zygote,) = spawner(system).pids
+        os.kill(zygote, signal.SIGSTOP)
+        spawner(system).learn(circumstances.place(), [plain.__name__])
+        until(
+            lambda: plain.__name__ in spawner(system)._curriculum._wanted or spawner(system)._apprentice, 20, "a wish"
+        )
+        until(lambda: spawner(system)._apprentice is None, 20, "the giving up")
+        os.kill(zygote, signal.SIGCONT)
+        until(lambda: system.spawn(os.getpid).result(20), 20, "a spawn")
+        assert [ref.info().status for ref in (living, other)] == ["RUNNING"] * 2
+        assert os.path.isdir(system.endpoint.removeprefix("ipc://"))
+        system.kill("*")
 
 
 def test_what_a_module_writes_as_it_is_learned_is_not_written_again_by_each_actor(module, tmp_path, capfd):

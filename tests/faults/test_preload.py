@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.stage import python
@@ -50,6 +52,18 @@ def test_the_native_threads_of_numpy_are_let_be_and_its_actors_compute():
     told = python("-c", script, env={"OPENBLAS_NUM_THREADS": "4"})
     assert told.stdout.strip() == str([27_000_000.0] * 3), told.stderr
     assert told.stderr == ""
+
+
+@pytest.mark.requirement("P10")
+@pytest.mark.fault("F10")
+def test_a_preloaded_module_that_moves_the_zygote_moves_no_actor(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mover.py").write_text("import os; os.chdir('/'); os.environ['UNDERSTUDY_MOVED'] = 'yes'; os.umask(0)")
+    with ActorSystem(preload=["mover"]) as system:
+        assert system.spawn(os.getcwd).result(20) == str(tmp_path)
+        assert system.spawn(os.getenv, "UNDERSTUDY_MOVED").result(20) is None
+        assert system.spawn(os.umask, 0o77).result(20) != 0
 
 
 @pytest.mark.requirement("P10")

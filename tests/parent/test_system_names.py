@@ -101,5 +101,19 @@ def test_who_asks_for_a_system_that_is_not_there_is_told_which_are():
         Remote("middle")
 
 
+def test_a_copy_that_was_forked_at_the_entrance_keeps_nobody_out():
+    with rundir.entrance():
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+            os._exit(0)
+    try:
+        with ActorSystem() as system:
+            assert system.is_open
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def test_the_lock_is_on_the_leash():
     assert rundir.LEASH == guard.FIFO

@@ -72,6 +72,7 @@ def entrance() -> Iterator[None]:
                 shutil.rmtree(entry.parent, ignore_errors=True)
         yield
     finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)  # a copy of this process that was forked meanwhile has it open too
         os.close(fd)
 
 
@@ -119,6 +120,7 @@ def is_served(directory: str) -> bool:
         return False
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_UN)
     except BlockingIOError:
         return True
     finally:

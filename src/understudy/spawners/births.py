@@ -72,8 +72,8 @@ class Births:
             self._standby[1].close()
             self._standby = None
 
-    def tell(self, message: list[Any], fd: int | None = None) -> None:
-        """Say something to the parent, which may be gone: the loop finds that out by itself."""
+    def tell(self, message: list[Any], fd: int | None = None) -> bool:
+        """Say something to the parent, if it listens; the loop finds out by itself that it is gone."""
         try:
             if fd is None:
                 self.channel.send(pack(message))
@@ -81,11 +81,12 @@ class Births:
                 socket.send_fds(self.channel, [pack(message)], [fd])
                 os.close(fd)
         except ConnectionError:
-            return
+            return False
+        return True
 
-    def tell_self(self, message: list[Any]) -> None:
+    def tell_self(self, message: list[Any]) -> bool:
         """The same, with this process's pidfd."""
-        self.tell([*message, os.getpid()], os.pidfd_open(os.getpid()) if _PIDFD else None)
+        return self.tell([*message, os.getpid()], os.pidfd_open(os.getpid()) if _PIDFD else None)
 
     def _cast(self, uid: int, incarnation: int, fds: list[int]) -> int | None:
         """Give the part to the one that stands by; None if there is none."""

@@ -33,7 +33,7 @@ def place() -> bytes:
     arguments = [str(argument) for argument in getattr(sys, "argv", None) or [""]]
     # Sorted, for two processes with the same variables may hold them in different orders.
     environment = {key: value for key, value in sorted(os.environb.items()) if key != MARKER.encode()}
-    return pack([directory, environment, _umask(), [str(entry) for entry in sys.path], arguments])
+    return pack([directory, _identity(), environment, _umask(), [str(entry) for entry in sys.path], arguments])
 
 
 def open_standard_descriptors() -> None:
@@ -59,7 +59,7 @@ def take(packed: bytes) -> None:
     global _place  # noqa: PLW0603 - of the process, as the environment is
     if packed == _place:
         return
-    directory, environment, umask, paths, arguments = unpack(packed, _LIMIT)
+    directory, _, environment, umask, paths, arguments = unpack(packed, _LIMIT)
     _become(environment)
     os.umask(umask)
     if directory is not None:
@@ -69,6 +69,12 @@ def take(packed: bytes) -> None:
     sys.path[:] = paths
     sys.argv[:] = arguments
     _place = packed
+
+
+def forget() -> None:
+    """Something has moved this process since: whoever is forked from here takes on all of its place."""
+    global _place  # noqa: PLW0603 - of the process, as the environment is
+    _place = b""
 
 
 def stands(packed: bytes) -> bool:
@@ -103,6 +109,14 @@ def apply_to_loggers(packed: bytes) -> None:
     for known in logging.getLogger().manager.loggerDict.values():
         if isinstance(known, logging.Logger):
             known.disabled = False  # the parent's own decides
+
+
+def _identity() -> list[int]:
+    """Which directory that is: by the time of a fork another one may bear the name."""
+    with contextlib.suppress(OSError):
+        found = os.stat(".")
+        return [found.st_dev, found.st_ino]
+    return []
 
 
 def _become(environment: dict[bytes, bytes]) -> None:

@@ -43,17 +43,35 @@ class Zygote:
     asked: dict[tuple[int, int], float] = field(default_factory=dict)
     unasked: deque[tuple[Birth, int]] = field(default_factory=deque)
     """Requests, with their pages, for which its channel had no room."""
+    unsaid: deque[bytes] = field(default_factory=deque)
+    """The same, of what needs no answer."""
+
+    @property
+    def waits_for_room(self) -> bool:
+        """Whether its channel is full for now."""
+        return bool(self.unasked or self.unsaid)
 
     def say(self, *message: object) -> None:
-        """Tell it something that needs no answer; its end is heard of elsewhere."""
-        try:
-            self.channel.send(pack(message))
-        except OSError:
-            return
+        """Tell it something that needs no answer, as soon as there is room; its end is heard of elsewhere."""
+        self.unsaid.append(pack(message))
+        self.say_unsaid()
+
+    def say_unsaid(self) -> None:
+        """Tell it what it has not been told, as far as there is room."""
+        while self.unsaid:
+            try:
+                self.channel.send(self.unsaid[0])
+            except BlockingIOError:
+                return
+            except OSError:
+                self.unsaid.clear()
+                return
+            self.unsaid.popleft()
 
     def ask_unasked(self) -> OSError | None:
         """Ask for what is unasked, as far as there is room; what went wrong with the first of it."""
-        while self.unasked:
+        self.say_unsaid()
+        while self.unasked and not self.unsaid:
             birth, page_fd = self.unasked[0]
             birth_fd = -1
             try:

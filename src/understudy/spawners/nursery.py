@@ -34,7 +34,8 @@ def main(channel_fd: int, parent: int, place_fd: int) -> NoReturn:
     """Run the zygote at the other end of ``channel_fd`` until the parent closes it or dies."""
     channel = socket.socket(fileno=channel_fd)
     settings = unpack(channel.recv(MAX_MESSAGE), MAX_MESSAGE)
-    circumstances.take(bytes(from_file(place_fd)))
+    place = bytes(from_file(place_fd))
+    circumstances.take(place)
     module, _, name = ENGINE.partition(":")
     engine = importlib.import_module(module)
     getattr(engine, REHEARSAL)()
@@ -44,6 +45,8 @@ def main(channel_fd: int, parent: int, place_fd: int) -> NoReturn:
     if refusal := trial.preload(settings["preload"], lambda name: births.tell(["tries", name])):
         births.tell(["refused", refusal, ""])
     else:
+        if not circumstances.stands(place):
+            circumstances.forget()
         nursery.run()
     # No interpreter teardown: there is nothing to save, and forks share what it would touch.
     os._exit(0)
@@ -56,6 +59,8 @@ class Nursery:
     births: Births
     parent: int
     system: str
+    heir: bool = False
+    """Whether another one came before it, which looks after all that bears the system's mark."""
     _standby_at: float | None = None
     _children: dict[int, tuple[int, int]] = field(default_factory=dict)
     _kin: set[int] = field(default_factory=set)
@@ -187,16 +192,19 @@ class Nursery:
     def _begin_again(self, modules: list[str], channel_fd: int, place_fd: int) -> int:
         """In a fork: be a zygote of one's own, if what there is to learn allows that."""
         births = Births(socket.socket(fileno=channel_fd), self.births.directory, self.births.engine, self.births.wings)
-        births.tell_self(["begun"])
+        wanted = births.tell_self(["begun"])
         self.births.channel.close()  # nobody may wait for us to hear that our teacher is dead
         self.births.dismiss()
         for fd in self._wake:
             os.close(fd)
-        nursery = Nursery(births, self.parent, self.system, _parent_fd=self._parent_fd)
+        if not wanted:
+            return 0
+        nursery = Nursery(births, self.parent, self.system, heir=True, _parent_fd=self._parent_fd)
         nursery.prepare()
         verdict = trial.attempt(modules, bytes(from_file(place_fd)))
         if verdict.reason:
             births.tell(["refused", verdict.reason, verdict.package])
+            nursery.end_descendants()
         else:
             nursery.run()
         return 0
@@ -261,13 +269,23 @@ class Nursery:
         """The parent is gone, or done with us: nothing that we forked outlives us."""
         family.kill(dict.fromkeys(self._children))
         gone = [*self._departed, *(family.Departed(pid, self.system, *born) for pid, born in self._children.items())]
-        for one in family.descendants(family.table(), [os.getpid()]):
-            signals.kill_verified(one.pid, one.started, family.started)
+        self.end_descendants()
         family.sweep(gone, reaper=None)
+        if self.heir and not self._parent_is_gone():
+            return  # one that was given up: the system lives
         family.clear(self.system)  # and those that others have forked for the same parent
         import shutil  # nothing that every fork would have to carry
 
         shutil.rmtree(self.births.directory, ignore_errors=True)
+
+    def _parent_is_gone(self) -> bool:
+        return self._parent_fd is not None and bool(select.select([self._parent_fd], [], [], 0)[0])
+
+    @staticmethod
+    def end_descendants() -> None:
+        """SIGKILL all that descends from this process."""
+        for one in family.descendants(family.table(), [os.getpid()]):
+            signals.kill_verified(one.pid, one.started, family.started)
 
     def _drain_wake(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -1,21 +1,23 @@
 """In a fork of the zygote: import what actors were seen to import, and judge whether forks may begin from there.
 
-What a fork cannot share, or would share without knowing, disqualifies a module: a thread, a descriptor, a process, a
-signal handler, something to do at exit, a changed directory, environment or path.
+What a fork cannot share, or what would reach actors that never asked for it, disqualifies a module: a thread, a
+process, a descriptor, shared memory, a signal handler, something to do at exit, a setting of the whole process, another
+function in place of one that stood in a module, a changed directory, environment or path.
 """
 
 from __future__ import annotations
 
+import _locale
 import atexit
 import contextlib
+import gc
 import importlib
-import logging
 import os
+import resource
 import signal
 import sys
 import threading
 import types
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +41,7 @@ def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-def preload(modules: list[str], tries: Callable[[str], None]) -> str:
+def preload(modules: list[str], tries: Callable[[str], object]) -> str:
     """Import what was asked for; says why not, if a module cannot be had or would make forks unsafe.
 
     ``tries`` is told the name of each before its import, which might be the end of this process.
@@ -58,24 +60,19 @@ def preload(modules: list[str], tries: Callable[[str], None]) -> str:
 
 
 def attempt(modules: list[str], place: bytes) -> Verdict:
-    """Import them in that place, those first that the others were imported by last."""
+    """Import them in that place: the standard library's first, the others in the order in which their imports began."""
     circumstances.take(place)
-    with _nobody(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the parent has been told, and each actor that imported it
-        last_resort, logging.lastResort = logging.lastResort, None
-        try:
-            # What a module imports began after it: from the end, each finds most of what it needs.
-            for module in reversed(modules):
-                if module in sys.modules:
-                    continue
-                if reason := _import(module):
-                    return Verdict(package_of(module), reason)
-        finally:
-            logging.lastResort = last_resort
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()  # or each fork would write it again
+    before = _callables()
+    with _nobody(), _silence():
+        for module in sorted(modules, key=lambda name: package_of(name) not in _STANDARD):
+            if module not in sys.modules and (reason := _import(module)):
+                return Verdict(package_of(module), reason)
+    others = dict.fromkeys(package_of(name) for name in modules if package_of(name) not in _STANDARD)
+    blamed = next(iter(others), package_of(modules[0]))
     if not circumstances.stands(place):
-        return Verdict(package_of(modules[0]), "its import changes the directory, the environment or sys.path")
+        return Verdict(blamed, "its import changes the directory, the environment or sys.path")
+    if patched := _replaced(before):
+        return Verdict(blamed, f"its import replaces {patched}")
     return Verdict()
 
 
@@ -103,6 +100,44 @@ def _import(module: str) -> str:
     return ""
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """What modules print as they are imported was printed when the parent imported them."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    kept = [os.dup(fd) for fd in (1, 2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for fd in (1, 2):
+            os.dup2(nowhere, fd)
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()  # or each fork would write it again
+        for fd, was in zip((1, 2), kept, strict=True):
+            os.dup2(was, fd)
+        for fd in (*kept, nowhere):
+            os.close(fd)
+
+
+def _callables() -> dict[str, dict[str, object]]:
+    """The functions and classes in all modules that are there."""
+    return {
+        name: {key: value for key, value in vars(module).items() if callable(value)}
+        for name, module in list(sys.modules.items())
+    }
+
+
+def _replaced(before: dict[str, dict[str, object]]) -> str:
+    """The first of these that is another one by now, by its dotted name."""
+    for name, known in before.items():
+        now = vars(sys.modules[name]) if name in sys.modules else {}
+        for key, value in known.items():
+            if now.get(key) is not value:
+                return f"{name}.{key}"
+    return ""
+
+
 def _threads() -> object:
     return os.listdir("/proc/self/task")
 
@@ -120,6 +155,29 @@ def _is_open(fd: int) -> bool:
     return True
 
 
+def _shared_memory() -> object:
+    with open("/proc/self/maps", "rb") as file:
+        return [line.split()[5:] for line in file if line.split()[1].endswith(b"s")]
+
+
+def _settings() -> object:
+    limits = [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")]
+    defaults = sys.modules.get("socket")
+    return [
+        os.getpriority(os.PRIO_PROCESS, 0),
+        limits,
+        signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        signal.getitimer(signal.ITIMER_REAL),
+        _locale.setlocale(_locale.LC_ALL),
+        None if defaults is None else defaults.getdefaulttimeout(),
+        sys.getrecursionlimit(),
+        sys.getswitchinterval(),
+        gc.get_threshold(),
+        [getattr(sys, name) for name in ("excepthook", "displayhook", "unraisablehook", "breakpointhook")],
+        threading.excepthook,
+    ]
+
+
 def _handlers() -> object:
     return [signal.getsignal(number) for number in signal.valid_signals()]
 
@@ -133,6 +191,8 @@ TRACES: dict[str, Callable[[], object]] = {
     "a thread": _threads,
     "a process": family.own_children,
     "a descriptor": _descriptors,
+    "shared memory": _shared_memory,
+    "a setting of the whole process": _settings,
     "a signal handler": _handlers,
     _AT_EXIT: _exits,
 }

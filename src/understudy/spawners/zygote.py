@@ -23,6 +23,7 @@ from understudy.spawners.trial import package_of
 from understudy.status import Usage
 from understudy.wire.codec import unpack
 
+_LATER = 0.1
 _WORD_WITHIN = 5.0
 """Seconds for which a zygote that lives may keep us waiting for how a process ended, as it may on a busy machine."""
 
@@ -97,17 +98,24 @@ class ZygoteSpawner:
 
     def _tell_first(self, *message: object) -> None:
         for zygote in self._firsts()[-1:]:
-            zygote.say(*message)
+            self._say(zygote, *message)
+
+    def _teacher(self) -> Zygote | None:
+        """Who can take an apprentice now, for the place of the next lesson; its news wakes us where nobody can yet."""
+        learned = self._learned
+        known = [learned] if learned is not None and learned.place == self._curriculum.place else self._firsts()[-1:]
+        return known[0] if self._apprentice is None and known and known[0].said_hello else None
 
     def _teach(self, now: float) -> None:
-        if self._apprentice is not None:
+        teacher = self._teacher()
+        if teacher is None or not (modules := self._curriculum.lesson(teacher.known, now)):
             return
-        teacher = self._for(self._curriculum.place)
-        if not teacher.said_hello or teacher.given_up:
-            return  # its news wakes us again
-        if modules := self._curriculum.lesson(teacher.known, now):
-            with contextlib.suppress(OSError):  # no room or no descriptor now: the next child that imports asks again
-                self._apprentice = self._enter(generation.teach(teacher, modules, self._curriculum.place))
+        try:
+            apprentice = generation.teach(teacher, modules, self._curriculum.place)
+        except OSError:  # no room, or no descriptor
+            self._curriculum.failed({}, _LATER, now)
+        else:
+            self._apprentice = self._enter(apprentice)
 
     def _taught(self, zygote: Zygote, packages: dict[str, str]) -> None:
         """The lesson is over: these packages failed it; if none did, the apprentice takes over."""
@@ -120,8 +128,12 @@ class ZygoteSpawner:
         undone = before is not None and before.place != zygote.place and not before.forked
         self._curriculum.learned(took, now, fruitful=not undone)
         if before is not None:
-            before.say("retire")
+            self._say(before, "retire")
         self._tell_first("rest")
+
+    def _say(self, zygote: Zygote, *message: object) -> None:
+        zygote.say(*message)
+        self._ask(zygote)
 
     def _ask(self, zygote: Zygote) -> None:
         """Ask for what is unasked, as far as there is room."""
@@ -132,7 +144,7 @@ class ZygoteSpawner:
                 self._news.append(NotBorn(birth.uid, birth.incarnation, f"the zygote is gone: {error}", lost=True))
             else:
                 self._news.append(NotBorn(birth.uid, birth.incarnation, f"{type(error).__name__}: {error}"))
-        self._epoll.modify(zygote.channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if zygote.unasked else 0))
+        self._epoll.modify(zygote.channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if zygote.waits_for_room else 0))
 
     def news(self, now: float) -> list[News]:
         """Read what has come in, and look after the silent."""
@@ -140,7 +152,7 @@ class ZygoteSpawner:
             source = self._by_fd.get(fd)
             if isinstance(source, Zygote):
                 self._read(source)
-                if source.unasked:
+                if source.waits_for_room:
                     self._ask(source)
             elif source is not None:
                 self._epoll.unregister(fd)
@@ -160,7 +172,7 @@ class ZygoteSpawner:
         """The earliest moment at which silence says something."""
         moments = [h.silent_until for h in self._handles.values() if h.silent_until is not None]
         moments += [at for zygote in self._zygotes if (at := zygote.stuck_at()) != float("inf")]
-        if self._apprentice is None and (lesson := self._curriculum.due()) is not None:
+        if (lesson := self._curriculum.due()) is not None and self._teacher() is not None:
             moments.append(lesson)
         if self._news:
             moments.append(0.0)

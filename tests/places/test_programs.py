@@ -261,3 +261,20 @@ def test_a_detached_program_without_any_standard_stream(tmp_path):
     done = python("script.py", cwd=tmp_path)
     assert done.returncode == 0
     assert noted(tmp_path / "told", 2) == ["41", "41"]
+
+
+def test_a_mark_of_the_scripts_own_is_itself_also_where_the_script_has_another_name(tmp_path):
+    """`multiprocessing` lists the script's module a second time, under a name that no child can import."""
+    script = """
+        import multiprocessing
+        from understudy import ActorSystem
+        MISSING = object()
+
+        def get(default=MISSING):
+            return default is MISSING
+
+        with ActorSystem() as system:
+            print(system.spawn(get).result(timeout=20))
+    """
+    done = python("-c", textwrap.dedent(script), cwd=tmp_path)
+    assert done.stdout == "True\n", done.stderr

@@ -83,7 +83,8 @@ def named(module: str, path: str) -> Any:
 
 def _trusted(name: Any) -> types.ModuleType | None:
     module = sys.modules.get(name)
-    if not isinstance(module, types.ModuleType) or name == "__main__":
+    # By whatever name: `multiprocessing` calls it __mp_main__ as well.
+    if not isinstance(module, types.ModuleType) or module is sys.modules.get("__main__"):
         return None
     registered = cloudpickle.list_registry_pickle_by_value()
     above: str = name

@@ -8,6 +8,8 @@ memory      views, maps, shared memory
 logs        loggers and their handlers
 weak        references that hold nothing
 values      functions with a cache, iterators over what travels, and other plain things
+libraries   shared libraries, with what was said of their functions
+hung        attributes that users hang on all of these
 names       what is known by its name: modules, sentinels
 findable    whether an import would find a module again
 classes     classes and enums by value, as they were

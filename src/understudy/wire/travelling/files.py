@@ -9,8 +9,11 @@ import stat
 import sys
 from typing import Any
 
+from understudy.wire.travelling.hung import along
 from understudy.wire.travelling.refusal import Refused
 
+_WRAPPER = frozenset({"file", "name", "delete", "_closer"})
+_DIRECTORY = frozenset({"name", "_delete", "_finalizer", "_ignore_cleanup_errors"})
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
@@ -62,12 +65,13 @@ def raw(obj: Any) -> Any:
 
 def temporary(obj: Any) -> Any:
     """The wrapper of a NamedTemporaryFile: the same file; to delete it stays the caller's business."""
-    return rewrapped, (type(obj), obj.file, obj.name)
+    taken = {name for name in vars(obj) if hasattr(obj.file, name)}  # methods of the file, kept when first asked for
+    return along((rewrapped, (type(obj), obj.file, obj.name)), obj, _WRAPPER | taken)
 
 
 def temporary_directory(obj: Any) -> Any:
     """The same directory; to delete it stays the caller's business."""
-    return directory, (type(obj), obj.name)
+    return along((directory, (type(obj), obj.name)), obj, _DIRECTORY)
 
 
 def tee(obj: Any) -> Any:

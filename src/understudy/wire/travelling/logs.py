@@ -8,7 +8,9 @@ from typing import Any
 from understudy.wire.travelling.refusal import Refused
 
 _STANDARD = frozenset(vars(logging.Logger("")))  # noqa: LOG001 - its attributes are what is asked for
-_KEPT = ("level", "formatter", "filters", "_name")
+_NEW = frozenset(
+    {"lock", "stream", "_builtin_open", "_closed", "baseFilename", "mode", "delay", "encoding", "errors", "dev", "ino"}
+)
 
 
 def logger(obj: logging.Logger) -> Any:
@@ -36,7 +38,7 @@ def handler(obj: logging.Handler) -> Any:
         raise Refused("put it on a logger, whose records reach the handlers of the parent, or make it in __preloop__")
     if any(base.__name__ == "BaseRotatingHandler" for base in type(obj).__mro__):
         raise Refused("two processes cannot rotate one file: put it on a logger, or make it in __preloop__")
-    state = {name: getattr(obj, name) for name in _KEPT}
+    state = {name: value for name, value in vars(obj).items() if name not in _NEW}
     return appending, (type(obj), obj.baseFilename, obj.encoding, obj.errors), state
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from understudy.wire.travelling.hung import along
 from understudy.wire.travelling.refusal import Refused
 
 
@@ -47,7 +48,7 @@ def mapped(obj: Any) -> Any:
     if told.st_ino != int(inode):
         raise Refused(f"its file is no longer to be found as {path!r}: map it in __preloop__")
     at = int(offset, 16) + address - start
-    return map_of, (type(obj), path, told.st_ino, len(obj), at, "w" in rights, obj.tell())
+    return along((map_of, (type(obj), path, told.st_ino, len(obj), at, "w" in rights, obj.tell())), obj)
 
 
 def map_of(kind: Any, path: str, inode: int, length: int, offset: int, writable: bool, position: int) -> Any:  # noqa: FBT001
@@ -104,7 +105,8 @@ def memmap(obj: Any) -> Any:
     base = numpy.frombuffer(obj._mmap, dtype=numpy.uint8).__array_interface__["data"][0]  # noqa: SLF001
     offset = start + obj.__array_interface__["data"][0] - base
     mode = "r" if obj.mode == "r" else "r+"
-    return memmap_of, (type(obj), str(obj.filename), obj.dtype, mode, offset, obj.shape, order)
+    reduced = memmap_of, (type(obj), str(obj.filename), obj.dtype, mode, offset, obj.shape, order)
+    return along(reduced, obj, {"_mmap", "offset", "mode", "filename"})
 
 
 def memmap_of(kind: Any, *args: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import struct
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import cloudpickle
 
+from understudy.wire.travelling import hung
 from understudy.wire.travelling.findable import found_again
 
 spawned_at_import: set[str] = set()
@@ -98,17 +100,38 @@ def _trusted(name: Any) -> types.ModuleType | None:
 
 def reducer(kind: type) -> Callable[[Any], Any] | None:
     """For a class whose objects pickle as they come: those without any state may be somebody's sentinel."""
-    if kind is object or kind.__basicsize__ == object.__basicsize__:
-        return _sentinel
-    if kind.__dictoffset__:
-        return _sentinel_or_more
-    return None
+    slots = hung.slots(kind)
+    if not _made_of_attributes(kind, len(slots)):
+        return None
+    if not kind.__dictoffset__:
+        return None if slots else _sentinel
+    if slots:
+        return lambda obj: NotImplemented if any(hung.is_set(obj, name) for name in slots) else _sentinel_or_more(obj)
+    return _sentinel_or_more
+
+
+def _made_of_attributes(kind: type, slots: int) -> bool:
+    """Whether its objects hold nothing but a dict and slots: no contents of a base that is written in C."""
+    inside = slots + (kind.__dictoffset__ > 0) + (kind.__weakrefoffset__ > 0)  # below 0 it lies before the object
+    return not kind.__itemsize__ and kind.__basicsize__ == object.__basicsize__ + inside * _POINTER
+
+
+_POINTER = struct.calcsize("P")
 
 
 def _sentinel(obj: Any) -> Any:
     found = constant(obj)
-    return NotImplemented if found is None else (named, found)
+    if found is None:
+        return NotImplemented
+    kind = type(obj)
+    return (named, found) if importable(kind) is None else (one_of, (*found, kind))
 
 
 def _sentinel_or_more(obj: Any) -> Any:
     return NotImplemented if vars(obj) else _sentinel(obj)
+
+
+def one_of(module: str, name: str, kind: Any) -> Any:
+    """The global, if it is of that class: a module may set it later, or have set it to something else by then."""
+    found = getattr(importlib.import_module(module), name, None)
+    return found if type(found) is kind else kind.__new__(kind)

@@ -7,12 +7,14 @@ a kind goes as it does, unless it says itself how it travels.
 from __future__ import annotations
 
 import copyreg
+import pathlib
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from understudy.errors import ConfigError
-from understudy.wire.travelling import classes, exceptions, files, logs, memory, names, threads, values, weak
+from understudy.wire.travelling import classes, exceptions, files, libraries, logs, memory, names, threads, values, weak
 from understudy.wire.travelling.refusal import MAKE_IT_THERE, Refusal
 from understudy.wire.travelling.weak import Weak
 
@@ -53,7 +55,7 @@ TABLE: dict[str, Reducer | Weak] = {
     "mmap.mmap": memory.mapped,
     "numpy.memmap": memory.memmap,
     "logging.Handler": logs.handler,
-    "ctypes.CDLL": values.library,
+    "ctypes.CDLL": libraries.library,
     # By name.
     "logging.Logger": logs.logger,
     "understudy.engine.streams.Tee": files.tee,
@@ -66,7 +68,19 @@ TABLE: dict[str, Reducer | Weak] = {
     "builtins.mappingproxy": values.proxied,
     "functools._lru_cache_wrapper": values.cached,
     "_struct.Struct": values.struct,
-    "random.SystemRandom": values.by_class,
+    "random.SystemRandom": values.chance_of_the_system,
+    "random.Random": values.chance,
+    "collections.defaultdict": values.dressed,
+    "collections.Counter": values.dressed,
+    "datetime.date": values.dressed,
+    "datetime.datetime": values.dressed,
+    "datetime.time": values.dressed,
+    "datetime.timedelta": values.dressed,
+    "decimal.Decimal": values.dressed,
+    "fractions.Fraction": values.dressed,
+    f"{pathlib.PurePath.__module__}.PurePath": values.dressed,
+    "ipaddress._IPAddressBase": values.dressed,
+    "ipaddress._BaseAddress": values.dressed,
     "weakref.ReferenceType": weak.REF,
     "weakref.ProxyType": weak.PROXY,
     "weakref.CallableProxyType": weak.PROXY,
@@ -178,10 +192,15 @@ def _looked_up(kind: type) -> Reducer | Weak | None:
     for base in kind.__mro__[:-1]:
         found = TABLE.get(f"{base.__module__}.{base.__qualname__}")
         if found is not None:
-            return found
+            return None if found is values.dressed and _bare(kind) else found
         if not _SAYS.isdisjoint(vars(base)):
             return None  # it says itself how it travels
     return names.reducer(kind)
+
+
+def _bare(kind: type) -> bool:
+    """Whether nothing can hang on its objects, of which there may be many."""
+    return not kind.__dictoffset__ and kind.__module__.partition(".")[0] in sys.stdlib_module_names
 
 
 _known: WeakKeyDictionary[type, Reducer | Weak | None] = WeakKeyDictionary()

@@ -12,10 +12,12 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from understudy.wire.travelling.hung import along, renewed
 from understudy.wire.travelling.refusal import Refused
 
 _CONDITION = frozenset(vars(threading.Condition(threading.RLock())))
-_EVENT = frozenset(vars(threading.Event()))
+_EVENT = frozenset(vars(threading.Event())) - {"_flag"}
+_RLOCK = frozenset({"_block", "_owner", "_count"})
 _SEMAPHORE = frozenset(vars(threading.BoundedSemaphore()))
 _BARRIER = frozenset(vars(threading.Barrier(1)))
 _MUTEX_WAIT = 1.0
@@ -28,17 +30,18 @@ def lock(_: Any) -> Any:
 
 def rlock(obj: Any) -> Any:
     """Free, whoever holds it here."""
-    return type(obj), ()
+    base: Any = next(base for base in type(obj).__mro__ if base.__qualname__ in {"RLock", "_RLock"})
+    return along((renewed, (type(obj), base, ())), obj, _RLOCK)
 
 
 def condition(obj: Any) -> Any:
     """Over the same lock as before, with nobody waiting."""
-    return renewed, (type(obj), threading.Condition, (obj._lock,)), _own(obj, _CONDITION)  # noqa: SLF001
+    return along((renewed, (type(obj), threading.Condition, (obj._lock,))), obj, _CONDITION)  # noqa: SLF001
 
 
 def event(obj: Any) -> Any:
     """With its flag."""
-    return renewed, (type(obj), threading.Event, ()), {**_own(obj, _EVENT), "_flag": obj.is_set()}
+    return along((renewed, (type(obj), threading.Event, ())), obj, _EVENT)
 
 
 def semaphore(obj: Any) -> Any:
@@ -49,19 +52,19 @@ def semaphore(obj: Any) -> Any:
             "its count is 0, and whether it is held or began so cannot be told: use a BoundedSemaphore, which arrives "
             "free, or make it in __preloop__"
         )
-    return renewed, (type(obj), threading.Semaphore, (count,)), _own(obj, _SEMAPHORE)
+    return along((renewed, (type(obj), threading.Semaphore, (count,))), obj, _SEMAPHORE)
 
 
 def bounded_semaphore(obj: Any) -> Any:
     """Free, with the count that it began with."""
     args = (obj._initial_value,)  # noqa: SLF001
-    return renewed, (type(obj), threading.BoundedSemaphore, args), _own(obj, _SEMAPHORE)
+    return along((renewed, (type(obj), threading.BoundedSemaphore, args)), obj, _SEMAPHORE)
 
 
 def barrier(obj: Any) -> Any:
     """Whole, with nobody waiting."""
     args = (obj.parties, obj._action, obj._timeout)  # noqa: SLF001
-    return renewed, (type(obj), threading.Barrier, args), _own(obj, _BARRIER)
+    return along((renewed, (type(obj), threading.Barrier, args)), obj, _BARRIER)
 
 
 def local(obj: Any) -> Any:
@@ -87,13 +90,6 @@ def items_queue(obj: Any) -> Any:
 def simple_queue(obj: Any) -> Any:
     """A copy with the items; it cannot be looked into but as the collector of garbage does."""
     return filled, (_waiting(obj),), dict(vars(obj)) if hasattr(obj, "__dict__") else None
-
-
-def renewed(kind: Any, base: Any, args: tuple[Any, ...]) -> Any:
-    """A new object of a class, set up as its base of the standard library is."""
-    made = kind.__new__(kind)
-    base.__init__(made, *args)
-    return made
 
 
 def filled(items: Iterable[Any]) -> queue.SimpleQueue[Any]:
@@ -127,8 +123,3 @@ def _wants_arguments(kind: Any) -> bool:
     except TypeError:
         return True
     return False
-
-
-def _own(obj: Any, theirs: frozenset[str]) -> dict[str, Any]:
-    """What the user hung on it."""
-    return {name: value for name, value in vars(obj).items() if name not in theirs}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import pickle
 import sys
 import types
 from typing import Any
 
-from understudy.wire.travelling import names
+from understudy.wire.travelling import hung, names
+from understudy.wire.travelling.hung import along
 from understudy.wire.travelling.refusal import Refused
 
 
@@ -34,17 +36,36 @@ def proxied(obj: Any) -> Any:
 
 def struct(obj: Any) -> Any:
     """By its format."""
-    return type(obj), (obj.format,)
+    return along((type(obj), (obj.format,)), obj)
 
 
-def by_class(obj: Any) -> Any:
-    """Another of its class, which has no state."""
-    return type(obj), ()
+def chance(obj: Any) -> Any:
+    """A random.Random goes on from where it was; Python's own reduction leaves out what is hung on it."""
+    attributes, in_slots = hung.own(obj, _CHANCE)
+    if not attributes and not in_slots:
+        return NotImplemented
+    made, args, state = obj.__reduce__()
+    return made, args, (state, (attributes, in_slots)), None, None, go_on
 
 
-def library(obj: Any) -> Any:
-    """A shared library: loaded again."""
-    return type(obj), (obj._name,)  # noqa: SLF001 - ctypes has no other name for it
+def go_on(made: Any, state: tuple[Any, hung.State]) -> None:
+    """From where it was."""
+    made.__setstate__(state[0])
+    hung.hang(made, state[1])
+
+
+def chance_of_the_system(obj: Any) -> Any:
+    """Another of its class: its chance has no state."""
+    return along((hung.renewed, (type(obj), sys.modules["random"].SystemRandom, ())), obj, _CHANCE)
+
+
+_CHANCE = frozenset({"gauss_next"})
+
+
+def dressed(obj: Any) -> Any:
+    """As it says itself, but with what is hung on it: the standard library leaves that out for some of its kinds."""
+    reduced = obj.__reduce_ex__(pickle.HIGHEST_PROTOCOL)
+    return along(reduced, obj) if len(reduced) < 3 or reduced[2] is None else reduced  # noqa: PLR2004 - a state
 
 
 def module(obj: types.ModuleType) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from understudy.wire.travelling.hung import along, own, renewed
 from understudy.wire.travelling.refusal import Refused
 
 
@@ -25,11 +26,15 @@ NOT_HELD = "what it points at is held by nothing else in the state, so it would 
 def _ref(obj: Any) -> Any:
     target = obj()
     if target is None:
-        return dead, (type(obj),)
+        return along((dead, (type(obj),)), obj)
     if isinstance(obj, weakref.WeakMethod):
-        return type(obj), (target,)
-    callback = obj.__callback__
-    return type(obj), (target,) if callback is None else (target, callback)
+        return along((type(obj), (target,)), obj)
+    return along((ref_to, (type(obj), target, obj.__callback__)), obj)
+
+
+def ref_to(kind: Any, target: Any, callback: Any) -> Any:
+    """A reference of that class; what its __init__ asks for besides is among its attributes."""
+    return weakref.ref.__new__(kind, target, callback)
 
 
 def _proxy(obj: Any) -> Any:
@@ -58,8 +63,23 @@ def _method_target(obj: Any) -> list[Any]:
     return [found.__self__] if isinstance(obj, weakref.WeakMethod) else [found]
 
 
-REF = Weak(_ref, _method_target, lambda obj: [getattr(obj, "__callback__", None)])
+def _keyed(base: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """How a mapping with weak references goes, and what is hung on it."""
+    theirs = frozenset(vars(base()))
+
+    def reduce(obj: Any) -> Any:
+        items = list(obj) if base is weakref.WeakSet else dict(obj.items())
+        return along((renewed, (type(obj), base, (items,))), obj, theirs)
+
+    return reduce, lambda obj: own(obj, theirs)
+
+
+_values, _on_values = _keyed(weakref.WeakValueDictionary)
+_keys, _on_keys = _keyed(weakref.WeakKeyDictionary)
+_set, _on_set = _keyed(weakref.WeakSet)
+
+REF = Weak(_ref, _method_target, lambda obj: [getattr(obj, "__callback__", None), own(obj)])
 PROXY = Weak(_proxy, lambda obj: [obj.__repr__.__self__], lambda _: [])
-VALUES = Weak(lambda obj: (type(obj), (dict(obj.items()),)), lambda obj: list(obj.values()), list)
-KEYS = Weak(lambda obj: (type(obj), (dict(obj.items()),)), list, lambda obj: list(obj.values()))
-SET = Weak(lambda obj: (type(obj), (list(obj),)), list, lambda _: [])
+VALUES = Weak(_values, lambda obj: list(obj.values()), lambda obj: [*obj, _on_values(obj)])
+KEYS = Weak(_keys, list, lambda obj: [*obj.values(), _on_keys(obj)])
+SET = Weak(_set, list, lambda obj: [_on_set(obj)])

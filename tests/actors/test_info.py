@@ -347,4 +347,4 @@ def test_who_lists_processes_sees_actors_by_their_names(system, host):
     ref = system.spawn(Path("/proc/self/comm").read_text, name="crew/fetcher-number-twelve", host=host)
     assert ref.result(20) == "crew/fetcher-nu\n"
     zygote = system._world.spawners["process"].pids[0]
-    assert Path(f"/proc/{zygote}/comm").read_text() == "zygote\n"
+    until(lambda: Path(f"/proc/{zygote}/comm").read_text() == "zygote\n", 20, "the zygote")

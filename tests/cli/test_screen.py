@@ -18,7 +18,7 @@ PROMPT = "(Pdb) "
 def test_the_line_shows_how_the_actor_stands_and_is_gone_before_the_result(actors):
     with screen(COMMAND, "run", "actors:Counter", cwd=actors) as shown:
         assert shown.end() == 0
-    assert re.search(r"counter\S* \S*(STARTING|RUNNING)\S*  lap \d+.*life 1, 0 left", shown.text)
+    assert re.search(r"counter\S* \S*(STARTING|RUNNING|STOPPING)\S*  lap \d+.*life 1, 0 left", shown.text)
     assert shown.text.count("at work") == 3
     last = re.split(r"\r\x1b\[2K", shown.text)[-1]
     assert last.split("at work\r\n")[-1] == "{'kind': 'str', 'laps': 3, 'word': 'laps'}\r\n"

@@ -16,6 +16,9 @@ from tests.stage import gone, hold, note, noted, until
 from understudy import ActorSystem, Process, Status
 from understudy.spawners import family, generation, signals
 
+# Alone: numbers are chosen for the whole machine, and tests beside these would take new processes for old ones.
+pytestmark = pytest.mark.soak
+
 WITH_A_CHILD = ["sh", "-c", "sleep 600 & echo $!; wait"]
 LAST_PID = "/proc/sys/kernel/ns_last_pid"
 

@@ -30,7 +30,7 @@ def lock(_: Any) -> Any:
 
 def rlock(obj: Any) -> Any:
     """Free, whoever holds it here."""
-    base: Any = next(base for base in type(obj).__mro__ if base.__qualname__ in {"RLock", "_RLock"})
+    base: Any = next(base for base in type(obj).__mro__ if base.__module__ in {"_thread", "threading"})
     return along((renewed, (type(obj), base, ())), obj, _RLOCK)
 
 

@@ -33,6 +33,7 @@ _T = TypeVar("_T")
 SECONDS = "seconds"
 LONGEST = 1_000_000_000  # seconds; beyond some 9e9 the standard library's waits overflow
 _LARGEST = 2**63 - 1  # what an integer on the wire holds in any language
+_NAMED = 3
 
 _LIKE = 0.6  # difflib's own idea of a close match
 
@@ -113,7 +114,9 @@ class Rule:
     def wanted(self) -> str:
         """What would be right, for an error's text."""
         if self.group is not None:
-            return f"of type {self.group.__name__}"
+            names = [f"{self.path}.{one.name}" for one in fields(self.group)]  # type: ignore[arg-type]  # groups are dataclasses
+            more = ", …" if len(names) > _NAMED else ""
+            return f"of type {self.group.__name__}, or set its fields: {', '.join(names[:_NAMED])}{more}"
         if self.choices:
             return "one of " + ", ".join(map(repr, self.choices))
         if self.kind is bool:

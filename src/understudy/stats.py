@@ -56,6 +56,9 @@ class Stats:
         """The mean of the laps whose time is known, in seconds; None without any."""
         return self.lap_seconds / self.timed_laps if self.timed_laps else None
 
+    def __radd__(self, other: object) -> Stats:
+        return self if other == 0 else NotImplemented  # what `sum` begins with
+
     def __add__(self, other: object) -> Stats:
         if not isinstance(other, Stats):
             return NotImplemented

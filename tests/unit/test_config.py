@@ -311,7 +311,9 @@ def test_each_kind_of_field_says_what_would_be_right(path, value, wanted):
 @pytest.mark.parametrize("value", [None, 5, {"loop": 2}, Heartbeat(), Timeouts])
 def test_a_group_is_refused_from_a_wrong_type(value):
     config = ProcessConfig()
-    with pytest.raises(ConfigError, match=r"^timeouts must be of type Timeouts; got "):
+    with pytest.raises(
+        ConfigError, match=r"^timeouts must be of type Timeouts, or set its fields: timeouts.preloop, .*; got "
+    ):
         config.timeouts = value
     assert config == ProcessConfig()
 

@@ -91,3 +91,9 @@ def test_what_are_no_figures_is_refused(nonsense):
 def test_only_figures_can_be_added():
     with pytest.raises(TypeError):
         Stats() + 1
+
+
+def test_a_sum_needs_no_beginning():
+    some = Stats(laps=2), Stats(laps=3)
+    total: object = sum(some)
+    assert total == sum(some, Stats())

@@ -6,6 +6,7 @@ router's thread. There it is carried out.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
 from time import monotonic
@@ -61,7 +62,7 @@ def check_grace(grace: object) -> float | None:
     return float(grace)
 
 
-class Order:
+class Order(ABC):
     """One verb and whom it is for; made in the thread that gives it, the rest is for the router's."""
 
     stands = frozenset({Wish.KILL})
@@ -78,8 +79,9 @@ class Order:
         """What `do` would answer now."""
         return {actor.name: self._word(actor) for actor in select(world, self._wanted)}
 
+    @abstractmethod
     def _one(self, world: World, actor: Actor) -> str:
-        raise NotImplementedError
+        """Carry it out for one; its word."""
 
     def _word(self, actor: Actor) -> str:
         if actor.status.ended:

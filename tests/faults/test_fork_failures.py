@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -82,7 +83,7 @@ def failing(tmp_path, monkeypatch):
     (tmp_path / "patch").mkdir()
     (tmp_path / "patch" / "sitecustomize.py").write_text(PATCH.format(count=str(count)))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"))
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:  # an apprentice is a fork, too
         yield system, lambda times: count.write_text(str(times))
 
 
@@ -238,10 +239,21 @@ def packed():
     taken: list[int] = []
     while not taken or taken[-1] < LOW:
         taken.append(os.dup(0))
-    with ActorSystem() as system:
+    with ActorSystem(learn=False) as system:
         yield system
     for fd in taken:
         os.close(fd)
+
+
+def connected(system, actors):
+    """Both lines of so many actors are there: ZeroMQ would not survive having no descriptor to accept one with."""
+    place = system.endpoint.removeprefix("ipc://")
+
+    def lines():
+        text = Path("/proc/net/unix").read_text()
+        return all(text.count(f"{place}/{name}\n") > actors for name in ("commands", "reports"))
+
+    until(lines, 20, "the lines of all")
 
 
 @contextmanager
@@ -258,6 +270,7 @@ def test_a_restart_without_descriptors_costs_lives_and_comes_when_there_are_some
     neighbour = packed.spawn(Idle, tmp_path / "told")
     noted(tmp_path / "told")
     ref.wait_ready(30)
+    connected(packed, 2)
     with nothing_left():
         os.mkdir(tmp_path / "trigger")
         until(lambda: len(ref.history()) > 1 and ref.history()[1].cause, 20, "a life that could not be had")
@@ -272,6 +285,7 @@ def test_a_restart_without_descriptors_costs_lives_and_comes_when_there_are_some
 def test_a_kill_needs_no_descriptor(packed, tmp_path, host):
     ref = packed.spawn(Idle, tmp_path / "told", host=host)
     noted(tmp_path / "told")
+    connected(packed, 1)
     with nothing_left():
         assert ref.kill() == "asked"
         assert ref.wait(20) is Status.KILLED

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import births, health, idle, laps, memory, report, stopping
-from benchmarks.harness import ROOT, Figure, adopt, measure
+from benchmarks.harness import ROOT, Figure, Row, adopt, measure
 from benchmarks.others import environment, roster
 
 FIGURES: tuple[Figure, ...] = (
@@ -69,9 +69,13 @@ def main() -> int:
     if options.quick:
         figures = [figure.shortened() for figure in figures]
     adopt()
-    rows = [measure(figure, rounds, tell) for figure in figures]
+    rows: list[Row] = []
+    for figure in figures:
+        rows.append(measure(figure, rounds, tell))
+        # Each time: a run that is cut short has measured something, too.
+        document = report.document(rows, rounds, missing, quick=options.quick)
+        options.output.write_text(json.dumps(document, indent=2) + "\n")
     print(report.table(rows, missing))
-    options.output.write_text(json.dumps(report.document(rows, rounds, missing, quick=options.quick), indent=2) + "\n")
     return 0 if all(row.whole for row in rows) else 1
 
 

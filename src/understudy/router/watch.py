@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from time import monotonic
 
 from understudy.lifecycle.actor import Actor, Body
@@ -14,6 +15,8 @@ from understudy.wire.page import DEADLINE, NEVER, PLACE_SHIFT, SECTIONS
 INTERRUPT_AFTER = 0.1
 KILL_AFTER = 1.0
 _SLACK = 0.5
+_STEP = 0.25
+"""Beats are looked for at multiples of so many seconds: for many actors at one waking."""
 _PAUSE = 1.0
 
 
@@ -82,7 +85,7 @@ class Watch:
 
     def _beats(self, actor: Actor, sight: _Sight, now: float) -> float:
         beat = actor.spec.config.heartbeat
-        next_miss = sight.heard_at + beat.interval * (sight.misses + 1) + _SLACK
+        next_miss = ceil((sight.heard_at + beat.interval * (sight.misses + 1) + _SLACK) / _STEP) * _STEP
         if now < next_miss:
             return next_miss
         page = self._world.records[actor.uid].page

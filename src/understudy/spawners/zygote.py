@@ -37,7 +37,7 @@ class _Handle:
     pid: int
     pidfd: int | None
     zygote: Zygote
-    silent_until: float | None = None
+    silent_until: float = float("inf")
     """Its pidfd says dead, its zygote has not yet said how: until then we wait for that word."""
 
 
@@ -55,6 +55,8 @@ class ZygoteSpawner:
         self._apprentice: Zygote | None = None
         self._curriculum = Curriculum()
         self._handles: dict[int, _Handle] = {}
+        self._silent: dict[int, _Handle] = {}
+        """Those of them that have died and of which no zygote has said how."""
         self._by_fd: dict[int, Zygote | _Handle] = {}
         self._news: list[News] = []
         self.swept: list[int] = []
@@ -158,8 +160,9 @@ class ZygoteSpawner:
                 self._epoll.unregister(fd)
                 del self._by_fd[fd]
                 source.silent_until = now if source.zygote.given_up else now + _WORD_WITHIN
-        for handle in list(self._handles.values()):
-            if handle.silent_until is not None and (handle.silent_until <= now or handle.zygote.given_up):
+                self._silent[source.uid] = source
+        for handle in list(self._silent.values()):
+            if handle.silent_until <= now or handle.zygote.given_up:
                 self._gone(handle, Gone(handle.uid, handle.incarnation, None, None, None))
         for zygote in list(self._zygotes):
             if zygote.stuck_at() <= now:
@@ -170,7 +173,7 @@ class ZygoteSpawner:
 
     def due(self) -> float | None:
         """The earliest moment at which silence says something."""
-        moments = [h.silent_until for h in self._handles.values() if h.silent_until is not None]
+        moments = [handle.silent_until for handle in self._silent.values()]
         moments += [at for zygote in self._zygotes if (at := zygote.stuck_at()) != float("inf")]
         if (lesson := self._curriculum.due()) is not None and self._teacher() is not None:
             moments.append(lesson)
@@ -201,6 +204,7 @@ class ZygoteSpawner:
             if zygote.unasked:
                 zygote.forget_unasked(uid)
                 self._ask(zygote)
+        self._silent.pop(uid, None)
         handle = self._handles.pop(uid, None)
         if handle is None:
             return
@@ -325,7 +329,7 @@ class ZygoteSpawner:
             self._news.append(gone)
 
     def _gone(self, handle: _Handle, gone: Gone) -> None:
-        handle.silent_until = None
+        self._silent.pop(handle.uid, None)
         if handle.pidfd is not None and self._by_fd.pop(handle.pidfd, None) is not None:
             self._epoll.unregister(handle.pidfd)
         self._news.append(gone)

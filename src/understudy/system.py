@@ -85,6 +85,7 @@ class ActorSystem:
             hub, timers = Hub(directory, _MAX_REPORT), Timers()
             self._world = World(
                 system=system_id,
+                name=self.name,
                 directory=directory,
                 key=new_key(),
                 hub=hub,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import types
 import typing
@@ -11,12 +12,14 @@ import pytest
 
 from tests.docs.pages import ROOT, blocks, sections, tables
 from understudy.engine import link, streams, telling
-from understudy.router import control, logs, orders
+from understudy.observe import journal, publisher
+from understudy.router import control, logs, orders, remembered, replies
+from understudy.router import fields as fields_
 from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
 from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
-from understudy.wire import codec, keys, messages, sockets
+from understudy.wire import audience, codec, keys, messages, sockets
 from understudy.wire.messages import ORDERS, REPORTS, Identity
 
 PATH = ROOT / "docs" / "protocol.md"
@@ -99,6 +102,60 @@ def test_every_control_verb_has_its_entry_in_the_order_of_the_code():
     assert titles == [*control.VERBS, "Errors", "Rows"]
 
 
+@pytest.mark.parametrize("verb", control.VERBS)
+def test_the_fields_of_a_verb_are_described_in_their_order_with_their_types_and_whether_they_may_be_left_out(verb):
+    entry, declared = sections(CHAPTERS["The control socket"], 3)[verb], control.VERBS[verb].fields
+    if not declared:
+        assert "No keys." in entry
+        return
+    described = tables(entry)[0]
+    assert [(key, type_) for key, type_, _ in described] == [(key, one.type) for key, one in declared.items()]
+    for key, _, meaning in described:
+        assert ("left out" in meaning or meaning.startswith("as of")) == (not declared[key].required), key
+
+
+@pytest.mark.parametrize("verb", control.VERBS)
+def test_the_function_of_a_verb_takes_the_fields_that_the_table_declares(verb):
+    parameters = list(inspect.signature(control.VERBS[verb].act).parameters)
+    assert parameters == ["desk", *control.VERBS[verb].fields]
+
+
+def test_the_page_says_which_verbs_a_key_makes_unique():
+    told = TEXT.partition("**Asking again.**")[2].partition(" change something")[0]
+    assert re.findall(r"`(\w+)`", told) == [name for name, verb in control.VERBS.items() if verb.changes]
+
+
+def test_the_heads_of_requests_and_the_journal_are_bounded_as_the_page_says():
+    page = " ".join(TEXT.split())
+    mib = 1 << 20
+    for number in (fields_.LONGEST_ID, fields_.LONGEST_NAME, fields_.MOST_NAMES, remembered.KEPT):
+        assert f"{number:,} " in page
+    assert f"up to {replies.BACKLOG // mib} MiB more wait" in page
+    assert f"of 1 to {fields_.LONGEST_KEY} characters" in page
+    assert f"of at most {remembered.KEPT_BYTES // mib} MiB together" in page
+    assert f"at most {control._ENVELOPE_FRAMES} frames of {control._ENVELOPE_BYTES:,} bytes" in page
+    assert f"has at most {publisher.LONGEST_TEXT:,} characters" in page
+    assert f"more than {publisher.HEADS:,} names" in page
+    assert f"at most {audience.LONGEST_TOPIC} bytes" in page
+    assert f"from 1 to {journal.PAGE:,}" in page
+    assert f"about {journal.PAGE_BYTES >> 10} KiB" in page
+    kept = {kinds: amount for kinds, amount in tables(sections(CHAPTERS["The status stream"], 3)["What is kept"])[0]}
+    assert kept == {
+        "`state` `health` `restart` `report` `dead_letter`": (
+            f"the last {journal.EVENTS:,} events, of at most {journal.EVENT_BYTES // mib} MiB together"
+        ),
+        "`log`": f"the last {journal.LOG_EVENTS:,}, of at most {journal.LOG_BYTES // mib} MiB together",
+        "`laps` `progress` `figures`": (
+            "the latest of each actor and kind, while the actor is listed; "
+            f"at most {journal.EVENTS:,}, of at most {journal.EVENT_BYTES // mib} MiB together"
+        ),
+    }
+    kinds = [kind for row in kept for kind in re.findall(r"`(\w+)`", row)]
+    told = [row[0].strip("`") for row in tables(sections(CHAPTERS["The status stream"], 3)["Events about an actor"])[1]]
+    assert sorted(kinds) == sorted(told)
+    assert set(re.findall(r"`(\w+)`", list(kept)[2])) == journal.STANDING
+
+
 def test_a_row_is_described_with_its_keys_in_order_and_their_types():
     rows = tables(sections(CHAPTERS["The control socket"], 3)["Rows"])[0]
     hints = typing.get_type_hints(ActorInfo)
@@ -152,7 +209,10 @@ def test_the_limits_are_those_of_the_code():
         "one event": "1 MiB",
         "reports queued in an actor": f"{sockets._CHILD_HWM:,}",
         "events queued for a client": f"{sockets._STATUS_HWM:,}",
-        "requests and replies queued": "1,000",
+        "requests of a client queued": f"{sockets._REQUESTS}",
+        "replies queued for a client": f"{sockets._REPLIES}",
+        "one frame on `status` or `commands`": f"{sockets.MAX_SUBSCRIPTION >> 10} KiB",
+        "topics on `status` that are told apart": f"{audience.MOST_TOPICS:,}",
         "reports of one actor queued in the parent": f"{sockets._PARENT_HWM:,}",
         "log records of one actor that wait for the parent's handlers": f"{logs.EACH // mib} MiB",
         f"log records of all actors that wait for them, beyond {logs.MODEST >> 10} KiB of each": (

@@ -91,6 +91,7 @@ class Shortlived(Process):
 def test_every_event_has_the_keys_of_the_page_and_every_kind_is_seen(system, stranger):
     stream = stranger.socket(zmq.SUB, "status", b"")
     assert stream.poll(10_000), "not even a tick"
+    stream.subscribe(b"|figures")
     idler = system.spawn(Idler, name="troupe/idler")
     idler.wait_ready(20)
     system.spawn(Shortlived, name="troupe/short").wait(20)
@@ -104,13 +105,13 @@ def test_every_event_has_the_keys_of_the_page_and_every_kind_is_seen(system, str
             events.append((topic, msgpack.unpackb(body)))
         return any(event["kind"] == kind for _, event in events)
 
-    for kind in ("health", "tick", "laps", "report", "progress"):
+    for kind in ("health", "tick", "laps", "report", "progress", "restart", "log", "figures"):
         until(partial(seen, kind), 20, kind)
     os.kill(pid, signal.SIGCONT)
     system.shutdown()
     until(partial(seen, "bye"), what="bye")
 
-    assert {event["kind"] for _, event in events} == {*DATA, "tick", "bye"}
+    assert {event["kind"] for _, event in events} == {*DATA, "tick", "bye"} - {"dead_letter"}
     ends = {"tick": TICK, "bye": BYE}
     for topic, event in events:
         rows = ends.get(event["kind"], KEYS)
@@ -154,13 +155,16 @@ def test_requests_are_answered_as_the_page_says(system, stranger):
         ref.wait_ready(20)
     row_keys = [row[0] for row in tables(sections(CHAPTERS["The control socket"], 3)["Rows"])[0]]
 
-    reply = stranger.ask(control, id="one", verb="snapshot", unknown="ignored")
+    reply = stranger.ask(control, id="one", verb="snapshot", request="unused")
     assert list(reply) == ["v", "id", "ok", "value"]
     assert (reply["v"], reply["id"], reply["ok"]) == (1, "one", True)
     assert list(reply["value"]) == ["system", "seq", "actors"]
     assert reply["value"]["system"] == os.path.basename(system.endpoint)
     assert [list(row) for row in reply["value"]["actors"]] == [row_keys] * 3
     assert list(stranger.ask(control, verb="info", name="idler-1")["value"]) == row_keys
+    for verb, keys in (("hello", {}), ("replay", {"since": 0})):
+        described = [row[0] for row in tables(sections(CHAPTERS["The control socket"], 3)[verb])[-1]]
+        assert list(stranger.ask(control, verb=verb, **keys)["value"]) == described
 
     assert stranger.ask(control, verb="stop", name="idler-0")["value"] == {"idler-0": "asked"}
     refs[0].wait(20)
@@ -180,21 +184,28 @@ def test_requests_are_answered_as_the_page_says(system, stranger):
 
 
 @pytest.mark.parametrize(
-    ("request_", "error"),
+    ("request_", "error", "reason", "field"),
     [
-        ({"v": 2, "verb": "ps"}, "ProtocolError"),
-        ({"verb": "reboot"}, "ProtocolError"),
-        ({"verb": "stop"}, "ProtocolError"),
-        ({"verb": "stop", "name": "x" * 1025}, "ProtocolError"),
-        ({"verb": "info", "name": "nobody"}, "UnknownActor"),
-        ({"verb": "stop", "name": "*", "grace": "soon"}, "ConfigError"),
+        ({7: 1, "verb": "ps"}, "ProtocolError", "malformed", None),
+        ({"v": 2, "verb": "ps"}, "ProtocolError", "version", "v"),
+        ({"verb": "reboot"}, "ProtocolError", "verb", "verb"),
+        ({"verb": "stop"}, "ProtocolError", "field", "name"),
+        ({"verb": "stop", "name": "*", "force": True}, "ProtocolError", "field", "force"),
+        ({"verb": "stop", "name": "x" * 1025}, "ProtocolError", "field", "name"),
+        ({"verb": "stop", "name": "*", "grace": "soon"}, "ConfigError", "field", "grace"),
+        ({"verb": "info", "name": "nobody"}, "UnknownActor", "refused", None),
     ],
 )
-def test_a_request_that_cannot_be_met_is_answered_with_an_error(system, stranger, request_, error):
-    reply = stranger.ask(stranger.socket(zmq.DEALER, "control"), id=7, **request_)
-    assert list(reply) == ["v", "id", "ok", "error", "text"]
-    assert (reply["v"], reply["id"], reply["ok"], reply["error"]) == (1, 7, False, error)
-    assert error in {row[0].strip("`") for row in tables(sections(CHAPTERS["The control socket"], 3)["Errors"])[0]}
+def test_a_request_that_cannot_be_met_is_answered_with_an_error(system, stranger, request_, error, reason, field):
+    control = stranger.socket(zmq.DEALER, "control")
+    control.send_multipart([b"", msgpack.packb({"v": 1, "id": 7, **request_})])
+    reply = stranger.answer(control)
+    reasons, errors = tables(sections(CHAPTERS["The control socket"], 3)["Errors"])
+    assert list(reply) == ["v", "id", "ok", "error", "text", "reason", "field"]
+    assert (reply["v"], reply["id"], reply["ok"]) == (1, 7 if reason != "malformed" else None, False)
+    assert (reply["error"], reply["reason"], reply["field"]) == (error, reason, field)
+    assert error in {row[0].strip("`") for row in errors}
+    assert reason in {row[0].strip("`") for row in reasons}
 
 
 def test_what_is_no_request_is_answered_without_an_id(system, stranger):

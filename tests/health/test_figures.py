@@ -343,7 +343,7 @@ def test_sampling_never_runs_in_the_routers_thread(system, monkeypatch):
             assert len(seen) == number
     assert router not in seen
     assert len(set(seen)) == 1
-    assert seen[0].name.startswith("understudy-figures-")
+    assert seen[0].name.startswith("understudy-errands-")
     seen.clear()
     info = system._calls.make(lambda: (threading.current_thread(), ref.info()))
     assert info[0] is router

@@ -14,7 +14,7 @@ import zmq
 from tests.health.household import Idle
 from tests.stage import until
 from understudy import Health, Observer, Process, Remote, Status, Summary, UnknownActor
-from understudy.router import sampling
+from understudy.router import errands, sampling
 from understudy.spawners import figures
 from understudy.wire.page import HANDLED
 
@@ -122,7 +122,8 @@ def test_while_figures_are_measured_for_one_request_the_router_answers_others(sy
         dealer.linger, dealer.rcvtimeo = 0, 20_000
         dealer.connect(f"{system.endpoint}/control")
         for number, verb in enumerate(["ps", "snapshot", "summary", "stop"]):
-            dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": number, "verb": verb, "name": "nobody"})])
+            whom = {"name": "nobody"} if verb == "stop" else {}
+            dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": number, "verb": verb, **whom})])
         assert [msgpack.unpackb(dealer.recv_multipart()[-1])["id"] for _ in range(2)] == [1, 3]
         assert ref.healthy() is True
         gate.touch()
@@ -146,7 +147,7 @@ def test_a_flood_of_requests_is_answered_with_what_is_known(system, monkeypatch,
         return honest(pids, pss=pss)
 
     monkeypatch.setattr(sampling, "measure", slow)
-    monkeypatch.setattr(sampling, "_LIMIT", 2)
+    monkeypatch.setattr(errands, "LIMIT", 2)
     context = zmq.Context()
     try:
         dealer = context.socket(zmq.DEALER)

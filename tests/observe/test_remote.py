@@ -82,7 +82,7 @@ def test_an_ended_actor_is_spawned_anew_by_a_restart(remote, crew, system):
 @pytest.mark.requirement("K1")
 def test_a_grace_ends_what_does_not_stop_by_itself(remote, system):
     ref = system.spawn(Stubborn)
-    ref.wait_ready(20)
+    until(lambda: ref.info().section == "loop", 20, "its first lap: before it, a stop ends it at once")
     with pytest.raises(ConfigError, match="grace"):
         remote.stop(ref.name, grace=-1)
     with pytest.raises(ConfigError, match="grace"):

@@ -67,6 +67,16 @@ class Settle:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Another life follows the one that ``ended``, ``pause`` seconds later; ``asked``: by request. Tell who watches."""
+
+    ended: int
+    pause: float
+    cause: str
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Tell those who watch."""
 
@@ -76,4 +86,4 @@ class Publish:
     cause: str | None = None
 
 
-Effect = Fork | Remind | Terminate | Interrupt | KillFamily | SetAlarm | ClearAlarm | Bury | Settle | Publish
+Effect = Fork | Remind | Terminate | Interrupt | KillFamily | SetAlarm | ClearAlarm | Bury | Settle | TakeOver | Publish

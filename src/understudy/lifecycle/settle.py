@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from understudy.lifecycle import budget as budgets
 from understudy.lifecycle.actor import WAS_KILLED, Actor, Body, Ending, Outcome, Verdict, Wish
-from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, SetAlarm, Settle
+from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, SetAlarm, Settle, TakeOver
 from understudy.lifecycle.events import Alarm, Died
 from understudy.lifecycle.spec import Spec
 from understudy.status import Crash, Status
@@ -137,12 +137,15 @@ def _finished(actor: Actor, now: float) -> Step:
     outcome = Outcome(Status.FINISHED, result=actor.result)
     if actor.spec.config.restart.policy == "always" and actor.wish is Wish.NOTHING:
         waiting = replace(actor, status=Status.RESTARTING, outcome=outcome, crash=None, next_restart=now)
-        return waiting, (Bury("finished", None), SetAlarm(Alarm.BACKOFF, 0.0))
+        follows = TakeOver(actor.incarnation, 0.0, "finished")
+        return waiting, (Bury("finished", None), SetAlarm(Alarm.BACKOFF, 0.0), follows)
     return _end(actor, outcome, "finished", None)
 
 
 def _anew(actor: Actor, crash: Crash | None) -> Step:
     """A restart by request: lives full, no backoff."""
+    cause = "restarted by request"
+    follows = TakeOver(actor.incarnation, 0.0, cause, asked=True)
     actor, cleared = recast(actor, actor.successor)
     again = replace(
         actor,
@@ -154,7 +157,7 @@ def _anew(actor: Actor, crash: Crash | None) -> Step:
         rites=None,
     )
     again, effects = launch(again)
-    return again, (Bury("restarted by request", crash), *cleared, *effects)
+    return again, (Bury(cause, crash), *cleared, *effects, follows)
 
 
 def _crashed(actor: Actor, crash: Crash, now: float, chance: float) -> Step:
@@ -168,7 +171,7 @@ def _crashed(actor: Actor, crash: Crash, now: float, chance: float) -> Step:
     if again:
         wait, budget = budgets.delay(config, actor.budget, chance, before_ready=actor.ready_at is None)
         waiting = replace(actor, status=Status.RESTARTING, budget=budget, next_restart=now + wait)
-        return waiting, (buried, SetAlarm(Alarm.BACKOFF, wait))
+        return waiting, (buried, SetAlarm(Alarm.BACKOFF, wait), TakeOver(actor.incarnation, wait, buried.cause))
     if actor.verdict is None and "error" in actor.spec.hooks:
         # It died without a word: the rites need a process of their own.
         rites = replace(actor, status=Status.STOPPING, incarnation=actor.incarnation + 1, rites_for=crash)

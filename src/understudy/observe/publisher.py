@@ -1,15 +1,21 @@
-"""The parent's side of the status stream: numbers every event, links those of one topic, and ticks."""
+"""The parent's side of the status stream: numbers every event, links those of one topic, keeps the last, and ticks."""
 
 from __future__ import annotations
 
 import time
+from itertools import islice
 from typing import Any
 
+from understudy.observe.journal import Journal
 from understudy.wire.codec import VERSION, pack
 from understudy.wire.sockets import Hub
 
 TICK = 1.0
 """Seconds between ticks, which tell a follower what it may have missed."""
+LONGEST_TEXT = 2_000
+"""Characters of each text in an event: what waits for a follower that does not read is bounded by its number alone."""
+HEADS = 1_000
+"""Heads in one tick; where more have changed, several follow one another."""
 
 
 class Publisher:
@@ -18,6 +24,7 @@ class Publisher:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self.seq = 0
+        self.journal = Journal()
         self._heads: dict[str, int] = {}
         self._changed: dict[str, int] = {}
 
@@ -32,7 +39,7 @@ class Publisher:
         cause: str | None,
         data: dict[str, Any] | None = None,
     ) -> None:
-        """One event about one actor."""
+        """One event about one actor; its texts are cut where they are too long."""
         self.seq += 1
         event = {
             "v": VERSION,
@@ -44,23 +51,35 @@ class Publisher:
             "incarnation": incarnation,
             "before": before,
             "after": after,
-            "cause": cause,
+            "cause": _cut(cause),
             "time": time.time(),
-            "data": data or {},
+            "data": {key: _cut(value) for key, value in (data or {}).items()},
         }
         self._heads[name] = self._changed[name] = self.seq
-        self._hub.publish(topic(name), pack(event))
+        body = pack(event)
+        self.journal.add(self.seq, kind, uid, body)
+        self._hub.publish(topic(name), body)
 
     def tick(self) -> None:
         """Tell the head of the stream, and of each topic that changed since the last tick."""
-        changed, self._changed = self._changed, {}
-        self._hub.publish(topic(""), pack({"v": VERSION, "seq": self.seq, "kind": "tick", "heads": changed}))
+        changed, self._changed = iter(self._changed.items()), {}
+        heads = dict(islice(changed, HEADS))
+        while True:
+            self._hub.publish(topic(""), pack({"v": VERSION, "seq": self.seq, "kind": "tick", "heads": heads}))
+            if not (heads := dict(islice(changed, HEADS))):
+                return
 
-    def forget(self, name: str) -> None:
-        """Nobody bears that name any more; what bears it next begins at 0."""
-        self._heads.pop(name, None)
+    def forget(self, uid: int, name: str | None) -> None:
+        """That actor is listed no more; ``name``, if nobody else bears it, begins at 0 when somebody does."""
+        self.journal.forget(uid)
+        if name is not None:
+            self._heads.pop(name, None)
 
 
 def topic(name: str) -> bytes:
     """The topic of an actor's events; the bar ends it, so that no name is the prefix of another."""
     return f"{name}|".encode()
+
+
+def _cut(value: Any) -> Any:
+    return value[:LONGEST_TEXT] if isinstance(value, str) else value

@@ -9,6 +9,8 @@ import threading
 import traceback
 from typing import Any
 
+from understudy.observe.publisher import LONGEST_TEXT
+
 EACH = 8 << 20
 """Bytes of one actor's records that may wait for the handlers."""
 ALL = 32 << 20
@@ -101,6 +103,20 @@ class LogThread:
                     logger.handle(record)
             except BaseException:  # noqa: BLE001 - logging's own rule: a handler's trouble is printed, also its exit
                 logging.lastResort.handleError(record) if logging.lastResort else None
+
+
+def told(record: dict[str, Any]) -> dict[str, Any] | None:
+    """What the status stream says of a record: nothing of one below WARNING, or of none at all."""
+    level, texts = record.get("levelno"), [record.get(key) for key in ("levelname", "name", "msg")]
+    if type(level) is not int or level < logging.WARNING or not all(isinstance(text, str) for text in texts):
+        return None
+    trace = record.get("exc_text")
+    return {
+        "level": level,
+        **dict(zip(("level_name", "logger", "message"), texts, strict=True)),
+        # The end of a traceback says what was raised.
+        "traceback": trace[-LONGEST_TEXT:] if isinstance(trace, str) else None,
+    }
 
 
 def defect(text: str) -> dict[str, Any]:

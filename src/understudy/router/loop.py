@@ -13,10 +13,13 @@ from understudy.lifecycle.events import Died, Forked, ForkFailed, Place, Ready
 from understudy.observe.publisher import TICK
 from understudy.router.calls import Calls
 from understudy.router.control import Control
+from understudy.router.desk import Desk
+from understudy.router.errands import Errands
 from understudy.router.logs import defect
 from understudy.router.perform import kill_doomed
 from understudy.router.reports import Reports, laps_of
-from understudy.router.sampling import Sampler, Surveyor
+from understudy.router.sampling import Sampler
+from understudy.router.survey import Survey
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.spawners.base import Born, Gone, News, NotBorn
@@ -38,8 +41,10 @@ class Router:
         self.watch = Watch(world)
         self._reports = Reports(world, self.watch)
         self.sampler = Sampler(world, calls)
-        self.surveyor = Surveyor(world.system, self.sampler, calls)
-        self._control = Control(world, self.watch, self.sampler, self.surveyor)
+        self.errands = Errands(world.system, calls)
+        self.desk = Desk(world, self.watch, self.sampler, self.errands)
+        self._control = Control(self.desk)
+        self._survey = Survey(world, self.sampler, self.errands)
         self._over = False
         self._turned = monotonic()
         self._dead: list[tuple[float, Gone]] = []
@@ -139,10 +144,13 @@ class Router:
     def _answer(self, ready: set[object]) -> None:
         hub = self.world.hub
         if hub.orders in ready:
-            for frames in hub.take(hub.orders)[0]:
+            for frames in hub.each(hub.orders):
                 self._try(self._subscribed, frames[0])
+        if hub.status in ready:
+            for frames in hub.each(hub.status):
+                self.world.dropped += not hub.audience.hear(frames[0])
         if hub.control in ready:
-            for frames in hub.take(hub.control)[0]:
+            for frames in hub.each(hub.control):
                 self._try(self._control.take, frames)
         if self.calls.fileno() in ready:
             self.calls.run()
@@ -194,6 +202,7 @@ class Router:
 
     def _tick(self) -> None:
         world = self.world
+        self._survey.begin()
         if world.hub.watched():
             for actor in world.registry.with_process():
                 world.publisher.publish(

@@ -23,11 +23,11 @@ from understudy.lifecycle.effects import (
     Remind,
     SetAlarm,
     Settle,
+    TakeOver,
     Terminate,
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed
 from understudy.outcome import build_error
-from understudy.router.logs import about
 from understudy.router.world import World
 from understudy.spawners import family, signals
 from understudy.spawners.base import Birth
@@ -75,7 +75,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         directory=world.directory,
         key=world.key,
         host=actor.spec.host,
-        lives_left=budget.lives_left(actor.spec.config, actor.budget, monotonic()),
+        lives_left=_lives_left(actor),
         stop=actor.wish is Wish.STOP,
         rites=None if actor.rites_for is None else actor.rites_for.to_dict(),
         modules=actor.spec.modules,
@@ -168,7 +168,7 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
         if actor.status is Status.RESTARTING:
             # Nobody will ever be raised this error: without this line it would pass unseen.
             trace = "" if effect.crash is None else effect.crash.traceback
-            world.logs.put(about(actor.name, incarnation, f"{effect.cause}; its understudy takes over", trace=trace))
+            world.tell(actor, incarnation, f"{effect.cause}; its understudy takes over", trace=trace)
         world.publisher.publish("report", actor.name, actor.uid, incarnation, None, None, effect.cause, data)
 
 
@@ -179,8 +179,7 @@ def _settle(world: World, actor: Actor, effect: Settle) -> None:
     if effect.outcome.status is Status.CRASHED and crash is not None:
         # Whether or not anybody asks for the outcome: a service that is gone must not be gone in silence.
         text = f"{crash.headline(actor.name)}; no understudy takes over"
-        record = about(actor.name, crash.incarnation, text, level=logging.ERROR, trace=crash.traceback)
-        world.logs.put(record)
+        world.tell(actor, crash.incarnation, text, level=logging.ERROR, trace=crash.traceback)
     cell = world.cells[actor.uid]
     cell.outcome = effect.outcome
     if not cell.started.done():
@@ -201,12 +200,22 @@ def _start_failed(world: World, actor: Actor, effect: Settle) -> None:
         cell.started.set_exception(plain)
 
 
+def _take_over(world: World, actor: Actor, effect: TakeOver) -> None:
+    data = {
+        "pause": effect.pause,
+        "lives_left": _lives_left(actor),
+        "incarnation": effect.ended + 1,
+        "asked": effect.asked,
+    }
+    world.publisher.publish("restart", actor.name, actor.uid, effect.ended, None, None, effect.cause, data)
+
+
 def _publish(world: World, actor: Actor, effect: Publish) -> None:
     data: dict[str, Any] = {}
     if effect.kind == "state":
         data = {
             "pid": actor.pid,
-            "lives_left": budget.lives_left(actor.spec.config, actor.budget, monotonic()),
+            "lives_left": _lives_left(actor),
             "alive": not actor.status.ended,
         }
         if actor.status is Status.RUNNING and not world.cells[actor.uid].started.done():
@@ -223,6 +232,10 @@ def _publish(world: World, actor: Actor, effect: Publish) -> None:
     )
 
 
+def _lives_left(actor: Actor) -> int:
+    return budget.lives_left(actor.spec.config, actor.budget, monotonic())
+
+
 _CLOSED = Exception()
 
 DEEDS: dict[type[Any], Callable[[World, Actor, Any], None]] = {
@@ -235,5 +248,6 @@ DEEDS: dict[type[Any], Callable[[World, Actor, Any], None]] = {
     ClearAlarm: _clear_alarm,
     Bury: _bury,
     Settle: _settle,
+    TakeOver: _take_over,
     Publish: _publish,
 }

@@ -9,7 +9,6 @@ from typing import Any
 from understudy.errors import ProtocolError
 from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
 from understudy.outcome import Sealed
-from understudy.router.logs import about
 from understudy.router.seals import Seals
 from understudy.router.watch import Watch
 from understudy.router.world import World
@@ -45,6 +44,7 @@ class Reports:
             # Also of one that is gone by now: a record is worth having late.
             self._logs.put(message.record, uid=identity.uid, size=len(frames[0]))
             self._speaks(identity.uid, identity.incarnation)
+            self._show(identity, message.record)
             return
         sealed = getattr(message, "frames", ())
         if sealed:
@@ -76,6 +76,12 @@ class Reports:
         actor = self._world.registry.actors.get(uid)
         if actor is not None and actor.incarnation == incarnation:
             self._watch.heard(uid)
+
+    def _show(self, identity: Identity, record: dict[str, Any]) -> None:
+        """To those who watch, if the incarnation is one that the actor has, or had."""
+        actor = self._world.registry.actors.get(identity.uid)
+        if actor is not None and 0 < identity.incarnation <= actor.incarnation:
+            self._world.publish_record(actor, identity.incarnation, record)
 
     def _ready(self, identity: Identity, message: messages.Ready) -> None:
         actor = self._world.registry.actors[identity.uid]
@@ -134,7 +140,7 @@ class Reports:
         record.lingering = tuple(message.lingering)
         cause = f"waits for threads that were left running: {', '.join(message.lingering)}"
         self._world.publisher.publish("health", actor.name, actor.uid, actor.incarnation, None, None, cause)
-        self._logs.put(about(actor.name, actor.incarnation, f"{actor.name} {cause}"))
+        self._world.tell(actor, actor.incarnation, f"{actor.name} {cause}")
 
     def _measure(self, identity: Identity, measures: dict[str, Any]) -> None:
         record, timers, stats = self._world.records[identity.uid], measures.get("timers"), measures.get("stats")

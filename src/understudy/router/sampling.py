@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 
-from understudy.errors import SystemClosed
 from understudy.lifecycle.actor import Actor, Body
 from understudy.router.calls import Calls
 from understudy.router.records import Record, Sample
@@ -21,8 +19,6 @@ _SHORTEST = 0.01
 """Seconds: the system's clock of CPU time ticks no finer, so no share is of less."""
 _PATIENCE = 1.0
 """Seconds that a thread waits for another one's sample of the same actor."""
-_LIMIT = 1000
-"""Requests that may wait for figures."""
 _log = logging.getLogger("understudy")
 
 
@@ -84,40 +80,3 @@ def cpu_percent(figures: Figures, before: Sample | None, now: float, age: float)
         spent, elapsed = figures.cpu_seconds, age
     # An orphan that ended takes what it used along.
     return 100.0 * max(0.0, spent) / max(elapsed, _SHORTEST)
-
-
-class Surveyor:
-    """A thread that has figures measured for requests from outside: their asking thread would be the router's."""
-
-    def __init__(self, name: str, sampler: Sampler, calls: Calls) -> None:
-        self._sampler, self._calls = sampler, calls
-        self._jobs: queue.SimpleQueue[tuple[Sequence[Actor], Callable[[], None]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=f"understudy-figures-{name}", daemon=True)
-        self._started = False
-
-    def take(self, actors: Sequence[Actor], then: Callable[[], None]) -> bool:
-        """Measure these, then have the router's thread make that call; False where too much waits already."""
-        if self._jobs.qsize() >= _LIMIT:
-            return False
-        if not self._started:
-            self._started = True
-            self._thread.start()
-        self._jobs.put((actors, then))
-        return True
-
-    def close(self, seconds: float) -> None:
-        """End, when the router has ended; what waits is dropped, with who asked for it."""
-        if self._started:
-            self._jobs.put(None)
-            self._thread.join(seconds)
-
-    def _run(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            actors, then = job
-            try:
-                self._sampler.refresh(actors)
-                self._calls.make(then)
-            except SystemClosed:
-                return
-            except Exception:  # noqa: BLE001 - told in full
-                _log.exception("figures for a request could not be had; please report it")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Moment, Undecided
 from understudy.observe.publisher import Publisher
 from understudy.router.latch import Latch
-from understudy.router.logs import LogThread, defect
+from understudy.router.logs import LogThread, about, defect, told
 from understudy.router.orders import OrdersDesk
 from understudy.router.records import Record
 from understudy.router.timers import Timers
@@ -52,6 +54,7 @@ class World:
     """One system, as its router's thread sees it; only that thread changes it."""
 
     system: str
+    name: str
     directory: str
     key: bytes
     hub: Hub
@@ -70,6 +73,7 @@ class World:
     """Frames that were malformed, untagged or altered."""
     handled: int = 0
     """Messages that lives handled which have ended."""
+    started_at: float = field(default_factory=time.time)
     closing: bool = False
     """Set by who shuts the system down: from then on nothing comes up any more."""
     perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None
@@ -97,9 +101,20 @@ class World:
         while self.registry.forgotten:
             gone = self.registry.forgotten.pop()
             del self.cells[gone.uid], self.records[gone.uid]
-            if not self.registry.knows(gone.name):
-                self.publisher.forget(gone.name)
+            self.publisher.forget(gone.uid, None if self.registry.knows(gone.name) else gone.name)
         return actor
+
+    def tell(self, actor: Actor, incarnation: int, text: str, *, level: int = logging.WARNING, trace: str = "") -> None:
+        """A record of our own about an actor: for the handlers, and for those who watch."""
+        record = about(actor.name, incarnation, text, level=level, trace=trace)
+        self.logs.put(record)
+        self.publish_record(actor, incarnation, record)
+
+    def publish_record(self, actor: Actor, incarnation: int, record: dict[str, Any]) -> None:
+        """A log record of or about an actor, for those who watch, if it is of WARNING or above."""
+        data = told(record)
+        if data is not None:
+            self.publisher.publish("log", actor.name, actor.uid, incarnation, None, None, None, data)
 
     def leave_waiting(self) -> None:
         """The router ends: who still waits for an actor hears that nobody will tell any more."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from enum import Enum
 from time import monotonic
 from typing import Any
 
 import zmq
 
+from understudy.wire.audience import Audience
+
 MAX_CONTROL = 1 << 20
 """Bytes of one frame on the control socket."""
+MAX_SUBSCRIPTION = 8 << 10
+"""Bytes of what a subscriber may send: libzmq keeps topics by their bytes."""
 _CHILD_HWM = 20_000
 _PARENT_HWM = 1_000
 """Reports of one actor that wait here; beyond it, they wait with the actor, and hold back nobody else's."""
@@ -19,6 +24,8 @@ _ROUND, _ROUND_SECONDS = 256, 0.01
 _ROOM_EVERY = 0.005
 _LONG = 65536
 _STATUS_HWM = 10_000
+_REQUESTS, _REPLIES = 32, 16
+"""Of one client: requests beyond wait with it, replies beyond with who sends them."""
 
 Frames = list[Any]
 
@@ -33,25 +40,44 @@ def endpoint(directory: str, name: str) -> str:
     return f"ipc://{directory}/{name}"
 
 
+class Sent(Enum):
+    """What became of a reply."""
+
+    YES = "yes"
+    FULL = "full"
+    NOBODY = "nobody"
+
+
 class Hub:
     """The parent's four sockets; only the router's thread may touch them."""
 
     def __init__(self, directory: str, max_report: int) -> None:
         self._context = zmq.Context(io_threads=1)
         self._context.set(zmq.MAX_SOCKETS, 8192)
-        self.orders = self._bound(zmq.XPUB, endpoint(directory, "commands"), ((zmq.SNDHWM, 0), (zmq.XPUB_VERBOSE, 1)))
+        self.orders = self._bound(
+            zmq.XPUB,
+            endpoint(directory, "commands"),
+            ((zmq.SNDHWM, 0), (zmq.XPUB_VERBOSE, 1), (zmq.MAXMSGSIZE, MAX_SUBSCRIPTION)),
+        )
         self.reports = self._bound(
             zmq.PULL, endpoint(directory, "reports"), ((zmq.RCVHWM, _PARENT_HWM), (zmq.MAXMSGSIZE, max_report))
         )
-        self.status = self._bound(zmq.XPUB, endpoint(directory, "status"), ((zmq.SNDHWM, _STATUS_HWM),))
-        self._watched_topics: set[bytes] = set()
+        self.status = self._bound(
+            zmq.XPUB, endpoint(directory, "status"), ((zmq.SNDHWM, _STATUS_HWM), (zmq.MAXMSGSIZE, MAX_SUBSCRIPTION))
+        )
+        self.audience = Audience()
         self.control = self._bound(
             zmq.ROUTER,
             endpoint(directory, "control"),
-            ((zmq.RCVHWM, 1000), (zmq.SNDHWM, 1000), (zmq.MAXMSGSIZE, MAX_CONTROL)),
+            (
+                (zmq.RCVHWM, _REQUESTS),
+                (zmq.SNDHWM, _REPLIES),
+                (zmq.MAXMSGSIZE, MAX_CONTROL),
+                (zmq.ROUTER_MANDATORY, 1),  # or what is sent to nobody, or to who does not read, would be lost untold
+            ),
         )
         self._poller = zmq.Poller()
-        for socket in (self.orders, self.reports, self.control):
+        for socket in (self.orders, self.reports, self.status, self.control):
             self._poller.register(socket, zmq.POLLIN)
 
     def watch(self, fd: int) -> None:
@@ -63,6 +89,17 @@ class Hub:
         # Rounded up: waking a hair early would spin until the deadline.
         wait = None if seconds is None else max(0, int(seconds * 1000 + 0.999))
         return {source for source, _ in self._poller.poll(wait)}
+
+    def each(self, socket: Any) -> Iterator[Frames]:
+        """What has arrived at a socket, one round's worth at most, the time that is spent on each counted in."""
+        until = monotonic() + _ROUND_SECONDS
+        for _ in range(_ROUND):
+            frames = take(socket)
+            if frames is None:
+                return
+            yield frames
+            if monotonic() > until:
+                return
 
     def take(self, socket: Any) -> tuple[list[Frames], bool]:
         """What has arrived at a socket, one round's worth at most, without waiting; and whether that was all."""
@@ -84,19 +121,20 @@ class Hub:
         self.status.send_multipart([about, event])
 
     def watched(self) -> bool:
-        """Whether anybody follows the status stream."""
-        change = {b"\x01": self._watched_topics.add, b"\x00": self._watched_topics.discard}
-        while (frames := take(self.status)) is not None:
-            if (act := change.get(frames[0][:1])) is not None:
-                act(frames[0][1:])
-        return bool(self._watched_topics)
+        """Whether anybody follows the status stream, as far as was heard of it."""
+        return self.audience.is_there
 
-    def reply(self, to: Sequence[Any], body: bytes) -> None:
-        """An answer to a client; dropped if the client's queue is full or the client is gone."""
+    def reply(self, frames: Sequence[Any]) -> Sent:
+        """Give a reply to the client that the first frame names, if its queue has room and it is there."""
         try:
-            self.control.send_multipart([*to, body], flags=zmq.NOBLOCK)
+            self.control.send_multipart(frames, flags=zmq.NOBLOCK)
         except zmq.Again:
-            return
+            return Sent.FULL
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return Sent.NOBODY
+        return Sent.YES
 
     def close(self) -> None:
         """Close all; what is not yet handed to the transport is given a moment."""

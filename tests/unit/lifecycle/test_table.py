@@ -26,7 +26,7 @@ from tests.unit.lifecycle.scene import (
     spec,
 )
 from understudy.lifecycle.actor import Actor, Body
-from understudy.lifecycle.effects import KillFamily, Publish, Settle
+from understudy.lifecycle.effects import Bury, KillFamily, Publish, Settle, TakeOver
 from understudy.lifecycle.events import (
     Alarm,
     Died,
@@ -227,6 +227,24 @@ def check(before: Actor, scene: Scene) -> None:
     changed = (before.status, before.incarnation) != (after.status, after.incarnation)
     states = [effect for effect in scene.does(Publish) if effect.kind == "state"]
     assert [(each.before, each.after) for each in states] == [(before.status, after.status)] * changed
+    check_taking_over(before, scene)
+
+
+def check_taking_over(before: Actor, scene: Scene) -> None:
+    """That another life follows is told when it is decided, once: after the end of the last one, before the state."""
+    after = scene.actor
+    waits = after.status is Status.RESTARTING
+    risen = after.incarnation > before.incarnation and after.rites_for is None
+    told = scene.does(TakeOver)
+    assert bool(told) == (before.status is not Status.RESTARTING and (waits or risen))
+    if told:
+        (follows,) = told
+        assert follows.ended == before.incarnation
+        assert follows.asked == (not waits)
+        assert follows.pause == pytest.approx(0 if after.next_restart is None else after.next_restart - scene.now)
+        order = [type(effect) for effect in scene.effects]
+        assert order.index(Bury) < order.index(TakeOver) < len(order) - 1 == order.index(Publish)
+        assert follows.cause == next(iter(scene.does(Bury))).cause
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,116 @@
+"""One function for each verb of the control socket: from checked fields to plain values, or to an answer for later.
+
+`control.VERBS` says which fields each takes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+from understudy.lifecycle.actor import Actor
+from understudy.router import verbs
+from understudy.router.desk import Desk
+from understudy.router.listing import info as info_of
+from understudy.router.listing import summary as summary_of
+from understudy.status import ActorInfo, Health
+from understudy.wire.codec import VERSION, unpack
+from understudy.wire.sockets import MAX_CONTROL
+
+
+def hello(desk: Desk) -> dict[str, Any]:
+    """Who answers here."""
+    world = desk.world
+    return {
+        "system": world.system,
+        "name": world.name,
+        "pid": os.getpid(),
+        "version": _version(),
+        "protocol": VERSION,
+        "started_at": world.started_at,
+    }
+
+
+def snapshot(desk: Desk) -> dict[str, Any]:
+    """All living actors, and the number of the last event that is in it; nothing is measured for it."""
+    world = desk.world
+    return {"system": world.system, "seq": world.publisher.seq, "actors": _rows(desk, world.registry.living())}
+
+
+def replay(desk: Desk, since: int, limit: int) -> dict[str, Any]:
+    """What of the stream is kept, from a number on."""
+    publisher = desk.world.publisher
+    found = publisher.journal.since(since, limit)
+    return {
+        "system": desk.world.system,
+        "seq": publisher.seq,
+        "events": [unpack(body, MAX_CONTROL) for body in found.bodies],
+        "more": found.more,
+        "missing": found.missing,
+    }
+
+
+def ps(desk: Desk, *, all: bool) -> Any:
+    """A row for each living actor, or for each that is listed."""
+    registry = desk.world.registry
+    return desk.measured(registry.living(), lambda: _rows(desk, registry.listed() if all else registry.living()))
+
+
+def info(desk: Desk, name: str) -> Any:
+    """The row of one actor."""
+    find = desk.world.registry.find
+    return desk.measured([find(name)], lambda: _info(desk, find(name)).to_dict())
+
+
+def healthy(desk: Desk, name: str) -> Any:
+    """Whether one actor is in health."""
+    find = desk.world.registry.find
+    return desk.measured([find(name)], lambda: _info(desk, find(name)).health is Health.HEALTHY)
+
+
+def summary(desk: Desk) -> Any:
+    """Counts and sums."""
+    return desk.measured(desk.world.registry.living(), lambda: summary_of(desk.world, desk.watch).to_dict())
+
+
+def story(desk: Desk, name: str) -> list[str]:
+    """The last steps of one actor."""
+    registry = desk.world.registry
+    return registry.story(registry.find(name).uid)
+
+
+def stop(desk: Desk, name: list[str], grace: float | None) -> dict[str, str]:
+    """Ask."""
+    return verbs.Stopping(name, grace).do(desk.world)
+
+
+def kill(desk: Desk, name: list[str]) -> dict[str, str]:
+    """SIGKILL."""
+    return verbs.Killing(name).do(desk.world)
+
+
+def restart(desk: Desk, name: list[str], grace: float | None) -> dict[str, str]:
+    """Stop and begin anew."""
+    return verbs.Restarting(name, grace).do(desk.world)
+
+
+def _rows(desk: Desk, actors: list[Actor]) -> list[dict[str, Any]]:
+    return [_brief(_info(desk, actor)) for actor in actors]
+
+
+def _info(desk: Desk, actor: Actor) -> ActorInfo:
+    return info_of(desk.world, desk.watch, actor)
+
+
+def _brief(row: ActorInfo) -> dict[str, Any]:
+    """A row among many: without lap times and errors one by one."""
+    stats = None if row.stats is None else replace(row.stats, recent=(), error_events=())
+    return replace(row, stats=stats).to_dict()
+
+
+@cache
+def _version() -> str:
+    return version("understudy")

@@ -160,3 +160,18 @@ def test_a_serialization_error_of_a_reducer_is_the_advice(forgotten):
         dumps({"all": [Connection("x")]}, "kwargs")
     assert str(caught.value).startswith("kwargs['all'][0]: ")
     assert str(caught.value).endswith("Connection cannot travel; send its address")
+
+
+def test_a_reducer_that_gives_nothing_usable_is_named_as_the_cause(forgotten):
+    travels(Connection, lambda connection: 5)
+    with pytest.raises(SerializationError, match=r"Connection cannot travel; what was said of it by travels\(\) does"):
+        dumps([Connection("x")], "self")
+
+
+def test_a_serialization_error_of_a_reducer_is_the_advice_for_results_too(forgotten):
+    @travels(Connection)
+    def reduce_connection(connection):
+        raise SerializationError("return its address")
+
+    with pytest.raises(SerializationError, match=r"Connection cannot travel; return its address$"):
+        dump_frames([Connection("x")], "result")

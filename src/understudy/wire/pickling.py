@@ -19,9 +19,9 @@ import cloudpickle
 from understudy import runtime
 from understudy.errors import SerializationError, UnderstudyError
 from understudy.wire.travelling import classes, exceptions, names, paths, weak
-from understudy.wire.travelling.refusal import MAKE_IT_THERE, Refusal, Refused
+from understudy.wire.travelling.refusal import MAKE_IT_THERE, SAY_IT_PLAINLY, Refusal, Refused
 from understudy.wire.travelling.sources import Sources, Told
-from understudy.wire.travelling.table import Reducer, entry
+from understudy.wire.travelling.table import Reducer, entry, is_users
 
 PROTOCOL = 5
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
@@ -47,7 +47,7 @@ def dumps(obj: Any, root: str, *beside: Any) -> bytes:
 
 
 def dump_frames(obj: Any, root: str) -> list[Any]:
-    """A pickle and its out-of-band buffers. Raises SerializationError."""
+    """A pickle and its out-of-band buffers, of what a child sends home. Raises SerializationError."""
     kind = type(obj)
     if kind in _BULK and len(obj) > _LONG:
         return [_BULK[kind], obj]
@@ -63,7 +63,7 @@ def dump_frames(obj: Any, root: str) -> list[Any]:
         buffers.append(buffer)
         return False
 
-    _dump(obj, obj, root, _Pickler(stream, keep_within), _Pickler)
+    _dump(obj, obj, root, _Pickler(stream, keep_within), _Pickler, advice=SAY_IT_PLAINLY)
     return [stream.getvalue(), *(buffer.raw() for buffer in buffers)]
 
 
@@ -82,7 +82,9 @@ def loads(frames: Sequence[Any]) -> Any:
 # --- one pickle
 
 
-def _dump(whole_: Any, obj: Any, root: str, pickler: _Pickler, make: Callable[[Any], _Pickler]) -> None:
+def _dump(
+    whole_: Any, obj: Any, root: str, pickler: _Pickler, make: Callable[[Any], _Pickler], advice: str | None = None
+) -> None:
     with _by_value_lock:
         names.look_anew()
         before = getattr(runtime.packing, "outermost", None)
@@ -98,14 +100,14 @@ def _dump(whole_: Any, obj: Any, root: str, pickler: _Pickler, make: Callable[[A
             steps = paths.find(obj, culprit)
             if steps is None:  # it is made by a reduction: the nearest that there is
                 steps, _ = paths.narrow(obj, _trying(make))
-            raise _refusal(root, steps, culprit, str(error)) from error.__cause__
+            said = str(error) if isinstance(error, SerializationError) else advice or str(error)
+            raise _refusal(root, steps, culprit, said) from error.__cause__
         except UnderstudyError:
             raise
         except BaseException as error:  # a user's __reduce__ may even exit
             steps, culprit = _blame(obj, pickler.last, make)
-            found = entry(type(culprit))
-            advice = found.advice if isinstance(found, Refusal) else MAKE_IT_THERE
-            raise _refusal(root, steps, culprit, f"{advice} ({type(error).__name__}: {_first_line(error)})") from error
+            why = f" ({type(error).__name__}: {_first_line(error)})"
+            raise _refusal(root, steps, culprit, (advice or _advice(type(culprit))) + why) from error
         finally:
             runtime.packing.outermost = before
             pickler.forget()
@@ -115,6 +117,13 @@ def _refusal(root: str, steps: tuple[paths.Step, ...], culprit: Any, advice: str
     kind = type(culprit)
     where = paths.told(root, steps) or "the state"
     return SerializationError(f"{where}: {kind.__module__}.{kind.__qualname__} cannot travel; {advice}")
+
+
+def _advice(kind: type) -> str:
+    if is_users(kind):
+        return "what was said of it by travels() does not work"
+    found = entry(kind)
+    return found.advice if isinstance(found, Refusal) else MAKE_IT_THERE
 
 
 def _blame(obj: Any, last: Any, make: Callable[[Any], _Pickler]) -> tuple[tuple[paths.Step, ...], Any]:

@@ -11,6 +11,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -169,6 +170,14 @@ def test_a_buffer_with_holes_is_refused_by_its_path():
 
     with pytest.raises(SerializationError, match=r"^result\.part: .*Sparse cannot travel"):
         dump_frames(Holder(part=Sparse()), "result")
+
+
+@pytest.mark.parametrize("kept", [threading.Thread(target=print), (n for n in range(3))])
+def test_what_cannot_come_home_is_refused_with_advice_for_who_returned_it(kept: object):
+    with pytest.raises(SerializationError, match=r"^result\['it'\]: .* cannot travel; return what was made of it"):
+        dump_frames({"it": kept}, "result")
+    with pytest.raises(SerializationError, match=r"^self\['it'\]: .*__preloop__"):
+        dumps({"it": kept}, "self")
 
 
 # --- by value

@@ -6,6 +6,8 @@ from typing import Any
 
 MAKE_IT_THERE = "make it in the child, in __preloop__ for instance, or leave it out of the state"
 
+SAY_IT_PLAINLY = "return what was made of it instead: plain values, or where it is to be found"
+
 
 class Refused(Exception):
     """The object in hand cannot travel; the text says what to do, or why."""

@@ -184,6 +184,11 @@ def entry(kind: type) -> Reducer | Weak | None:
     return None if found is None else _users.get(kind) or copyreg.dispatch_table.get(kind, found)
 
 
+def is_users(kind: type) -> bool:
+    """Whether a user said by `travels` how it travels."""
+    return kind in _users
+
+
 def _looked_up(kind: type) -> Reducer | Weak | None:
     if kind in _users:
         return _users[kind]

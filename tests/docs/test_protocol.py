@@ -128,6 +128,7 @@ def test_the_page_says_which_verbs_a_key_makes_unique():
 def test_the_heads_of_requests_and_the_journal_are_bounded_as_the_page_says():
     page = " ".join(TEXT.split())
     mib = 1 << 20
+    assert f"at most {fields_.MOST_GLOBS} are globs" in page
     for number in (fields_.LONGEST_ID, fields_.LONGEST_NAME, fields_.MOST_NAMES, remembered.KEPT):
         assert f"{number:,} " in page
     assert f"up to {replies.BACKLOG // mib} MiB more wait" in page

@@ -13,6 +13,7 @@ from tests.observe.raw import Raw
 from tests.stage import until
 from understudy import Process
 from understudy.observe.journal import Journal
+from understudy.router import loop
 from understudy.wire import messages
 from understudy.wire.codec import encode
 from understudy.wire.messages import Identity
@@ -56,6 +57,11 @@ class Again(Process):
 
     def __loop__(self):
         pass
+
+
+@pytest.fixture(autouse=True)
+def ticks_are_quick(monkeypatch):
+    monkeypatch.setattr(loop, "TICK", 0.1)
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ def test_a_system_that_stays_open_is_told_with_all_that_belongs_to_it():
     finally:
         system.shutdown(force=True)
     directory = system.endpoint.removeprefix("ipc://")
-    assert len([leak for leak in leaks if leak.kind == "process"]) == 2  # the zygote and the actor
+    # The zygote and the actor; and whoever stands by, or learns, by now.
+    assert len([leak for leak in leaks if leak.kind == "process"]) >= 2
     assert any(leak.kind == "thread" and os.path.basename(directory) in leak.what for leak in leaks)
     assert directory in {leak.what for leak in leaks if leak.kind == "file"}
 

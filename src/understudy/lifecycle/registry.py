@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
 from understudy.lifecycle.actor import Actor, Body
@@ -27,6 +28,8 @@ LONGEST_NAME = 128
 _LONGEST_STEM = 100  # what is left is for the number
 STORY_STEPS = 50
 _LOOK_AT = 3
+_EFFORT = 1_000_000
+"""Pairs of characters that are compared to find the nearest names."""
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
 
@@ -130,7 +133,7 @@ class Registry:
         uid = self._living.get(name, self._latest.get(name))
         actor = None if uid is None else self.actors.get(uid)
         if actor is None:
-            near = difflib.get_close_matches(name, list(self._latest), n=3) or list(self._living)[:3]
+            near = difflib.get_close_matches(name, self._comparable(name), n=3) or list(self._living)[:3]
             hint = f"; did you mean {', '.join(near)}?" if near else "; there are none"
             raise UnknownActor(f"no actor is named {name!r}{hint}")
         return actor
@@ -158,6 +161,11 @@ class Registry:
     def story(self, uid: int) -> list[str]:
         """The last steps of an actor, a line each."""
         return list(self.stories.get(uid, ()))
+
+    def _comparable(self, name: str) -> list[str]:
+        """The names that are looked through for one like this: long ones are dear to compare, and a client waits."""
+        efforts = accumulate(len(name) * len(known) for known in self._latest)
+        return [known for known, effort in zip(self._latest, efforts, strict=True) if effort <= _EFFORT]
 
     def _numbered(self, label: str) -> str:
         stem = label[:_LONGEST_STEM]

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.errors import ProtocolError, UnderstudyError
+from understudy.lifecycle.registry import is_glob
 from understudy.router.verbs import check_grace
 from understudy.settings import shown
 
 LONGEST_NAME = 1_024
 MOST_NAMES = 1_000
+MOST_GLOBS = 50
+"""Among the names: each is made ready, and held against all actors."""
 LONGEST_KEY = 64
 """Characters of an idempotency key, and of an unknown key that is told back."""
 LONGEST_ID = 16 << 10
@@ -106,7 +109,10 @@ def names(value: Any) -> list[str]:
         return [a_name(value)]
     if len(value) > MOST_NAMES:
         raise ProtocolError(f"may hold {MOST_NAMES} names, not {len(value)}")
-    return [a_name(one) for one in value]
+    wanted = [a_name(one) for one in value]
+    if sum(map(is_glob, wanted)) > MOST_GLOBS:
+        raise ProtocolError(f"may hold {MOST_GLOBS} globs among its names, not more")
+    return wanted
 
 
 def a_flag(value: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import string
 from fnmatch import fnmatchcase
 
@@ -303,3 +304,25 @@ def test_frames_of_an_ended_actor_are_stale_also_where_another_bears_its_name(re
     assert not registry.is_current(first, 1)
     assert registry.is_current(second, 1)
     assert registry.stale == 1
+
+
+def test_the_nearest_names_are_looked_for_with_an_effort_that_is_bounded(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+):
+    compared: list[str] = []
+    honest = difflib.get_close_matches
+
+    def matches(name: str, names: list[str], n: int) -> list[str]:
+        compared.extend(names)
+        return honest(name, names, n)
+
+    monkeypatch.setattr(difflib, "get_close_matches", matches)
+    for number in range(300):
+        registry.admit(spec(), f"{'x' * 120}-{number}", Moment(START))
+    with pytest.raises(UnknownActor, match="did you mean"):
+        registry.find("x" * 120)
+    assert 20 < len(compared) < 100
+    compared.clear()
+    with pytest.raises(UnknownActor, match="did you mean"):
+        registry.find("x" * 12)
+    assert len(compared) == len(registry.actors)

@@ -289,3 +289,13 @@ def test_log_records_of_the_wrong_shape_do_not_silence_the_right_ones(system, ra
         until(lambda: [record for record in caplog.records if record.msg == "heard"])
     assert notes(told) == ["spoke"]
     unharmed(system, ref)
+
+
+def test_a_result_for_which_nobody_waits_is_not_even_looked_at(system, raw, ref):
+    push, here = raw(zmq.PUSH, "reports"), system._world.system
+    dropped, stale = system._world.dropped, system._world.registry.stale
+    for uid, incarnation in ((ref.uid + 1, 1), (ref.uid, 2), (0, 0)):
+        push.send_multipart(encode(Identity(here, uid, incarnation, 1), messages.Result({}, None, (b"x" * 1000,))))
+    until(lambda: system._world.registry.stale == stale + 3, 20, "the count of three stale frames")
+    assert system._world.dropped == dropped, "its tag was looked at"
+    unharmed(system, ref)

@@ -28,7 +28,8 @@ class Verb:
     """What is done, the fields that it takes, and whether that ``changes`` anything: then a key makes it once.
 
     ``act`` is called in the router's thread with the desk and the checked fields as keywords. It gives a value that
-    msgpack carries, or a `Later`, or raises an UnderstudyError, and must neither wait nor take long: see `Desk.apart`.
+    msgpack carries, or raises an UnderstudyError; where that would have to be waited for, or takes long, it gives a
+    `Later` that another round of the router fills, be it with what the thread of `Errands` brings.
     """
 
     act: Callable[..., Any]

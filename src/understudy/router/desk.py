@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.errors import NoCapacity
 from understudy.lifecycle.actor import Actor
 from understudy.router.errands import Errands, Outcome, outcome_of
 from understudy.router.sampling import Sampler
@@ -54,16 +53,6 @@ class Desk:
     watch: Watch
     sampler: Sampler
     errands: Errands
-
-    def apart(self, work: Callable[[], Any]) -> Later:
-        """Have ``work`` done by the thread for errands: it may wait for a disk, and touches nothing of the router's.
-
-        Where too much waits for that thread, the outcome is a NoCapacity.
-        """
-        later = Later()
-        if not self.errands.run(work, later.give):
-            later.give(Outcome(error=NoCapacity("too many requests wait to be answered; ask again later")))
-        return later
 
     def measured(self, actors: list[Actor], answer: Callable[[], Any]) -> Later | Any:
         """The answer, given by the router's thread when the figures of these are no older than their settings allow.

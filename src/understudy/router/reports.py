@@ -48,6 +48,9 @@ class Reports:
             return
         sealed = getattr(message, "frames", ())
         if sealed:
+            # Before it is hashed as after: what nobody waits for is not worth the time, nor the place.
+            if not self._world.registry.is_current(identity.uid, identity.incarnation):
+                return
             self._seals.check(sealed, message.tag, functools.partial(self._read, identity, message))
         elif isinstance(message, messages.Result):
             self._world.dropped += 1  # a result always holds something, be it None

@@ -9,11 +9,12 @@ import subprocess
 import threading
 import time
 
+import msgpack
 import pytest
 
 from tests.stage import hold, note, noted, parent, python, said, state_of, tell, until
 from understudy import ActorSystem, Event, Observer, Process, Status, UnknownActor
-from understudy.observe import observer as module
+from understudy.observe import cast, feed
 
 
 class Idle(Process):
@@ -36,21 +37,6 @@ class Falling(Process):
         if self.incarnation == 1:
             raise RuntimeError("no luck")
         self.progress(1, 4, note="a quarter")
-
-
-@pytest.fixture
-def follow(system):
-    """Makes observers whose subscription has arrived, so that none misses the first events."""
-    made = []
-
-    def make():
-        made.append(Observer(system.endpoint))
-        until(lambda: system._calls.make(system._world.hub.watched), what="the subscription")
-        return made[-1]
-
-    yield make
-    for observer in made:
-        observer.close()
 
 
 def events_until(observer, done, seconds=20):
@@ -159,34 +145,33 @@ def test_several_observers_see_the_same_and_none_sees_what_was_before_its_snapsh
 
 @pytest.mark.requirement("A4")
 @pytest.mark.parametrize("noticed_by", ["the next event", "the next tick"])
-def test_a_gap_is_told_once_and_healed_by_a_new_snapshot(system, follow, noticed_by):
-    observer = follow()
-    seen = system.spawn(Idle, name="seen")
+@pytest.mark.parametrize("options", [{}, {"names": "un*", "kinds": "state"}])
+def test_what_was_dropped_on_the_way_is_asked_for_and_comes_in_its_place(system, follow, noticed_by, options):
+    observer = follow(**options)
+    seen = system.spawn(Idle, name="unmoved")
     seen.wait_ready(20)
-    events_until(observer, lambda event: event.after == "RUNNING")
-    tap = observer._client.tap
-    for ref in [system.spawn(Falling, name=f"unseen-{number}") for number in range(3)]:
-        ref.wait(20)
-    appeared = system.spawn(Idle, name="appeared")
-    appeared.wait_ready(20)
+    last = events_until(observer, lambda event: event.after == "RUNNING")[-1].seq
+    names = [f"unseen-{number}" for number in range(3)]
+    for name in names:
+        system.spawn(Falling, name=name).wait(20)
     seen.kill()
     seen.wait(20)
-    before = observer._seq
-    head = until(lambda: system._world.publisher.seq)
-    lost = 0
-    while lost < head - before:  # what the network, or a full queue, would have dropped
-        lost += b"tick" not in tap.wait(tap.status, 20)[-1]
+    tap, head = observer._client._tap, system._world.publisher.seq
+    while last < head:  # what the network, or a full queue, would have dropped
+        for frames in until(lambda: tap.take(tap.status, 1), 20, "the rest of the stream"):
+            message = msgpack.unpackb(frames[-1])
+            last = max(last, message["seq"]) if message["kind"] != "tick" else last
     if noticed_by == "the next event":
-        system.spawn(Idle, name="noticed").wait_ready(20)
-    event = observer.next(20)
-    assert event.kind == "snapshot"
-    assert event.data["missed"] >= lost
-    assert str(event.data["missed"]) in event.cause
-    assert "seen" not in observer.actors
-    assert "appeared" in observer.actors
-    converges(observer, system)
-    system.spawn(os.getpid, name="after").wait(20)
-    assert all(event.kind != "snapshot" for event in events_until(observer, ended("after")))
+        system.spawn(Idle, name="unaware").wait_ready(20)
+    events = events_until(observer, lambda event: (event.name, event.after) == ("unmoved", "KILLED"))
+    assert not [event for event in events if event.kind == "snapshot"]
+    for name in names:
+        seqs = [event.seq for event in events if event.name == name or not options]
+        assert seqs == sorted(seqs)
+        states = [event.after for event in events if (event.name, event.kind) == (name, "state")]
+        lives = ["STARTING", "RUNNING", "RESTARTING", "STARTING", "RUNNING", "STOPPING", "FINISHED"]
+        assert states == lives
+        assert observer.actors[name].status is Status.FINISHED
 
 
 @pytest.mark.requirement("A4")
@@ -220,7 +205,7 @@ def test_whoever_joins_amid_a_storm_knows_in_the_end_what_the_registry_knows(sys
 
 
 def test_what_became_of_the_ended_is_remembered_for_the_last_of_them_only(system, follow, monkeypatch):
-    monkeypatch.setattr(module, "_KEPT", 3)
+    monkeypatch.setattr(cast, "KEPT", 3)
     observer = follow()
     idle = system.spawn(Idle, name="idle")
     idle.wait_ready(20)
@@ -300,7 +285,7 @@ for line in sys.stdin:
 
 @pytest.mark.requirement("A4")
 def test_iteration_ends_when_the_parent_was_killed_without_a_word(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_SILENCE", 1.5)
+    monkeypatch.setattr(feed, "SILENCE", 1.5)
     with (
         parent(PARENT, tmp_path, "doomed", stdin=subprocess.PIPE) as process,
         Observer(said(process), timeout=1.0) as observer,
@@ -315,7 +300,7 @@ def test_iteration_ends_when_the_parent_was_killed_without_a_word(tmp_path, monk
 @pytest.mark.requirement("A4")
 @pytest.mark.parametrize("patience", [None, 0.5])
 def test_a_parent_that_is_only_paused_is_waited_for(tmp_path, monkeypatch, patience):
-    monkeypatch.setattr(module, "_SILENCE", 0.4)
+    monkeypatch.setattr(feed, "SILENCE", 0.4)
     with (
         parent(PARENT, tmp_path, "paused", stdin=subprocess.PIPE) as process,
         Observer(said(process), timeout=0.4) as observer,
@@ -326,7 +311,7 @@ def test_a_parent_that_is_only_paused_is_waited_for(tmp_path, monkeypatch, patie
 
         def resume():
             time.sleep(2)  # the pause: several times the silence and the patience
-            gave_up.append(observer._closed)
+            gave_up.append(observer._feed.over)
             process.send_signal(signal.SIGCONT)
             tell(process, "late")
 

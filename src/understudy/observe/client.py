@@ -1,52 +1,167 @@
-"""Requests to the control socket of a system, from any process of the same user."""
+"""Requests to the control socket of a system, from any process of the same user; and the stream, as it arrives."""
 
 from __future__ import annotations
 
 import itertools
-import time
+import secrets
+from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Any
 
 from understudy import errors
-from understudy.errors import ProtocolError, WaitTimeout
+from understudy.errors import ProtocolError, SystemClosed, UnderstudyError, WaitTimeout
 from understudy.observe import rundir
 from understudy.settings import LONGEST, check_timeout
+from understudy.wire.bell import Bell
 from understudy.wire.codec import VERSION, pack, unpack
-from understudy.wire.sockets import Tap
+from understudy.wire.sockets import MAX_REPLY, Frames, Tap
 
-_MAX_REPLY = 64 << 20
-_LONGEST_POLL = 86_400.0  # seconds; what zmq polls for is an int of milliseconds
+_CHANGING = frozenset({"stop", "kill", "restart", "shutdown"})
+"""Verbs that bear a key, under which they are done once, however often they are asked for."""
+_AGAIN, _SELDOM = 2.0, 16.0
+"""Seconds without an answer after which a request is sent again; twice as many each time, up to that."""
+_REPLIES, _EVENTS = 100, 256
+
+
+class Request:
+    """One that was sent; sent again from time to time, for it, or its reply, may be lost with a connection."""
+
+    def __init__(self, number: int, body: bytes) -> None:
+        self.number, self.body = number, body
+        self.again_at = monotonic() + _AGAIN
+        self._pause = _AGAIN
+        self._reply: dict[Any, Any] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether it is answered."""
+        return self._reply is not None
+
+    def value(self) -> Any:
+        """The answer; raises what the system raised."""
+        reply = self._reply or {}
+        if reply.get("ok") is True:
+            return reply.get("value")
+        raise _kind(reply.get("error"))(str(reply.get("text")))
+
+    def answer(self, reply: dict[Any, Any]) -> None:
+        """Its reply has come."""
+        self._reply = reply
+
+    def put_off(self) -> None:
+        """It was sent again."""
+        self._pause = min(_SELDOM, 2 * self._pause)
+        self.again_at = monotonic() + self._pause
 
 
 class Client:
-    """One connection; for one thread at a time."""
+    """One connection; for one thread at a time, but for `ring`.
 
-    def __init__(self, endpoint: str, *, status: bool, timeout: float | None) -> None:
+    ``topics`` of the stream are subscribed to. When it was rung, ``leaves`` says whether to give up.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        topics: Iterable[bytes] = (),
+        timeout: float | None,
+        leaves: Callable[[], bool] = lambda: False,
+    ) -> None:
         limit = check_timeout(timeout)
-        self._timeout = LONGEST if limit is None else limit
-        self._numbers = itertools.count(1)
+        self.timeout = LONGEST if limit is None else limit
         self.endpoint = endpoint
         self.directory = rundir.resolve(endpoint)
-        self.tap = Tap(self.directory, status=status)
+        self._bell: Bell | None = Bell()
+        self._leaves = leaves
+        self._numbers = itertools.count(1)
+        self._open: dict[int, Request] = {}
+        self._tap = Tap(self.directory, topics, self._bell.read)
 
     def ask(self, verb: str, *, timeout: float | None = None, **fields: Any) -> Any:
-        """The answer to one request; raises what the system raised, or WaitTimeout if it does not answer in time."""
-        seconds = self._timeout if timeout is None else timeout
+        """The answer to one request.
+
+        Raises what the system raised, WaitTimeout if it does not answer in time, SystemClosed where it is gone.
+        """
+        seconds = self.timeout if timeout is None else timeout
+        until = monotonic() + seconds
+        request = self.send(verb, **fields)
+        try:
+            while True:
+                if self._leaves():
+                    raise SystemClosed(f"the connection to {self.endpoint} was closed while it was asked for {verb!r}")
+                self.attend(min(until, request.again_at) - monotonic())
+                if request.done:
+                    return request.value()
+                if monotonic() >= until:
+                    raise WaitTimeout(f"{self.endpoint} did not answer {verb!r} within {seconds:g} s")
+                if self.remind(request) and not self.is_served():
+                    raise SystemClosed(f"the system at {self.endpoint} is gone; it did not answer {verb!r}")
+        finally:
+            self.forget(request)
+
+    def send(self, verb: str, **fields: Any) -> Request:
+        """Begin a request; what comes for it is taken by `attend` and `listen` until it is forgotten."""
+        if verb in _CHANGING:
+            fields.setdefault("request", secrets.token_hex(16))
         number = next(self._numbers)
-        self.tap.request(pack({"v": VERSION, "id": number, "verb": verb, **fields}))
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            frames = self.tap.wait(self.tap.control, min(left, _LONGEST_POLL))
-            if frames is None:
-                continue
-            answer = unpack(frames[-1], _MAX_REPLY)
-            if not isinstance(answer, dict) or answer.get("id") != number:
-                continue  # the answer to a request that was given up
-            if answer.get("ok") is True:
-                return answer.get("value")
-            kind = getattr(errors, str(answer.get("error")), ProtocolError)
-            raise kind(str(answer.get("text")))
-        raise WaitTimeout(f"{self.endpoint} did not answer {verb!r} within {seconds:g} s")
+        request = self._open[number] = Request(number, pack({"v": VERSION, "id": number, "verb": verb, **fields}))
+        self._tap.request(request.body)
+        return request
+
+    def remind(self, request: Request) -> bool:
+        """Send it again if that is due; whether it was."""
+        if request.done or monotonic() < request.again_at:
+            return False
+        request.put_off()
+        self._tap.request(request.body)
+        return True
+
+    def forget(self, request: Request) -> None:
+        """Nobody waits for its reply any more."""
+        self._open.pop(request.number, None)
+
+    def attend(self, seconds: float) -> None:
+        """Wait so long for replies, or until it is rung."""
+        self._tap.wait([self._tap.control], max(0.0, seconds))
+        self._take_replies()
+
+    def listen(self, seconds: float) -> list[Frames]:
+        """Messages of the stream, waiting so long for some, or until a reply comes or it is rung."""
+        self._tap.wait([self._tap.status, self._tap.control], seconds)
+        self._take_replies()
+        return self._tap.take(self._tap.status, _EVENTS)
+
+    def is_served(self) -> bool:
+        """Whether the process whose system that is still lives."""
+        return rundir.is_served(self.directory)
+
+    def ring(self) -> None:
+        """End a wait that is under way, from any thread."""
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
 
     def close(self) -> None:
         """Close the connection."""
-        self.tap.close()
+        self._tap.close()
+        self._bell = None
+
+    def _take_replies(self) -> None:
+        if self._bell is not None:
+            self._bell.hush()
+        for frames in self._tap.take(self._tap.control, _REPLIES):
+            reply = unpack(frames[-1], MAX_REPLY)
+            # Others are answers to what was given up, or was asked for twice.
+            if isinstance(reply, dict) and isinstance(number := reply.get("id"), int):
+                request = self._open.get(number)
+                if request is not None:
+                    request.answer(reply)
+
+
+def _kind(name: object) -> type[UnderstudyError]:
+    """The error of that name."""
+    found: object = getattr(errors, str(name), None)
+    if isinstance(found, type) and issubclass(found, UnderstudyError):
+        return found
+    return ProtocolError

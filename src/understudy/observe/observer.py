@@ -2,154 +2,284 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import fields, replace
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator
+from functools import partial
+from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from understudy.errors import ProtocolError, UnknownActor
-from understudy.observe import rundir
+from understudy.errors import SystemClosed, UnknownActor, WaitTimeout
+from understudy.observe.aside import Aside, Twins, twin
+from understudy.observe.cast import Cast
 from understudy.observe.client import Client
+from understudy.observe.feed import Feed
+from understudy.observe.following import MISSED, Picture, Step
+from understudy.observe.interest import Interest
+from understudy.observe.waiting import Waiting
 from understudy.settings import check_timeout
-from understudy.status import ActorInfo, ActorTable, Event, Health, Status, health_of
-from understudy.wire.codec import VERSION, unpack
-
-_MAX_EVENT = 1 << 20
-_SILENCE = 5.0
-"""Seconds without even a tick after which the system is asked whether it still lives."""
-_KEPT = 1000
-_FIELDS = frozenset(each.name for each in fields(Event))
-_HEALTHS = frozenset(Health)
+from understudy.status import ActorInfo, ActorTable, Event, Status
 
 
 class Observer:
-    """Follows the status stream of a running system.
+    """Follows the status stream of a running system; a context manager, sync and async.
 
-    ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Iterating gives each :class:`Event` once,
-    in order; where events were missed, one of kind ``snapshot`` stands for them and ``actors`` is as the system has
-    it. Iteration ends when the system has closed; a paused one is waited for. One observer is for one thread.
+    ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Iterating, by ``for`` or ``async for``,
+    gives each :class:`Event` once, in order; with ``names``, what had been missed comes in the order of its actor. What
+    was missed is asked for again. Where the system no longer has it, one event of kind ``snapshot`` stands for it; its
+    data has ``missed``, how many at most, and their ``kinds``.
+
+    Iteration ends when the system has closed, or its process is gone; a paused one is waited for, and so is one that
+    can't be reached. A later system of the same name is another one, for another observer.
+
+    ``names``: one or several names or globs of the actors to follow; events of others don't even arrive then.
+    ``kinds``: one or several kinds of events to hand on, of `state` `laps` `progress` `health` `figures` `restart`
+    `report` `dead_letter` `log`; left out, all but `figures`, which are measured, about once a second, only for who
+    names them.
+
+    ``timeout`` is in seconds, None for as long as it takes: where the system does not answer in that time, the first
+    call, or entering, raises WaitTimeout. Raises UnknownActor where there is no such system, ConfigError for names and
+    kinds that are none. An observer is for one thread, or one task, at a time; `close` may be called by any.
     """
 
-    def __init__(self, endpoint: str, *, timeout: float | None = 10.0) -> None:
-        self._client = Client(endpoint, status=True, timeout=timeout)
-        self._seq = 0
-        self._heard_at = time.monotonic()
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        names: str | Iterable[str] | None = None,
+        kinds: str | Iterable[str] | None = None,
+        timeout: float | None = 10.0,
+    ) -> None:
+        self._interest = Interest(names, kinds)
+        self._client = Client(endpoint, topics=self._interest.topics, timeout=timeout, leaves=self._leaves)
+        self._feed = Feed(self._client, self._interest)
+        self._cast = Cast(self._interest)
+        self._aside = Aside(self._client.ring)
+        self._in_use = threading.Lock()
         self._closed = False
-        self._ended: deque[str] = deque()
-        self.actors: dict[str, ActorInfo] = {}
+
+    @property
+    def actors(self) -> dict[str, ActorInfo]:
         """What is known of each actor, by name, as of the last event; of the ended, the last thousand."""
-        self.snapshot()
+        if self._cast.seq is None:
+            self._begin()
+        return self._cast.actors
+
+    @property
+    def aio(self) -> AioObserver:
+        """The same calls for asyncio."""
+        return AioObserver(self)
 
     def snapshot(self) -> ActorTable:
-        """All living actors now; what follows in the stream follows from here. Raises WaitTimeout."""
-        return self._snapshot(None)
+        """All living actors that are followed, now; what follows in the stream follows from here.
+
+        Raises WaitTimeout, and SystemClosed where the system, or the observer, has closed.
+        """
+        with self._use():
+            self._feed.begin()
+            self._join()
+            return ActorTable(self._cast.actors.values())
 
     def next(self, timeout: float | None = None) -> Event | None:
-        """The next change, or None after ``timeout`` seconds, or when the system has closed."""
-        seconds = check_timeout(timeout)
-        until = float("inf") if seconds is None else time.monotonic() + seconds
-        while not self._closed:
-            now = time.monotonic()
-            frames = self._client.tap.wait(
-                self._client.tap.status, max(0.0, min(self._heard_at + _SILENCE, until) - now)
-            )
-            if frames is not None:
-                self._heard_at = time.monotonic()
-                event = self._follow(unpack(frames[-1], _MAX_EVENT))
-            elif time.monotonic() < self._heard_at + _SILENCE:
-                return None
-            else:
-                event = self._renew(None if seconds is None else max(0.1, until - now))
-            if event is not None:
-                return event
-        return None
+        """The next change, or None after ``timeout`` seconds, or when the system, or the observer, has closed."""
+        until = _moment(check_timeout(timeout))
+        with self._use():
+            return self._next(until)
+
+    def wait_for(
+        self, name: str, *, status: str | Status | Iterable[str | Status], timeout: float | None = None
+    ) -> ActorInfo:
+        """Wait until the actor of that name has that status, or one of several; its row as of then.
+
+        It may have had it, or have ended with it, before: what has happened by now is caught up with first. It may
+        come up later, and be restarted meanwhile. Events that pass are not handed on again. Raises
+
+        * WaitTimeout after ``timeout`` seconds;
+        * ActorError, for a killed one ActorKilled, if it ends, or has ended, with another status;
+        * SystemClosed if the system, or the observer, closes;
+        * ConfigError for what is no name (a glob is none), no status, or not among the names that are followed.
+        """
+        waiting, seconds = Waiting(self._interest, name, status), check_timeout(timeout)
+        until = _moment(seconds)
+        with self._use():
+            self._feed.catch_up()
+            while True:
+                while not self._leaves() and (step := self._advance()) is not None:
+                    if (found := waiting.take(step, self._cast.actors.get(name))) is not None:
+                        return found
+                if waiting.asks and not self._feed.waits:
+                    if (found := waiting.stand(self._row(name, until))) is not None:
+                        return found
+                elif self._feed.over or self._leaves():
+                    raise SystemClosed(f"{self._client.endpoint} closed before {name} was {waiting}")
+                elif not self._turn(until):
+                    raise waiting.late(seconds, self._cast.actors.get(name))
 
     def close(self) -> None:
-        """Stop following."""
+        """Stop following, at once; a wait that is under way ends."""
         self._closed = True
-        self._client.close()
+        self._client.ring()
+        self._aside.close()
+        self._let_go()
 
-    def _snapshot(self, timeout: float | None) -> ActorTable:
-        answer = self._client.ask("snapshot", timeout=timeout)
-        self._seq = answer["seq"]
-        self._heard_at = time.monotonic()
-        table = ActorTable(ActorInfo.from_dict(row) for row in answer["actors"])
-        self.actors = {info.name: info for info in table}
-        self._ended.clear()
-        return table
+    def _next(self, until: float) -> Event | None:
+        while not self._leaves():
+            over = self._feed.over
+            if (event := self._take()) is not None or over:
+                return event
+            if not self._turn(until):
+                return self._take()
+        return None
 
-    def _follow(self, event: Any) -> Event | None:
-        if not isinstance(event, dict):
-            return None
-        if event.get("v") != VERSION:
-            raise ProtocolError(f"the stream is of protocol version {event.get('v')!r}, this is version {VERSION}")
-        seq, kind = event["seq"], event["kind"]
-        if kind == "bye":
-            self._closed = True
-            return None
-        if seq <= self._seq:
-            return None
-        if kind == "tick" or seq > self._seq + 1:
-            return self._renew(None)
-        self._seq = seq
-        change = Event(**{key: value for key, value in event.items() if key in _FIELDS})
-        self._note(change)
-        return change
+    def _take(self) -> Event | None:
+        """The next of the events that are at hand to be handed on."""
+        while (step := self._advance()) is not None:
+            if isinstance(step, Event) and (step.kind == MISSED or self._interest.wants(step.kind)):
+                return step
+        return None
 
-    def _note(self, event: Event) -> None:
-        info = self.actors.get(event.name)
-        if info is None or info.uid != event.uid:
-            info = ActorInfo(name=event.name, uid=event.uid, started_at=event.time)
-        if info.incarnation != event.incarnation:  # what the former life had reached is not this one's
-            fresh = ActorInfo(info.name, info.uid, incarnation=event.incarnation)
-            info = replace(fresh, status=info.status, lives_left=info.lives_left, started_at=info.started_at)
-        match event.kind:
-            case "state" if event.after is not None:
-                status = Status(event.after)
-                info = replace(info, status=status, health=health_of(status), **event.data)
-            case "health" if event.after in _HEALTHS:
-                info = replace(info, health=Health(event.after))
-            case "progress" | "laps":
-                info = replace(info, **event.data)
-            case _:
+    def _advance(self) -> Step | None:
+        """The next of the steps that are at hand; the table of actors goes along."""
+        if not self._feed.steps:
+            return None
+        step = self._feed.steps.popleft()
+        if isinstance(step, Picture):
+            self._cast.renew(step.rows, step.seq)
+        else:
+            self._cast.note(step)
+        return step
+
+    def _turn(self, until: float) -> bool:
+        """Take in what comes until then; False when nothing did and the time is over."""
+        self._feed.turn(until)
+        return bool(self._feed.steps) or monotonic() < until
+
+    def _fill(self, until: float) -> None:
+        """Wait until then for something to be taken."""
+        with self._use():
+            while not (self._feed.steps or self._feed.over or self._leaves()) and self._turn(until):
                 pass
-        self.actors[event.name] = info
-        if event.kind == "state" and info.status.ended:
-            self._forget_beyond(event.name)
 
-    def _forget_beyond(self, name: str) -> None:
-        self._ended.append(name)
-        if len(self._ended) > _KEPT:
-            oldest = self._ended.popleft()
-            if oldest not in self._ended and self.actors[oldest].status.ended:
-                del self.actors[oldest]
+    async def _coming(self, until: float) -> Event | None:
+        """As `_next`: the wait is made aside, but the event is taken here, where no cancelling can come between."""
+        late = False
+        while not self._closed:
+            if self._in_use.acquire(blocking=False):  # else a call that was given up is still on its way out
+                try:
+                    over, event = self._feed.over, self._take()
+                finally:
+                    self._in_use.release()
+                if event is not None or over or late:
+                    return event
+            late = monotonic() >= until
+            await self._aside.run(partial(self._fill, until))
+        self._let_go()
+        return None
 
-    def _renew(self, timeout: float | None) -> Event | None:
-        """Take a new snapshot, after a gap or a silence; an event for what it stands for, if that is anything."""
-        before = self._seq
+    def _row(self, name: str, until: float) -> ActorInfo | None:
+        """Where an actor stands; the system is asked for who is not, or no more, among those that we know of."""
+        row = self._cast.actors.get(name)
+        if row is not None or self._feed.over:
+            return row
         try:
-            self._snapshot(timeout)
-        except (TimeoutError, UnknownActor):
-            self._heard_at = time.monotonic()
-            self._closed = not rundir.is_served(self._client.directory)
+            return ActorInfo.from_dict(self._client.ask("info", name=name, timeout=max(0.0, until - monotonic())))
+        except UnknownActor:
             return None
-        missed = self._seq - before
-        if missed <= 0:
-            return None
-        return Event(self._seq, 0, "snapshot", "", 0, 0, cause=f"{missed} events were missed", data={"missed": missed})
+
+    def _join(self) -> None:
+        """Wait for the snapshot that was asked for."""
+        until = monotonic() + self._client.timeout
+        while self._feed.joins:
+            if self._leaves():
+                raise SystemClosed(f"this observer of {self._client.endpoint} was closed")
+            if not self._turn(until) and self._feed.joins:
+                raise WaitTimeout(f"{self._client.endpoint} did not answer within {self._client.timeout:g} s")
+        if self._feed.over and not self._feed.steps:
+            raise SystemClosed(f"{self._client.endpoint} has closed")
+        while self._feed.steps and isinstance(self._feed.steps[0], Picture):
+            self._advance()
+
+    @contextlib.contextmanager
+    def _use(self) -> Iterator[None]:
+        """One thread at a time, and not before the first snapshot is there."""
+        try:
+            with self._in_use:
+                if self._feed.joins and not self._closed:
+                    self._join()
+                yield
+        finally:
+            if self._closed:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Close the connection, unless a call is under way: then that does, when it leaves."""
+        if self._in_use.acquire(blocking=False):
+            try:
+                self._client.close()
+            finally:
+                self._in_use.release()
+
+    def _leaves(self) -> bool:
+        return self._closed or self._aside.given_up()
+
+    def _begin(self) -> None:
+        with self._use():
+            pass
 
     def __iter__(self) -> Iterator[Event]:
-        while not self._closed:
-            event = self.next()
-            if event is not None:
-                yield event
+        while (event := self.next()) is not None:
+            yield event
 
     def __enter__(self) -> Self:
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        event = await self._coming(_moment(None))
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._aside.run(self._begin)
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        self._client.ring()
+        await self._aside.run(self.close)
+
+
+class AioObserver(Twins):
+    """The calls of an Observer that wait, as coroutines; cancelling `next` loses no event."""
+
+    async def next(self, timeout: float | None = None) -> Event | None:
+        """As `Observer.next`."""
+        event: Event | None = await self._whose._coming(_moment(check_timeout(timeout)))  # noqa: SLF001 - its other half
+        return event
+
+    snapshot = twin(Observer.snapshot)
+    wait_for = twin(Observer.wait_for)
+
+
+def _moment(seconds: float | None) -> float:
+    return float("inf") if seconds is None else monotonic() + seconds

@@ -27,6 +27,7 @@ class Publisher:
         self.journal = Journal()
         self._heads: dict[str, int] = {}
         self._changed: dict[str, int] = {}
+        self._announced = 0
 
     def publish(
         self,
@@ -65,9 +66,20 @@ class Publisher:
         changed, self._changed = iter(self._changed.items()), {}
         heads = dict(islice(changed, HEADS))
         while True:
-            self._hub.publish(topic(""), pack({"v": VERSION, "seq": self.seq, "kind": "tick", "heads": heads}))
+            self._announce("tick", heads=heads)
             if not (heads := dict(islice(changed, HEADS))):
                 return
+
+    def bye(self) -> None:
+        """Say that nothing follows."""
+        self.tick()  # who follows some names could not tell otherwise whether it has heard the last of them
+        self._announce("bye")
+
+    def _announce(self, kind: str, **more: Any) -> None:
+        """What is about no actor; numbered, for what a lost one told is known to nobody."""
+        self._announced += 1
+        message = {"v": VERSION, "seq": self.seq, "kind": kind, "number": self._announced, **more}
+        self._hub.publish(topic(""), pack(message))
 
     def forget(self, uid: int, name: str | None) -> None:
         """That actor is listed no more; ``name``, if nobody else bears it, begins at 0 when somebody does."""

@@ -20,7 +20,7 @@ class Remote:
     """
 
     def __init__(self, endpoint: str, *, timeout: float | None = 10.0) -> None:
-        self._client = Client(endpoint, status=False, timeout=timeout)
+        self._client = Client(endpoint, timeout=timeout)
 
     def stop(self, name: str, *, grace: float | None = None) -> dict[str, str]:
         """Ask for a stop; ``grace`` as in `ActorRef.stop`."""

@@ -7,7 +7,6 @@ thread interrupted in the midst of a call could hold against the router or again
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,40 +14,18 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from understudy.errors import SystemClosed, UnderstudyError
+from understudy.wire.bell import Bell
 
 T = TypeVar("T")
 _CLOSED = "this system was shut down; make another"
 _Answer = SimpleQueue[tuple[Any, BaseException | None]]
 
 
-class _Bell:
-    """A pipe that closes when the last who holds it lets go: who rings late does not write to a stranger's file."""
-
-    _ends: tuple[int, ...] = ()
-
-    def __init__(self) -> None:
-        self._ends = self.read, self._write = os.pipe()
-        os.set_blocking(self.read, False)
-        os.set_blocking(self._write, False)
-
-    def ring(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._write, b"c")
-
-    def hush(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.read, 65536)
-
-    def __del__(self) -> None:
-        for end in self._ends:
-            os.close(end)
-
-
 class Calls:
     """Calls from any thread, made in the router's in the order of their coming."""
 
     def __init__(self) -> None:
-        self._bell: _Bell | None = _Bell()
+        self._bell: Bell | None = Bell()
         self._waiting: deque[tuple[_Answer, Callable[[], Any]]] = deque()
         self.is_open = True
         self.thread: threading.Thread | None = None

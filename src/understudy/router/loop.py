@@ -23,7 +23,6 @@ from understudy.router.survey import Survey
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.spawners.base import Born, Gone, News, NotBorn
-from understudy.wire.codec import pack
 from understudy.wire.page import Phase
 
 _LATE = 0.2
@@ -97,9 +96,8 @@ class Router:
         self._try(self._round, ready, now)
 
     def _leave(self) -> None:
-        hub = self.world.hub
-        hub.publish(b"|", pack({"v": 1, "seq": self.world.publisher.seq, "kind": "bye"}))
-        hub.close()
+        self.world.publisher.bye()
+        self.world.hub.close()
 
     def _catch_up(self) -> None:
         """After a pause of this process: what was said meanwhile is heard before any clock strikes.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from time import monotonic
 from typing import Any
@@ -17,12 +18,15 @@ MAX_CONTROL = 1 << 20
 """Bytes of one frame on the control socket."""
 MAX_SUBSCRIPTION = 8 << 10
 """Bytes of what a subscriber may send: libzmq keeps topics by their bytes."""
+MAX_REPLY = 64 * MAX_CONTROL
+"""Bytes of one reply that a client takes."""
 _CHILD_HWM = 20_000
 _PARENT_HWM = 1_000
 """Reports of one actor that wait here; beyond it, they wait with the actor, and hold back nobody else's."""
 _ROUND, _ROUND_SECONDS = 256, 0.01
 _ROOM_EVERY = 0.005
 _LONG = 65536
+_LONGEST_POLL = 86_400.0  # seconds; what zmq polls for is an int of milliseconds
 _STATUS_HWM = 10_000
 _REQUESTS, _REPLIES = 32, 16
 """Of one client: requests beyond wait with it, replies beyond with who sends them."""
@@ -227,32 +231,44 @@ class Line:
 
 
 class Tap:
-    """An observer's or remote's sockets: the status stream and the control socket of one system."""
+    """A client's sockets: the control socket of one system and, where there are topics, its status stream."""
 
-    def __init__(self, directory: str, *, status: bool) -> None:
+    def __init__(self, directory: str, topics: Iterable[bytes], wake_fd: int) -> None:
         self._context = zmq.Context(io_threads=1)
-        self.control = self._context.socket(zmq.DEALER)
-        self.control.set(zmq.LINGER, 0)
-        self.control.set(zmq.MAXMSGSIZE, 64 * MAX_CONTROL)
-        self.control.connect(endpoint(directory, "control"))
+        self._wake_fd = wake_fd
+        self.control = self._connected(zmq.DEALER, endpoint(directory, "control"), ((zmq.MAXMSGSIZE, MAX_REPLY),))
         self.status: Any = None
-        if status:
-            self.status = self._context.socket(zmq.SUB)
-            self.status.set(zmq.LINGER, 0)
-            self.status.set(zmq.RCVHWM, _STATUS_HWM)
-            self.status.set(zmq.SUBSCRIBE, b"")
-            self.status.connect(endpoint(directory, "status"))
+        if subscriptions := [(zmq.SUBSCRIBE, each) for each in sorted(topics)]:
+            options = ((zmq.RCVHWM, _STATUS_HWM), *subscriptions)
+            self.status = self._connected(zmq.SUB, endpoint(directory, "status"), options)
 
     def request(self, body: bytes) -> None:
-        """Send one request."""
-        self.control.send_multipart([b"", body])
+        """Send one request; dropped where too many wait for a system that takes none."""
+        with contextlib.suppress(zmq.Again):
+            self.control.send_multipart([b"", body], flags=zmq.NOBLOCK)
 
-    def wait(self, socket: Any, seconds: float) -> Frames | None:
-        """One message from that socket, or None after so many seconds."""
-        if socket.poll(max(0, int(seconds * 1000 + 0.999))) == 0:
-            return None
-        return take(socket)
+    def wait(self, sockets: Iterable[Any], seconds: float) -> None:
+        """Wait until there is something at one of these, the descriptor to wake it is readable, or the time is over."""
+        poller = zmq.Poller()
+        for source in (*sockets, self._wake_fd):
+            poller.register(source, zmq.POLLIN)
+        poller.poll(max(0, int(min(seconds, _LONGEST_POLL) * 1000 + 0.999)))
+
+    def take(self, socket: Any, most: int) -> list[Frames]:
+        """What has arrived there, so many messages at most."""
+        taken: list[Frames] = []
+        while len(taken) < most and (frames := take(socket)) is not None:
+            taken.append(frames)
+        return taken
 
     def close(self) -> None:
         """Close at once."""
         self._context.destroy(linger=0)
+
+    def _connected(self, kind: int, address: str, options: Iterable[tuple[int, Any]]) -> Any:
+        socket = self._context.socket(kind)
+        socket.set(zmq.LINGER, 0)
+        for option, value in options:
+            socket.set(option, value)
+        socket.connect(address)
+        return socket

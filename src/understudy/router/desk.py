@@ -9,6 +9,7 @@ from typing import Any
 from understudy.errors import NoCapacity
 from understudy.lifecycle.actor import Actor
 from understudy.router.errands import Errands, Outcome, outcome_of
+from understudy.router.outputs import Outputs
 from understudy.router.sampling import Sampler
 from understudy.router.watch import Watch
 from understudy.router.world import World
@@ -54,6 +55,7 @@ class Desk:
     watch: Watch
     sampler: Sampler
     errands: Errands
+    outputs: Outputs
 
     def apart(self, work: Callable[[], Any]) -> Later:
         """Have ``work`` done by the thread for errands: it may wait for a disk, and touches nothing of the router's.

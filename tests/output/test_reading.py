@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from tests.stage import until
-from understudy import ActorSystem, LogEntry, Logs, Process, Remote, Status, UnknownActor
+from understudy import ActorSystem, LogEntry, Logs, Process, ProtocolError, Remote, Status, UnknownActor
 
 FILE = {"output": "file", "heartbeat.interval": 0.05}
 
@@ -106,11 +106,24 @@ def test_who_follows_a_glob_sees_new_actors_and_the_last_words_of_those_that_end
     assert gathered == ["a"]
     ref = system.spawn(Says, "b", name="w-2", config=FILE)
     gathered, cursor = after_all(remote, "w-*", "stdout", 1, cursor)
-    ref.stop()
+    assert gathered == ["b"]
+    ref.kill()
     ref.wait(20)
     system.spawn(Says, "c", stays=False, name="w-3", config=FILE).wait(20)
-    assert gathered == ["b"]
+    gathered, cursor = after_all(remote, "w-*", "stdout", 1, cursor)
+    assert gathered == ["c"], "it came and went between two looks"
+    assert texts(remote.logs("w-*"), "stdout") == ["a"]
     assert texts(remote.logs("w-3"), "stdout") == ["c"]
+    assert remote.logs("w-*", after=cursor).entries == ()
+
+
+def test_a_cursor_that_is_none_is_refused(system, remote):
+    for bad in ({}, {"record": -1, "uid": 0, "files": {}}, {"record": 0, "uid": 0, "files": {"1": {"stdout": [1]}}}):
+        with pytest.raises(ProtocolError, match="field 'after' must be the cursor of a former answer"):
+            remote.logs(after=bad)
+    for lines in (0, 10_001):
+        with pytest.raises(ProtocolError, match="field 'lines' must be an integer from 1 to 10000"):
+            remote.logs(lines=lines)
 
 
 @pytest.mark.fault("F64")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from understudy.errors import ProtocolError
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.registry import is_glob
-from understudy.router.errands import Errands
+from understudy.router.errands import Errands, Outcome
 from understudy.router.folders import directory_of
 from understudy.router.shelf import Entry
 from understudy.router.tailing import Mark, Share, last, since
@@ -32,22 +32,23 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far a client has read: the last record, and its place in each file."""
+    """How far a client has read: the last record, the latest spawn that it knows of, and its place in each file."""
 
     record: int
+    uid: int
     marks: Marks
 
     def to_plain(self) -> dict[str, Any]:
         """As it goes to the client, and comes back."""
         files = {key: {s: [m.inode, m.at] for s, m in marks.items()} for key, marks in self.marks.items()}
-        return {"record": self.record, "files": files}
+        return {"record": self.record, "uid": self.uid, "files": files}
 
     @classmethod
     def from_plain(cls, plain: Any) -> Cursor:
         """The reverse; raises ProtocolError for what was no answer of ours."""
         match plain:
-            case {"record": int(record), "files": dict(files)} if record >= 0:
-                return cls(record, {str(key): _marks(found) for key, found in files.items()})
+            case {"record": int(record), "uid": int(uid), "files": dict(files)} if record >= 0:
+                return cls(record, uid, {str(key): _marks(found) for key, found in files.items()})
         raise ProtocolError(_NO_CURSOR)
 
 
@@ -94,23 +95,29 @@ class Outputs:
         meant = select(self._world, tuple(names))
         known = {} if after is None else after.marks
         living = {source.key: source for actor in meant if (source := self._source(actor)) is not None}
-        sources = [*living.values(), *self._of_former(names, known.keys() - living.keys())]
+        sources = living | ({} if after is None else self._of_former(names, after, living.keys()))
         rows = [] if after is not None else [row for actor in meant for row in self._kept_lines(actor, lines)]
         each = max(_LEAST_BYTES, MOST_BYTES // max(1, 2 * len(sources)))
         most = lines if after is not None else max(1, min(lines, MOST_LINES // max(1, 2 * len(sources))))
         first = after is None or self._world.output_dir is not None
+        latest = next(reversed(self._world.registry.actors), 0)
 
         def read() -> tuple[list[Row], Marks]:
             found, reached = [], {}
-            for source in sources:
+            for source in sources.values():
                 some, reached[source.key] = source.read(known.get(source.key, {}), most, each, first=first)
                 found += some
             return found, reached
 
         def answer(outcome: Outcome) -> None:
-            found, reached = outcome.value or ([], {})
+            found: list[Row] = []
+            reached: Marks = {}
+            if outcome.value is not None:  # else it could not be had, which was told
+                found, reached = outcome.value
             records, number = self._records(names, lines, after)
-            then({"entries": rows + found + records, "cursor": Cursor(number, {**known, **reached}).to_plain()})
+            # What is known of those that are forgotten here is of no use to anybody.
+            cursor = Cursor(number, latest, {key: known[key] for key in known if key in sources} | reached)
+            then({"entries": rows + found + records, "cursor": cursor.to_plain()})
 
         if not (sources and self._files.run(read, answer)):
             answer(Outcome())
@@ -122,16 +129,15 @@ class Outputs:
         key = str(actor.uid) if self._world.output_dir is None else actor.name
         return _Source(key, directory, actor.name, actor.uid, actor.incarnation, actor.status.ended)
 
-    def _of_former(self, names: Sequence[str], keys: Iterable[str]) -> Iterator[_Source]:
-        """Those that ended since their lines were last read: there may be more."""
-        registry = self._world.registry
-        for key in keys:
-            if self._world.output_dir is not None:
-                actor = registry.find(key) if registry.knows(key) else None
-            else:
-                actor = registry.actors.get(int(key)) if key.isdecimal() else None
-            if actor is not None and _is_meant(actor.name, names) and (source := self._source(actor)) is not None:
-                yield source
+    def _of_former(self, names: Sequence[str], after: Cursor, others: Container[str]) -> dict[str, _Source]:
+        """Those that have ended, but of which there may be more: that the client knows of, or that began since."""
+        meant = [actor for actor in self._world.registry.listed() if _is_meant(actor.name, names)]
+        found = {source.key: source for actor in meant if (source := self._source(actor)) is not None}
+        return {
+            key: source
+            for key, source in found.items()
+            if key not in others and (key in after.marks or source.uid > after.uid)
+        }
 
     def _kept_lines(self, actor: Actor, lines: int) -> list[Row]:
         """The last ones of the stderr of an actor that has no file of its own."""

@@ -115,9 +115,12 @@ def stacks(desk: Desk, name: list[str]) -> Later:
 
 def shutdown(desk: Desk, *, force: bool) -> dict[str, str]:
     """What each actor will be asked; the system closes on a thread."""
-    order = verbs.Killing("*") if force else verbs.Stopping("*")
-    words = order.foresee(desk.world)
-    desk.world.shut(force)
+    world = desk.world
+    words = (verbs.Killing("*") if force else verbs.Stopping("*")).foresee(world)
+    if world.closing and not force:  # whom its thread has not reached yet, it will
+        words = dict.fromkeys(words, verbs.ALREADY)
+    world.closing = True
+    world.shut(force)
     return words
 
 

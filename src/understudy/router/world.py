@@ -119,7 +119,7 @@ class World:
         self.publish_record(actor, incarnation, record)
 
     def publish_record(self, actor: Actor, incarnation: int, record: dict[str, Any]) -> None:
-        """A log record of or about an actor: kept for who asks, and for those who watch if it is of WARNING or above."""
+        """A log record of or about an actor: kept for who asks; for those who watch, if it is of WARNING or above."""
         self.shelf.add(actor.uid, actor.name, incarnation, record)
         data = told(record)
         if data is not None:

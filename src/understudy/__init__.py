@@ -6,6 +6,7 @@ process takes over from the original serialized state. Where things live, from t
     errors      the tree of everything that is raised
     settings    what groups of settings are made of
     stats       what an actor's lives came to, in figures
+    logs        what actors wrote and logged, as values
     status      what an actor is, was, and died of: frozen values
     config      every setting, checked when set
     timing      measured sections
@@ -74,6 +75,8 @@ if _typing.TYPE_CHECKING:
     from understudy.errors import UnknownField as UnknownField
     from understudy.errors import WaitTimeout as WaitTimeout
     from understudy.errors import WrongProcess as WrongProcess
+    from understudy.logs import LogEntry as LogEntry
+    from understudy.logs import Logs as Logs
     from understudy.observe import Observer as Observer
     from understudy.observe import Remote as Remote
     from understudy.process import Process as Process
@@ -148,6 +151,8 @@ else:
         "UnknownField": "errors",
         "WaitTimeout": "errors",
         "WrongProcess": "errors",
+        "LogEntry": "logs",
+        "Logs": "logs",
         "Observer": "observe",
         "Remote": "observe",
         "Process": "process",
@@ -215,6 +220,8 @@ __all__ = [
     "Heartbeat",
     "Life",
     "Limits",
+    "LogEntry",
+    "Logs",
     "MailboxFull",
     "MainLoopError",
     "MainLoopTimeoutError",

@@ -114,6 +114,7 @@ class Limits(Settings):
     at = "limits"
 
     result: int = option(2**30, "Largest serialized result.", unit="bytes", least=1, most=2**30)
+    records: int | None = option(1000, "Log records that reach the parent in one second.", least=1, none="no limit")
 
 
 @dataclass(repr=False)
@@ -135,6 +136,9 @@ class ProcessConfig(Settings):
     join_in: float | None = span(None, "Time from the first readiness to a stop, over all lives and pauses.")
     lives: int = option(1, "Attempts in all: 1 means no restart.", least=1)
     log_laps: bool = option(default=False, doc="Log a DEBUG record with the section times of every lap.")
+    output: Literal["inherit", "file"] = option(
+        "inherit", "Whether it writes to the parent's stdout and stderr, or to files of its own."
+    )
     timeouts: Timeouts = field(default_factory=Timeouts)
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
     stop: StopLadder = field(default_factory=StopLadder)

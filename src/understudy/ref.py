@@ -105,6 +105,15 @@ class ActorRef(Generic[A]):
         """Its lives so far, the current one last."""
         return self._outside.history_uid(self.uid)
 
+    def stacks(self) -> str:
+        """Where all threads of its process stand now, its main thread first; "" where it has no process.
+
+        It takes a few milliseconds and doesn't disturb the actor. One that holds its interpreter in C is asked by a
+        signal, after half a second. Where the stacks can't be had, as of a stopped process, a sentence in brackets
+        says why, within 1.5 s.
+        """
+        return self._outside.stacks_uid(self.uid)
+
     def timers(self) -> Timers | None:
         """The timers of its last life that told them, or None if no hook is timed or it told none."""
         return self._outside.timers_uid(self.uid)

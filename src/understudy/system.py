@@ -26,6 +26,7 @@ from understudy.router.answers import Answers
 from understudy.router.calls import Calls
 from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import Closing, end_all
+from understudy.router.folders import made_directory
 from understudy.router.listing import info, summary
 from understudy.router.logs import LogThread
 from understudy.router.loop import Router
@@ -58,12 +59,20 @@ class ActorSystem:
     SIGTERM and SIGHUP end all actors before they end this process, where nobody else handles them. Leaving the
     ``with`` block, or `shutdown`, ends every actor. ``preload`` names modules that the zygote imports first, so that
     actors of their classes start faster; one that raises or starts a Python thread is refused with ConfigError. What an
-    actor had to import the next finds imported, unless ``learn`` is False. Raises NameTaken while a system of that name
-    lives, ConfigError, and WrongProcess inside an actor.
+    actor had to import the next finds imported, unless ``learn`` is False. ``output_dir`` is where actors with
+    ``output="file"`` have their files, ``<output_dir>/<actor>/stdout`` and ``stderr``, which are appended and kept;
+    without it they have them in the system's own directory, which goes with it. Raises NameTaken while a system of that
+    name lives, ConfigError, also for an ``output_dir`` that can't be made, and WrongProcess inside an actor.
     """
 
     def __init__(
-        self, name: str | None = None, *, signals: bool = True, preload: Iterable[str] = (), learn: bool = True
+        self,
+        name: str | None = None,
+        *,
+        signals: bool = True,
+        preload: Iterable[str] = (),
+        learn: bool = True,
+        output_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
@@ -71,6 +80,7 @@ class ActorSystem:
             raise ConfigError(
                 f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
             )
+        kept = None if output_dir is None else made_directory(output_dir)
         open_standard_descriptors()
         self._pid = os.getpid()
         with rundir.entrance():
@@ -94,6 +104,7 @@ class ActorSystem:
                 timers=timers,
                 orders=OrdersDesk(system_id, hub, timers),
                 logs=LogThread(self.name),
+                output_dir=kept,
                 perform=perform,
             )
         except BaseException:
@@ -101,6 +112,7 @@ class ActorSystem:
             shutil.rmtree(directory, ignore_errors=True)
             raise
         self._world.registry.keep = self._world.refs.__contains__
+        self._world.shut = self._begin_shutdown
         self._calls = Calls()
         self._router = Router(self._world, self._calls)
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
@@ -253,6 +265,14 @@ class ActorSystem:
         self._router.sampler.refresh(self._look(self._world.registry.living))
         return self._look(lambda: summary(self._world, self._router.watch))
 
+    def stacks(self, who: Any = "*") -> dict[str, str]:
+        """Where all threads of actors stand now, as `ActorRef.stacks`, by name; all of them within 1.5 s.
+
+        ``who`` is a name, a glob, a ref or one iterable of these. Raises UnknownActor for an unknown name.
+        """
+        self._check()
+        return self._answers.stacks(verbs.meant(who))
+
     def story(self, name: str) -> list[str]:
         """The last steps of an actor's life as the router saw them, a line each."""
         return self._look(lambda: self._world.registry.story(self._world.registry.find(name).uid))
@@ -277,6 +297,11 @@ class ActorSystem:
         records are waited for, 1 s at the most.
         """
         self._close(None, force=force)
+
+    def _begin_shutdown(self, force: bool) -> None:  # noqa: FBT001 - as it is asked for
+        threading.Thread(
+            target=self.shutdown, kwargs={"force": force}, name=f"understudy-shutdown-{self.name}", daemon=True
+        ).start()
 
     def close_by(self, ladder: StopLadder) -> None:
         """End by that ladder instead of the actors' own: at exit and on signals."""

@@ -313,7 +313,7 @@ def test_many_records_of_many_actors_all_arrive_in_each_ones_order(system, recor
         for number in range(3000):
             process.log.info("%d", number)
 
-    refs = [system.spawn(Logs, speak, name=f"crowd/{number}") for number in range(4)]
+    refs = [system.spawn(Logs, speak, name=f"crowd/{number}", config={"limits.records": None}) for number in range(4)]
     for ref in refs:
         ref.wait(30)
     system.shutdown()

@@ -11,6 +11,7 @@ from dataclasses import fields
 import pytest
 
 from tests.docs.pages import ROOT, blocks, sections, tables
+from understudy.config import ProcessConfig
 from understudy.engine import link, streams, telling
 from understudy.observe import journal, publisher
 from understudy.router import control, logs, orders, remembered, replies
@@ -222,7 +223,8 @@ def test_the_limits_are_those_of_the_code():
     }
     assert f"at most {telling._TEXT_LIMIT:,} characters" in TEXT
     assert f"at most {telling._NAME_LIMIT:,} characters" in TEXT
-    assert f"at most {streams._TEXT:,} characters" in TEXT
+    assert f"have {streams._SIZE >> 10} KiB at the most" in TEXT
+    assert f"({ProcessConfig().limits.records:,}); what is beyond" in TEXT
     assert f"after {orders._FIRST_AGAIN:g} s, then after twice" in " ".join(TEXT.split())
     assert f"up to every {orders._LONGEST_AGAIN:g} s" in TEXT
     assert f"every {1000 * link._PROGRESS_EVERY:g} ms" in TEXT

@@ -30,6 +30,9 @@ class Quiet(Process):
         return "quiet"
 
 class Loud(Process):
+    def __init__(self):
+        self.config.limits.records = None
+
     def __loop__(self):
         for number in range(1000):
             self.log.info("hello %d", number)
@@ -102,6 +105,9 @@ def test_a_sigterm_ends_a_parent_amid_a_flood_of_records(tmp_path):
 
 class Bursts(Process):
     """Logs so much more than any queue holds, and has a result at once."""
+
+    def __init__(self):
+        self.config.limits.records = None
 
     def __loop__(self):
         for number in range(60_000):

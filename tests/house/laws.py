@@ -13,7 +13,7 @@ Law = Callable[[Sequence[Module]], Iterator[str]]
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"settings", "stats"}),
-    frozenset({"status", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal"}),
+    frozenset({"status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal"}),
     frozenset({"lifecycle", "wire"}),
     frozenset({"ref", "outcome", "handle"}),
     frozenset({"process", "spawners", "observe"}),

@@ -53,9 +53,18 @@ def test_verbs_reach_actors_by_name_and_by_glob_and_answer_as_the_systems_do(rem
 
 
 @pytest.mark.requirement("K1")
-@pytest.mark.parametrize("verb", ["stop", "kill", "restart", "info", "healthy"])
+def test_verbs_for_many_take_an_iterable_of_names_and_globs(remote, crew):
+    assert remote.stop(name for name in ("crew/*", "lone")) == {"crew/a": "asked", "crew/b": "asked", "lone": "asked"}
+    assert [crew[name].wait(20) for name in crew] == [Status.FINISHED] * 3
+    assert remote.kill(["lone"]) == {"lone": "ended"}
+    assert remote.kill([]) == remote.stacks(()) == {}
+
+
+@pytest.mark.requirement("K1")
+@pytest.mark.parametrize("verb", ["stop", "kill", "restart", "info", "healthy", "story", "stacks", "logs"])
 def test_what_is_no_name_is_refused_before_it_is_sent(remote, crew, verb):
-    for name in (crew["lone"], ["lone"], 5, None, b"lone"):
+    one = ["lone"] if verb in {"info", "healthy", "story"} else ["lone", crew["lone"]]
+    for name in (crew["lone"], one, 5, None, b"lone"):
         with pytest.raises(ConfigError, match="names no actor here: a remote takes a name or a glob"):
             getattr(remote, verb)(name)
     assert crew["lone"].info().incarnation == 1

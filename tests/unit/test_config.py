@@ -48,6 +48,7 @@ DEFAULTS = {
     "join_in": None,
     "lives": 1,
     "log_laps": False,
+    "output": "inherit",
     "timeouts": TIMEOUTS,
     "heartbeat": {"interval": 2.0, "misses": 3, "kill": "auto"},
     "stop": {"command": 10.0, "term": 5.0, "term_again": 5.0},
@@ -56,7 +57,7 @@ DEFAULTS = {
         "backoff": {"base": 0.1, "factor": 2.0, "cap": 30.0, "jitter": 0.2, "reset": 10.0},
         "window": None,
     },
-    "limits": {"result": 1024**3},
+    "limits": {"result": 1024**3, "records": 1000},
     "sampling": {"interval": 1.0, "family": True, "pss": True},
 }
 GROUPS = [Timeouts, Backoff, Restart, StopLadder, Heartbeat, Limits, Sampling, ProcessConfig]
@@ -296,6 +297,8 @@ def test_what_would_overflow_later_is_refused_now(path, value):
         ("restart.policy", np.array(["never", "always"]), "one of 'on_crash', 'always', 'never'"),
         ("restart.backoff.jitter", 1.5, "a finite number, at least 0 and at most 1"),
         ("restart.backoff.factor", 0.5, "a finite number, at least 1"),
+        ("output", "files", "one of 'inherit', 'file'"),
+        ("limits.records", 0, "a whole number, at least 1, or None (no limit)"),
         ("limits.result", 0, "a whole number of bytes, at least 1 and at most 1073741824"),
     ],
 )

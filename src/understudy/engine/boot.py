@@ -17,7 +17,9 @@ from understudy.engine.inside import Actor
 from understudy.engine.leave import leave
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
+from understudy.engine.output import Output
 from understudy.engine.sections import Sections
+from understudy.engine.stacks import Stacks
 from understudy.engine.streams import Tee, forward, forward_records
 from understudy.engine.telling import Told
 from understudy.process import part_of
@@ -93,6 +95,7 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     os.lseek(page_fd, FAULT_AT, os.SEEK_SET)
     faulthandler.enable(page_fd)
     faulthandler.register(STACKS, page_fd, all_threads=True, chain=False)
+    output = None if birth.output is None else Output(birth.output, page)
     sys.stderr = Tee(sys.stderr, page)
 
     page.phase = Phase.CONNECTING
@@ -104,7 +107,7 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     link = Link(line, outbox, birth, wings.bell, wings.leash)
     forward().open(outbox, birth.name, birth.incarnation)
     forward_records()
-    link.start(halt, sections)
+    link.start(halt, sections, Stacks(page, page_fd), output)
     if birth.stop:
         link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
     loop = Loop()

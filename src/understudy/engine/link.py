@@ -13,7 +13,10 @@ from understudy import failpoints
 from understudy.config import ProcessConfig
 from understudy.engine.halt import AFTER_SECTION, NO, Halt
 from understudy.engine.outbox import Outbox
+from understudy.engine.output import Output
 from understudy.engine.sections import Sections
+from understudy.engine.stacks import Stacks
+from understudy.engine.streams import forward
 from understudy.errors import ProtocolError
 from understudy.spawners import guard
 from understudy.spawners.base import Birth
@@ -37,6 +40,8 @@ class Link:
         self._bell, self._leash = bell, leash
         self._halt: Halt
         self._sections: Sections
+        self._stacks: Stacks
+        self._output: Output | None
         self._config = _UNTOLD
         self._shortest = NEVER
         self._told_place = -1
@@ -50,9 +55,9 @@ class Link:
         self._closing = False
         self._gone = threading.Event()
 
-    def start(self, halt: Halt, sections: Sections) -> None:
+    def start(self, halt: Halt, sections: Sections, stacks: Stacks, output: Output | None) -> None:
         """Begin to hear and to beat."""
-        self._halt, self._sections = halt, sections
+        self._halt, self._sections, self._stacks, self._output = halt, sections, stacks, output
         # Without waiting for it to run, as Thread.start would: it gets its turn when the main thread has begun to act.
         _thread.start_new_thread(self._run, ())
 
@@ -60,6 +65,7 @@ class Link:
         """Use the settings of the actor, which are known only when its state is open."""
         self._config = config
         self._shortest = config.timeouts.shortest()
+        forward().most = config.limits.records
         self.ring()
 
     def ring(self) -> None:
@@ -83,6 +89,7 @@ class Link:
         waiting, self._progress = self._progress, None
         if waiting is not None:
             self._outbox.say_nowait(waiting)
+        forward().catch_up()
 
     def close(self) -> None:
         """End the thread; it lets go of its socket."""
@@ -113,9 +120,11 @@ class Link:
 
     def _serve(self, beaten_at: float) -> None:
         while not self._closing:
-            for frames in self._line.hear(self._patience(beaten_at + self._config.heartbeat.interval)):
-                self._obey(frames)
-            self._drain()
+            if self._line.wait(self._patience(beaten_at + self._config.heartbeat.interval)):
+                self._stacks.serve()
+                for frames in self._line.hear():
+                    self._obey(frames)
+                self._drain()
             if self._halt.level != NO and not self._halt.event.is_set():
                 self._halt.event.set()
             now = monotonic()
@@ -124,10 +133,18 @@ class Link:
                     os._exit(_ALONE)  # where the kernel sends no signal for the leash, we look
                 self._outbox.say_nowait(Beat())
                 beaten_at = now
+                self._tend()
             if self._progress is not None and now - self._progress_at >= _PROGRESS_EVERY:
                 self._progress_at = now
                 self.flush()
             self._watch(now)
+
+    def _tend(self) -> None:
+        """What waits for a beat."""
+        self._stacks.tidy()
+        forward().catch_up()
+        if self._output is not None:
+            self._output.look(forward().tell)
 
     def _patience(self, beat_at: float) -> float:
         now = monotonic()

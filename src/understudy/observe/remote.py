@@ -1,38 +1,55 @@
-"""Remote: stop, kill and restart the actors of a running system by name, from any process of the same user."""
+"""Remote: look at, stop, kill and restart the actors of a running system by name, from any process of the same user."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from understudy.errors import ConfigError
+from understudy.logs import Logs
 from understudy.observe.client import Client
 from understudy.settings import shown
 from understudy.status import ActorInfo, ActorTable, Summary
+
+Names = str | Iterable[str]
 
 
 class Remote:
     """A controller of a running system.
 
-    ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Each verb takes a name or a glob and gives
-    ``{name: "asked" | "already" | "ended"}``. Raises UnknownActor for an unknown name or system, ConfigError for
-    what is no name, WaitTimeout if the system does not answer within ``timeout`` seconds (None: as long as it takes).
+    ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Verbs for many take a name, a glob or an
+    iterable of these; `stop`, `kill` and `restart` give ``{name: "asked" | "already" | "ended"}``. A call that raises
+    WaitTimeout, for the system does not answer within ``timeout`` seconds (None: as long as it takes), may have been
+    heard all the same. Raises UnknownActor for an unknown name or system, ConfigError for what is no name.
     """
 
     def __init__(self, endpoint: str, *, timeout: float | None = 10.0) -> None:
         self._client = Client(endpoint, timeout=timeout)
 
-    def stop(self, name: str, *, grace: float | None = None) -> dict[str, str]:
+    def hello(self) -> dict[str, Any]:
+        """Who answers: ``system`` (its id), ``name``, ``pid``, ``version``, ``protocol``, ``started_at``."""
+        return dict(self._client.ask("hello"))
+
+    def stop(self, name: Names, *, grace: float | None = None) -> dict[str, str]:
         """Ask for a stop; ``grace`` as in `ActorRef.stop`."""
-        return dict(self._client.ask("stop", name=_text(name), grace=grace))
+        return self._order("stop", name=_names(name), grace=grace)
 
-    def kill(self, name: str) -> dict[str, str]:
+    def kill(self, name: Names) -> dict[str, str]:
         """SIGKILL, with all that it started."""
-        return dict(self._client.ask("kill", name=_text(name)))
+        return self._order("kill", name=_names(name))
 
-    def restart(self, name: str, *, grace: float | None = None) -> dict[str, str]:
+    def restart(self, name: Names, *, grace: float | None = None) -> dict[str, str]:
         """Stop, then begin anew from the original state."""
-        return dict(self._client.ask("restart", name=_text(name), grace=grace))
+        return self._order("restart", name=_names(name), grace=grace)
+
+    def shutdown(self, *, force: bool = False) -> dict[str, str]:
+        """End every actor, by its ladder or with ``force`` by SIGKILL, and close the system.
+
+        It is answered at once; the end is the ``bye`` on the status stream.
+        """
+        return self._order("shutdown", force=force)
 
     def ps(self, *, all: bool = False) -> ActorTable:
         """The living actors; with ``all`` the ended ones too."""
@@ -50,9 +67,29 @@ class Remote:
         """The whole system: counts and sums."""
         return Summary.from_dict(self._client.ask("summary"))
 
+    def story(self, name: str) -> list[str]:
+        """The last 50 steps of an actor's life as the router saw them, a line each."""
+        return list(self._client.ask("story", name=_text(name)))
+
+    def stacks(self, name: Names = "*") -> dict[str, str]:
+        """Where all threads of actors stand now, as `ActorRef.stacks`, by name."""
+        return dict(self._client.ask("stacks", name=_names(name)))
+
+    def logs(self, name: Names = "*", *, lines: int = 100, after: dict[str, Any] | None = None) -> Logs:
+        """What actors wrote and logged: the last ``lines`` (1 to 10,000) of each of their streams.
+
+        With ``after``, the cursor of a former answer, what came since, so that nothing is told twice. Lines of stdout
+        and stderr are of actors with ``output="file"``; of others a first answer has the last lines of stderr.
+        """
+        return Logs.from_dict(self._client.ask("logs", name=_names(name), lines=lines, after=after))
+
     def close(self) -> None:
         """Close the connection; the system is not touched."""
         self._client.close()
+
+    def _order(self, verb: str, **fields: Any) -> dict[str, str]:
+        # Under a number of its own it is done once, however often it has to be asked for.
+        return dict(self._client.ask(verb, request=uuid.uuid4().hex, **fields))
 
     def __enter__(self) -> Self:
         return self
@@ -61,6 +98,14 @@ class Remote:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _names(names: object) -> str | list[str]:
+    if isinstance(names, str):
+        return names
+    if isinstance(names, Iterable) and not isinstance(names, bytes | bytearray | memoryview):
+        return [_text(name) for name in names]
+    return _text(names)
 
 
 def _text(name: object) -> str:

@@ -102,6 +102,19 @@ class Answers:
         self._cell(uid)
         return self._world.records[uid].history()
 
+    def stacks_uid(self, uid: int) -> str:
+        """As `ActorSystem.stacks`."""
+        if self._cell(uid).settled.done():
+            return ""
+        return next(iter(self.stacks(verbs.meant(self._spawned(uid))).values()))
+
+    def stacks(self, wanted: verbs.Meant) -> dict[str, str]:
+        """The stacks of those that are meant, by name; the asking thread waits, the router's doesn't."""
+        told: Latch[dict[str, str]] = Latch()
+        world = self._world
+        self._calls.make(lambda: world.dumps.take(world, verbs.select(world, wanted), told.set_result))
+        return told.result()
+
     def timers_uid(self, uid: int) -> Timers | None:
         """What its last life that told any measured."""
         self._cell(uid)

@@ -85,6 +85,7 @@ class Closing:
             [
                 router.stop,
                 lambda: router.errands.close(_LOGS_WAIT),
+                lambda: router.files.close(_LOGS_WAIT),
                 lambda: self._world.logs.close(_LOGS_WAIT),
                 # While the zygote lives: if a signal ends this process in here, the zygote cleans up.
                 lambda: shutil.rmtree(self._world.directory, ignore_errors=True),

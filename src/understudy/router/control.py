@@ -12,6 +12,7 @@ from understudy.router import requests
 from understudy.router.desk import Desk, answered
 from understudy.router.errands import Outcome
 from understudy.router.fields import GRACE, NAME, NAMES, Field, Refused, a_flag, a_number_from, read, read_id, read_key
+from understudy.router.outputs import MOST_LINES, a_cursor
 from understudy.router.remembered import Remembered
 from understudy.router.replies import Replies
 from understudy.settings import shown
@@ -55,6 +56,16 @@ VERBS: Mapping[str, Verb] = {
     "stop": Verb(requests.stop, {"name": NAMES, "grace": GRACE}, changes=True),
     "kill": Verb(requests.kill, {"name": NAMES}, changes=True),
     "restart": Verb(requests.restart, {"name": NAMES, "grace": GRACE}, changes=True),
+    "logs": Verb(
+        requests.logs,
+        {
+            "name": NAMES,
+            "lines": Field("integer", a_number_from(1, MOST_LINES), 100),
+            "after": Field("map or nil", a_cursor, None),
+        },
+    ),
+    "stacks": Verb(requests.stacks, {"name": NAMES}),
+    "shutdown": Verb(requests.shutdown, {"force": Field("boolean", a_flag, default=False)}, changes=True),
 }
 """All verbs, in the order of the page."""
 

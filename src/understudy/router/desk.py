@@ -8,6 +8,7 @@ from typing import Any
 
 from understudy.lifecycle.actor import Actor
 from understudy.router.errands import Errands, Outcome, outcome_of
+from understudy.router.outputs import Outputs
 from understudy.router.sampling import Sampler
 from understudy.router.watch import Watch
 from understudy.router.world import World
@@ -53,6 +54,7 @@ class Desk:
     watch: Watch
     sampler: Sampler
     errands: Errands
+    outputs: Outputs
 
     def measured(self, actors: list[Actor], answer: Callable[[], Any]) -> Later | Any:
         """The answer, given by the router's thread when the figures of these are no older than their settings allow.

@@ -15,7 +15,9 @@ from understudy.router.calls import Calls
 from understudy.router.control import Control
 from understudy.router.desk import Desk
 from understudy.router.errands import Errands
+from understudy.router.folders import read_last_lines
 from understudy.router.logs import defect
+from understudy.router.outputs import Outputs
 from understudy.router.perform import kill_doomed
 from understudy.router.reports import Reports, laps_of
 from understudy.router.sampling import Sampler
@@ -41,7 +43,9 @@ class Router:
         self._reports = Reports(world, self.watch)
         self.sampler = Sampler(world, calls)
         self.errands = Errands(world.system, calls)
-        self.desk = Desk(world, self.watch, self.sampler, self.errands)
+        self.files = Errands(f"files-{world.system}", calls)
+        outputs = Outputs(world, self.files)
+        self.desk = Desk(world, self.watch, self.sampler, self.errands, outputs)
         self._control = Control(self.desk)
         self._survey = Survey(world, self.sampler, self.errands)
         self._over = False
@@ -78,6 +82,7 @@ class Router:
         finally:
             self.calls.close()
             self._try(self.world.leave_waiting)
+            self._try(self.world.dumps.close, self.world)
             self._try(self._leave)
 
     def _turn(self) -> None:
@@ -126,7 +131,8 @@ class Router:
         for frames in reports:
             self._try(self._reports.take, frames)
         for until, death in dead:
-            if all_read or now >= until:
+            record = world.records.get(death.uid)
+            if (all_read and not (record and record.reading)) or now >= until:
                 self._try(self._hear, death)
             else:
                 self._dead.append((until, death))
@@ -136,8 +142,14 @@ class Router:
         for one in spawner.news(now):
             if isinstance(one, Gone):
                 self._dead.append((now + _LAST_WORDS, one))
+                self._fetch_last_lines(one)
             else:
                 self._try(self._hear, one)
+
+    def _fetch_last_lines(self, death: Gone) -> None:
+        actor, record = self.world.registry.actors.get(death.uid), self.world.records.get(death.uid)
+        if actor is not None and record is not None and actor.incarnation == death.incarnation:
+            read_last_lines(self.world, actor, record, self.files)
 
     def _answer(self, ready: set[object]) -> None:
         hub = self.world.hub

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from understudy.lifecycle.actor import Actor, Body, Wish
@@ -31,21 +31,23 @@ class OrdersDesk:
         self._system, self._hub, self._timers = system, hub, timers
         self._standing: dict[int, _Standing] = {}
 
-    def remind(self, actor: Actor) -> None:
-        """Send what is wished of the actor, if it is not what its process has heard already."""
+    def remind(self, actor: Actor, stacks: int = 0) -> None:
+        """Send what is wished of the actor, a dump of its ``stacks`` too, if its process has not heard it already."""
         stop = actor.wish in {Wish.STOP, Wish.RESTART}
         verdict = "" if actor.verdict is None else actor.verdict.value
         acknowledged = actor.result is not None or actor.rites is not None
-        if not (stop or verdict or acknowledged) or actor.body is Body.NONE:
-            return
         last = self._standing.get(actor.uid)
-        number = 1
-        if last is not None and last.incarnation == actor.incarnation:
-            same = (last.orders.stop, last.orders.verdict, last.orders.acknowledged) == (stop, verdict, acknowledged)
-            if same and last.heard:
-                return
-            number = last.orders.number + (not same)
-        orders = Orders(number, stop, verdict, acknowledged)
+        if last is not None and last.incarnation != actor.incarnation:
+            last = None
+        stacks = max(stacks, 0 if last is None else last.orders.stacks)
+        if not (stop or verdict or acknowledged or stacks) or actor.body is Body.NONE:
+            return
+        number = 1 if last is None else last.orders.number
+        orders = Orders(number, stop, verdict, acknowledged, stacks)
+        if last is not None and orders == last.orders and last.heard:
+            return
+        if last is not None and orders != last.orders:
+            orders = replace(orders, number=number + 1)
         self._standing[actor.uid] = _Standing(actor.incarnation, orders)
         self._send(actor.uid)
 

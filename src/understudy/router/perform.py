@@ -28,13 +28,13 @@ from understudy.lifecycle.effects import (
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed
 from understudy.outcome import build_error
+from understudy.router.folders import directory_of
 from understudy.router.world import World
 from understudy.spawners import family, signals
 from understudy.spawners.base import Birth
 from understudy.status import Status
 from understudy.wire.page import Page
 
-_STACKS_TAKE, _STACKS_LOOK = 0.4, 0.02
 _SIGTERM, _SIGKILL = 15, 9
 
 
@@ -82,6 +82,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         place=actor.spec.place,
         levels=actor.spec.levels,
         terminal=actor.spec.terminal,
+        output=directory_of(world, actor),
         blob=actor.spec.blob,
     )
     try:
@@ -122,27 +123,14 @@ def _kill_family(world: World, actor: Actor, effect: KillFamily) -> None:
     if not effect.stacks:
         world.doomed[actor.uid] = None
         return
-    before = _stacks(world, actor.uid)
-    world.spawner(actor).signal(actor.uid, signals.STACKS)
-    _await_stacks(world, actor.uid, before, before, monotonic() + _STACKS_TAKE)
+    record, incarnation = world.records[actor.uid], actor.incarnation
 
+    def kill(stacks: str) -> None:
+        if world.registry.actors[actor.uid].incarnation == incarnation:
+            record.stacks = stacks
+            world.doomed[actor.uid] = None
 
-def _await_stacks(world: World, uid: int, before: str, last: str, until: float) -> None:
-    """Kill it once they stand in its page, or when they take too long: who is stopped writes none."""
-
-    def look() -> None:
-        now = _stacks(world, uid)
-        if (now == last != before) or monotonic() >= until:
-            world.doomed[uid] = None
-        else:
-            _await_stacks(world, uid, before, now, until)
-
-    world.timers.set((uid, "stacks"), monotonic() + _STACKS_LOOK, look)
-
-
-def _stacks(world: World, uid: int) -> str:
-    page = world.records[uid].page
-    return "" if page is None else page.fault()
+    world.dumps.last(world, actor, kill)
 
 
 def _set_alarm(world: World, actor: Actor, effect: SetAlarm) -> None:
@@ -161,7 +149,7 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
     report = record.bury(actor, incarnation, effect.cause, effect.crash, world.registry.story(actor.uid))
     world.spawner(actor).forget(actor.uid)
     world.orders.forget(actor.uid)
-    for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE, "stacks"):  # the watch ends by itself
+    for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE):  # the watch ends by itself
         world.timers.clear((actor.uid, alarm))
     if report is not None:
         data = {"headline": effect.cause, "exit_code": report.exit_code, "signal": report.signal}

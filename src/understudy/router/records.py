@@ -57,6 +57,12 @@ class Record:
     progress: float | None = None
     note: str | None = None
     started_at: float = field(default_factory=time.time)
+    stacks: str = ""
+    """What was told of the stacks of the current process before it was ended."""
+    last_lines: tuple[str, ...] | None = None
+    """The last ones of the current process in its own stderr file, read when it has ended."""
+    reading: bool = False
+    """Whether they are being read."""
     lingering: tuple[str, ...] = ()
     laps: int = 0
     """How many laps the last process completed that has ended."""
@@ -68,6 +74,8 @@ class Record:
         self.restarted = incarnation > 1 and not rites
         self.usage = self.witness = None
         self.lingering = ()
+        self.stacks = ""
+        self.last_lines, self.reading = None, False
         self.progress = self.note = None
         self.current = Life(incarnation, None, time.time())
 
@@ -109,8 +117,8 @@ class Record:
                 lap=lap,
                 runtime=max(0.0, ended_at - life.started_at),
                 usage=self.usage,
-                stderr=() if self.page is None else self.page.stderr(),
-                stacks="\n".join(filter(None, (crash.traceback, "" if self.page is None else self.page.fault()))),
+                stderr=self._stderr() if self.last_lines is None else self.last_lines,
+                stacks="\n".join(filter(None, (crash.traceback, self.stacks or self._fault()))),
                 events=tuple(steps[-_EVENTS:]),
             )
         done = replace(
@@ -128,6 +136,12 @@ class Record:
         self.current, self.page = None, None
         self.report = report or self.report
         return report
+
+    def _stderr(self) -> tuple[str, ...]:
+        return () if self.page is None else self.page.stderr()
+
+    def _fault(self) -> str:
+        return "" if self.page is None else self.page.fault()
 
     def sample_of(self, actor: Actor) -> Sample | None:
         """The latest figures, if they are of the process that the actor has now."""

@@ -13,9 +13,11 @@ from typing import Any
 
 from understudy.lifecycle.actor import Actor
 from understudy.router import verbs
-from understudy.router.desk import Desk
+from understudy.router.desk import Desk, Later
+from understudy.router.errands import Outcome
 from understudy.router.listing import info as info_of
 from understudy.router.listing import summary as summary_of
+from understudy.router.outputs import Cursor
 from understudy.status import ActorInfo, Health
 from understudy.wire.codec import VERSION, unpack
 from understudy.wire.sockets import MAX_CONTROL
@@ -95,6 +97,31 @@ def kill(desk: Desk, name: list[str]) -> dict[str, str]:
 def restart(desk: Desk, name: list[str], grace: float | None) -> dict[str, str]:
     """Stop and begin anew."""
     return verbs.Restarting(name, grace).do(desk.world)
+
+
+def logs(desk: Desk, name: list[str], lines: int, after: Cursor | None) -> Later:
+    """What they wrote and logged."""
+    later = Later()
+    desk.outputs.tell(name, lines, after, lambda value: later.give(Outcome(value)))
+    return later
+
+
+def stacks(desk: Desk, name: list[str]) -> Later:
+    """Where their threads stand."""
+    later, world = Later(), desk.world
+    world.dumps.take(world, verbs.select(world, tuple(name)), lambda texts: later.give(Outcome(texts)))
+    return later
+
+
+def shutdown(desk: Desk, *, force: bool) -> dict[str, str]:
+    """What each actor will be asked; the system closes on a thread."""
+    world = desk.world
+    words = (verbs.Killing("*") if force else verbs.Stopping("*")).foresee(world)
+    if world.closing and not force:  # whom its thread has not reached yet, it will
+        words = dict.fromkeys(words, verbs.ALREADY)
+    world.closing = True
+    world.shut(force)
+    return words
 
 
 def _rows(desk: Desk, actors: list[Actor]) -> list[dict[str, Any]]:

@@ -20,10 +20,12 @@ from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Moment, Undecided
 from understudy.observe.publisher import Publisher
+from understudy.router.dumps import Dumps
 from understudy.router.latch import Latch
 from understudy.router.logs import LogThread, about, defect, told
 from understudy.router.orders import OrdersDesk
 from understudy.router.records import Record
+from understudy.router.shelf import Shelf
 from understudy.router.timers import Timers
 from understudy.spawners.base import Spawner
 from understudy.status import Status
@@ -63,10 +65,14 @@ class World:
     timers: Timers
     orders: OrdersDesk
     logs: LogThread
+    output_dir: str | None = None
+    """Where actors' own files are kept beyond the system's end."""
     registry: Registry = field(default_factory=Registry)
     records: dict[int, Record] = field(default_factory=dict)
     cells: dict[int, Cell] = field(default_factory=dict)
     refs: weakref.WeakValueDictionary[int, Any] = field(default_factory=weakref.WeakValueDictionary)
+    dumps: Dumps = field(default_factory=Dumps)
+    shelf: Shelf = field(default_factory=Shelf)
     doomed: dict[int, None] = field(default_factory=dict)
     """Actors whose family is to be killed at the end of this round of the loop, all at one look."""
     dropped: int = 0
@@ -77,6 +83,8 @@ class World:
     closing: bool = False
     """Set by who shuts the system down: from then on nothing comes up any more."""
     perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None
+    shut: Callable[[bool], None] = lambda _: None
+    """Begins to shut the system down, by force or not, and returns."""
 
     def happen(self, uid: int, event: Event) -> None:
         """Decide, then do."""
@@ -111,7 +119,8 @@ class World:
         self.publish_record(actor, incarnation, record)
 
     def publish_record(self, actor: Actor, incarnation: int, record: dict[str, Any]) -> None:
-        """A log record of or about an actor, for those who watch, if it is of WARNING or above."""
+        """A log record of or about an actor: kept for who asks; for those who watch, if it is of WARNING or above."""
+        self.shelf.add(actor.uid, actor.name, incarnation, record)
         data = told(record)
         if data is not None:
             self.publisher.publish("log", actor.name, actor.uid, incarnation, None, None, None, data)

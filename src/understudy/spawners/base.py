@@ -78,6 +78,8 @@ class Birth:
     place: bytes = field(repr=False)
     levels: bytes = field(repr=False)
     terminal: str | None
+    output: str | None
+    """The directory of its own files for stdout and stderr; None: it has the parent's."""
     blob: bytes = field(repr=False)
 
     def to_file(self) -> int:
@@ -98,6 +100,7 @@ class Birth:
                 self.place,
                 self.levels,
                 self.terminal,
+                self.output,
             ]
         )
         return to_file("understudy-birth", len(head).to_bytes(8, "little"), head, self.blob)

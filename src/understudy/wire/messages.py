@@ -159,7 +159,7 @@ class Orders:
 
     ``number`` rises with each change. ``stop`` asks for the end after the section; ``verdict`` answers an error with
     ``again``, ``rites`` or ``end`` ("" while there is none); ``acknowledged`` says that the result, or what the rites
-    came to, is safe.
+    came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was).
     """
 
     KIND: ClassVar[str] = "orders"
@@ -167,6 +167,7 @@ class Orders:
     stop: bool
     verdict: Verdict
     acknowledged: bool
+    stacks: int = 0
 
 
 ORDERS: tuple[type[Any], ...] = (Orders,)

@@ -1,8 +1,10 @@
 """The memory that an incarnation shares with its parent: written without system calls, read also of the held and dead.
 
-bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, a stop, the deadline, a debugger
+bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, a stop, the deadline, a debugger,
+                     the dumps of stacks that were asked for and told, where this life's lines of its stderr file begin
 4096..16383          the last bytes that passed through sys.stderr, a ring
 16384..65535         what the fault handler wrote
+65536..131071        the last dump of stacks that the process told by itself
 """
 
 from __future__ import annotations
@@ -12,15 +14,17 @@ import os
 from enum import IntEnum
 from typing import Self
 
-SIZE = 1 << 16
+SIZE = 1 << 17
 RING_AT, RING_SIZE = 4096, 12288
-FAULT_AT = 16384
+FAULT_AT, FAULT_SIZE = 16384, 49152
+DUMP_AT, DUMP_SIZE = 65536, 65536
 NEVER = float("inf")
 
 # Indices of 8-byte words.
 _MAGIC, _PHASE, PLACE, LAPS, TAKEN, HANDLED, _RING, _STOP = range(8)
 DEADLINE = 8
 _DEBUGGED = 9
+_ASKED, _TOLD, _FORCED, _FORCED_AT, _STDERR_FROM = range(10, 15)
 _VERSION = 0x756E6401
 
 
@@ -173,7 +177,59 @@ class Page:
 
     def fault(self) -> str:
         """What the fault handler wrote."""
-        text = self._memory[FAULT_AT:SIZE]
+        return self._text(FAULT_AT, FAULT_SIZE)
+
+    @property
+    def forced(self) -> int:
+        """How often the parent has had the fault handler write; its own word, as the number of dumps asked for is."""
+        return self.words[_FORCED]
+
+    def force(self) -> None:
+        """The parent is about to have the fault handler write, behind what it wrote before."""
+        self.words[_FORCED_AT] = len(self.fault())
+        self.words[_FORCED] += 1
+
+    def forced_text(self) -> str:
+        """What it wrote when it was last made to."""
+        return self.fault()[self.words[_FORCED_AT] :]
+
+    def clear_fault(self) -> None:
+        """What the fault handler wrote was read, and the process goes on: it says nothing of its end."""
+        self._memory[FAULT_AT : FAULT_AT + FAULT_SIZE] = bytes(FAULT_SIZE)
+
+    def ask_for_dump(self) -> int:
+        """In the parent: ask for the stacks; the number of that dump."""
+        self.words[_ASKED] += 1
+        return self.words[_ASKED]
+
+    @property
+    def wanted(self) -> int | None:
+        """In the process: the number of a dump that is asked for and was not told yet."""
+        asked = self.words[_ASKED]
+        return asked if asked != self.words[_TOLD] else None
+
+    def tell_dump(self, number: int, text: bytes) -> None:
+        """In the process: the stacks, and by the last store that they stand."""
+        text = text[:DUMP_SIZE]
+        self._memory[DUMP_AT : DUMP_AT + len(text)] = text
+        self._memory[DUMP_AT + len(text) : DUMP_AT + DUMP_SIZE] = bytes(DUMP_SIZE - len(text))
+        self.words[_TOLD] = number
+
+    def dump(self, number: int) -> str | None:
+        """The stacks, once those of that number are told."""
+        return self._text(DUMP_AT, DUMP_SIZE) if self.words[_TOLD] >= number else None
+
+    @property
+    def stderr_from(self) -> int:
+        """At which byte of its stderr file this life began to write; -1: it has none."""
+        return self.words[_STDERR_FROM] - 1
+
+    @stderr_from.setter
+    def stderr_from(self, at: int) -> None:
+        self.words[_STDERR_FROM] = at + 1
+
+    def _text(self, at: int, size: int) -> str:
+        text = self._memory[at : at + size]
         end = text.find(b"\0")
         return text[: end if end >= 0 else None].decode("utf-8", "replace")
 

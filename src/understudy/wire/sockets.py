@@ -189,11 +189,13 @@ class Line:
         self._poller.register(self._sub, zmq.POLLIN)
         self._poller.register(wake_fd, zmq.POLLIN)
 
-    def hear(self, seconds: float | None) -> list[Frames]:
-        """Orders that arrived within so many seconds."""
+    def wait(self, seconds: float | None) -> bool:
+        """Wait so long for orders, or to be woken; whether there is anything."""
         wait = None if seconds is None else max(0, int(seconds * 1000 + 0.999))
-        if not self._poller.poll(wait):
-            return []
+        return bool(self._poller.poll(wait))
+
+    def hear(self) -> list[Frames]:
+        """Orders that have arrived."""
         heard = []
         while (frames := take(self._sub)) is not None:
             heard.append(frames)

@@ -55,7 +55,7 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
         messages.Rites, one_of(messages.Word), texts, texts, texts, records, st.none() | floats, tags, opaque
     ),
     messages.Bye: st.builds(messages.Bye, st.lists(texts, max_size=4)),
-    messages.Orders: st.builds(messages.Orders, counts, st.booleans(), one_of(messages.Verdict), st.booleans()),
+    messages.Orders: st.builds(messages.Orders, counts, st.booleans(), one_of(messages.Verdict), st.booleans(), counts),
 }
 
 any_message = st.one_of(*SAID.values())

@@ -131,6 +131,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "mailbox": (7, b"ipc", ["ipc"]),
     "imported": (None, "json", {"a": 1}, [1], ["fine", None]),
     "order": (None, "1", True),
+    "stacks": (None, "1", True, 1.0),
     "percent": ("50", True, [50]),
     "note": (7, b"note"),
     "record": (None, [], "x", {1: 2}, {None: 1}, {"fine": 1, b"not": 1}),

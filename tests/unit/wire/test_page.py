@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from understudy.wire.page import (
     DEADLINE,
+    DUMP_SIZE,
     FAULT_AT,
+    FAULT_SIZE,
     LAPS,
     NEVER,
     PLACE,
@@ -215,7 +217,50 @@ def test_a_fault_area_that_is_full_is_read_to_its_end():
     page, fd = Page.create("understudy-test")
     os.pwrite(fd, b"x" * (SIZE - FAULT_AT), FAULT_AT)
     os.close(fd)
-    assert page.fault() == "x" * (SIZE - FAULT_AT)
+    assert page.fault() == "x" * FAULT_SIZE
+
+
+def test_what_it_is_made_to_write_is_told_from_what_it_wrote_before_and_cleared_away():
+    ours, fd = Page.create("understudy-test")
+    theirs = Page.at(fd)
+    os.lseek(fd, FAULT_AT, os.SEEK_SET)
+    ours.force()
+    assert (theirs.forced, ours.forced_text()) == (1, "")
+    os.write(fd, b"first\n")
+    assert ours.forced_text() == "first\n"
+    ours.force()
+    os.write(fd, b"second\n")
+    os.close(fd)
+    assert (theirs.forced, ours.forced_text(), ours.fault()) == (2, "second\n", "first\nsecond\n")
+    theirs.clear_fault()
+    assert (ours.fault(), ours.forced_text()) == ("", "")
+
+
+# --- dumps that are asked for
+
+
+def test_a_dump_is_wanted_until_it_is_told_and_is_read_by_its_number():
+    ours, theirs = pair()
+    assert (theirs.wanted, ours.dump(1)) == (None, None)
+    first = ours.ask_for_dump()
+    assert (theirs.wanted, ours.dump(first)) == (first, None)
+    theirs.tell_dump(first, b"a long text of the first")
+    assert (theirs.wanted, ours.dump(first)) == (None, "a long text of the first")
+    second = ours.ask_for_dump()
+    assert (theirs.wanted, ours.dump(second)) == (second, None)
+    theirs.tell_dump(second, b"short")
+    assert (ours.dump(first), ours.dump(second), ours.fault()) == ("short", "short", "")
+    theirs.tell_dump(ours.ask_for_dump(), b"x" * (2 * DUMP_SIZE))
+    assert ours.dump(second + 1) == "x" * DUMP_SIZE
+
+
+def test_where_the_lines_of_a_life_begin_in_its_file_is_known_once_it_has_one():
+    ours, theirs = pair()
+    assert ours.stderr_from == -1
+    theirs.stderr_from = 0
+    assert ours.stderr_from == 0
+    theirs.stderr_from = 4711
+    assert ours.stderr_from == 4711
 
 
 # --- a forked copy

@@ -1,0 +1,165 @@
+"""The stacks of actors: asked for by an order, which harms nobody; by a signal only where that is not heard.
+
+The router waits for none of them: it looks at their pages, by its clocks, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from understudy.lifecycle.actor import Actor
+from understudy.spawners import family, pulse
+from understudy.spawners.pulse import Pulse
+from understudy.spawners.signals import STACKS
+from understudy.wire.page import FAULT_SIZE, Page
+from understudy.wire.stacktext import ordered
+
+if TYPE_CHECKING:
+    from understudy.router.world import World
+
+WITHIN = 1.5
+"""Seconds after which each dump is told, or why there is none."""
+_FELT_FROM, _FORCED_FROM, _UNTIL = 0.2, 0.5, 1.3
+_DOOMED_FROM, _DOOMED_UNTIL = 0.1, 0.5
+_FIRST_LOOK, _LOOK, _LATE_LOOK = 0.002, 0.02, 0.05
+_FULL = FAULT_SIZE - 8192
+"""Bytes in the fault handler's place beyond which it is not made to write again: who is held no more makes room."""
+_STOPPED = "is stopped, by a signal or a debugger, and tells its stacks when it goes on"
+_STILL_HELD = "is held as long as it was often dumped, and has no room for more; this was the last dump"
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Dump:
+    """One that is under way."""
+
+    incarnation: int
+    pid: int
+    page: Page
+    number: int
+    began: float
+    tells: list[Tell]
+    doomed: bool = False
+    """Whether the process is ended next: then nothing can harm it any more."""
+    pulse: Pulse = field(default_factory=Pulse)
+    forced: bool = False
+    """Whether the fault handler was called."""
+    seen: str = ""
+    """What it had written at the last look."""
+    pause: float = _FIRST_LOOK
+
+
+class Dumps:
+    """All that are under way in one system; only the router's thread calls."""
+
+    def __init__(self) -> None:
+        self._dumps: dict[int, _Dump] = {}
+
+    def take(self, world: World, actors: Sequence[Actor], then: Callable[[dict[str, str]], None]) -> None:
+        """Tell the stacks of all these, by name, when the last of them is told; within `WITHIN` seconds.
+
+        "" is told of an actor without a process, and a sentence in brackets where there are no stacks to be had.
+        """
+        left = {actor.uid: actor.name for actor in actors}
+        told: dict[str, str] = dict.fromkeys(left.values(), "")
+        if not left:
+            then(told)
+        for actor in actors:
+
+            def tell(text: str, uid: int = actor.uid) -> None:
+                told[left.pop(uid)] = text
+                if not left:
+                    then(told)
+
+            self._begin(world, actor, tell, doomed=False)
+
+    def last(self, world: World, actor: Actor, then: Tell) -> None:
+        """Tell the stacks of an actor that is to be ended: sooner, and by the signal where it does not answer."""
+        self._begin(world, actor, then, doomed=True)
+
+    def close(self, world: World) -> None:
+        """The router ends: who waits is told nothing."""
+        for uid in list(self._dumps):
+            self._end(world, uid, "")
+
+    def _begin(self, world: World, actor: Actor, tell: Tell, *, doomed: bool) -> None:
+        uid, page = actor.uid, world.records[actor.uid].page
+        current = self._dumps.get(uid)
+        if current is not None and current.incarnation == actor.incarnation:
+            current.tells.append(tell)
+            if doomed and not current.doomed:
+                current.doomed, current.began = True, monotonic()
+            return
+        if current is not None:
+            self._end(world, uid, "")
+        if actor.pid is None or page is None:
+            tell("")
+        elif family.is_stopped(actor.pid):
+            tell(_excuse(page, _STOPPED))
+        else:
+            dump = _Dump(actor.incarnation, actor.pid, page, page.ask_for_dump(), monotonic(), [tell], doomed)
+            self._dumps[uid] = dump
+            world.orders.remind(actor, dump.number)
+            self._look_again(world, uid, dump)
+
+    def _look_again(self, world: World, uid: int, dump: _Dump) -> None:
+        world.timers.set((uid, "dump"), monotonic() + dump.pause, lambda: self._look(world, uid))
+        dump.pause = min(_LOOK if monotonic() - dump.began < _FELT_FROM else _LATE_LOOK, 2 * dump.pause)
+
+    def _look(self, world: World, uid: int) -> None:
+        dump, actor = self._dumps[uid], world.registry.actors.get(uid)
+        text = dump.page.dump(dump.number)
+        if text is None and (actor is None or (actor.incarnation, actor.pid) != (dump.incarnation, dump.pid)):
+            text = ""
+        if text is None:
+            text = self._by_force(world, actor, dump) if actor is not None else ""
+        if text is None:
+            self._look_again(world, uid, dump)
+        else:
+            self._end(world, uid, text)
+
+    def _by_force(self, world: World, actor: Actor, dump: _Dump) -> str | None:
+        """What the fault handler wrote, or an excuse; None while there is hope."""
+        waited, forced_from, until = monotonic() - dump.began, _FORCED_FROM, _UNTIL
+        if dump.doomed:
+            forced_from, until = _DOOMED_FROM, _DOOMED_UNTIL
+        if dump.forced:
+            text = dump.page.forced_text()
+            if text and text == dump.seen:
+                return ordered(text, None, {})
+            dump.seen = text
+        elif waited >= _FELT_FROM and not dump.doomed:
+            dump.pulse.feel(pulse.look(dump.pid))
+        if waited >= until:
+            return self._give_up(dump)
+        if not dump.forced and waited >= forced_from and (dump.doomed or dump.pulse.is_held):
+            if len(dump.page.fault()) > _FULL:
+                return f"{_excuse(dump.page, _STILL_HELD)}\n\n{ordered(dump.page.forced_text(), None, {})}"
+            if pulse.heeds(dump.pid, STACKS):
+                dump.page.force()
+                dump.forced = True
+                world.spawner(actor).signal(actor.uid, STACKS)
+        return None
+
+    def _give_up(self, dump: _Dump) -> str:
+        if family.is_stopped(dump.pid):
+            return _excuse(dump.page, _STOPPED)
+        if dump.forced:
+            return _excuse(dump.page, "is held up so that not even a signal reaches it")
+        if not pulse.heeds(dump.pid, STACKS):
+            return _excuse(dump.page, "has not begun, or runs another program by now")
+        return _excuse(dump.page, "has not answered, though its threads run: too many share its interpreter, ask again")
+
+    def _end(self, world: World, uid: int, text: str) -> None:
+        world.timers.clear((uid, "dump"))
+        for tell in self._dumps.pop(uid).tells:
+            tell(text)
+
+
+def _excuse(page: Page, why: str) -> str:
+    section, lap = page.place
+    place = f"in __{section}__, lap {lap}" if section else page.phase.words
+    return f"(it {why}; it is {place})"

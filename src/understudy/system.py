@@ -27,6 +27,7 @@ from understudy.router.calls import Calls
 from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import Closing, end_all
 from understudy.router.folders import made_directory
+from understudy.router.gauges import Gauges
 from understudy.router.listing import info, summary
 from understudy.router.logs import LogThread
 from understudy.router.loop import Router
@@ -117,6 +118,7 @@ class ActorSystem:
         self._router = Router(self._world, self._calls)
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
         self._closing = Closing(self, self._router, self._leash)
+        self._gauges = Gauges(self._router, self._closing)
         self._router.start()
         runtime.systems[system_id] = self._answers
         here[system_id] = self
@@ -277,6 +279,15 @@ class ActorSystem:
         """The last steps of an actor's life as the router saw them, a line each."""
         return self._look(lambda: self._world.registry.story(self._world.registry.find(name).uid))
 
+    def serve_metrics(self, port: int, addr: str = "127.0.0.1") -> str:
+        """Serve Prometheus metrics over HTTP until the system closes; gives the URL.
+
+        ``port`` 0 takes a free one. Whoever reaches the address can read names and figures. Raises ConfigError for what
+        is no port or address, and where prometheus-client is not installed; OSError where the port is taken.
+        """
+        self._check()
+        return self._gauges.serve(self.name, port, addr)
+
     @property
     def is_open(self) -> bool:
         """Whether it takes calls: it was not shut down, and this process is the one that opened it."""
@@ -310,6 +321,7 @@ class ActorSystem:
     def disown(self) -> None:
         """In a forked copy of the parent: hold nothing that would keep actors alive, and end nothing."""
         self._leash.release()
+        self._gauges.abandon()
         for spawner in self._world.spawners.values():
             spawner.abandon()
 

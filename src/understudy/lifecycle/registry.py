@@ -5,15 +5,15 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
-from understudy.lifecycle.actor import Actor, Body
+from understudy.lifecycle.actor import Actor, Body, Wish
 from understudy.lifecycle.effects import Bury, Effect, Publish, Settle
-from understudy.lifecycle.events import Event
+from understudy.lifecycle.events import Event, Restart
 from understudy.lifecycle.settle import launch
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.story import step
@@ -59,7 +59,10 @@ class Registry:
     stories: dict[int, deque[str]] = field(default_factory=dict)
     stale: int = 0
     """Frames and facts of earlier incarnations, dropped."""
-    restarts: int = 0
+    restarts: Counter[str] = field(default_factory=Counter)
+    """Lives that took over from another, by cause: ``crash``, ``asked``, ``always`` (the policy)."""
+    ended: Counter[Status] = field(default_factory=Counter)
+    """How many ended, by how; the forgotten too."""
     forgotten: list[Actor] = field(default_factory=list)
     """Actors that were dropped from the list of the ended, for others to drop too."""
     lightened: list[int] = field(default_factory=list)
@@ -107,12 +110,13 @@ class Registry:
         if after.status.ended:
             # The outcome is with who settles; here it would be held twice.
             self.actors[uid] = replace(after, result=None, rites=None, outcome=None)
+            self.ended[after.status] += 1
             self._retire(after)
             self._weigh(uid, len(after.spec.blob) + sum(map(_weight, effects)))
         buried = next((effect.cause for effect in effects if isinstance(effect, Bury)), "")
         cause = buried or str(getattr(event, "cause", "") or type(event).__name__.lower())
         if after.incarnation > before.incarnation and after.rites_for is None:
-            self.restarts += 1
+            self.restarts[_cause(before, event)] += 1
         return (*effects, Publish("state", before.status, after.status, cause))
 
     def is_current(self, uid: int, incarnation: int) -> bool:
@@ -122,6 +126,11 @@ class Registry:
             return True
         self.stale += 1
         return False
+
+    @property
+    def spawned(self) -> int:
+        """How many actors there have been."""
+        return self._next_uid - 1
 
     def find(self, name: str) -> Actor:
         """The living actor of that name, else the last that bore it; raises UnknownActor with the nearest names.
@@ -218,6 +227,13 @@ class Registry:
     def _tell(self, actor: Actor, moment: Moment, what: str) -> None:
         story = self.stories.setdefault(actor.uid, deque(maxlen=STORY_STEPS))
         story.append(f"{moment.now:.3f} {actor.name}#{actor.incarnation} {what}")
+
+
+def _cause(before: Actor, event: Event) -> str:
+    """Why another life begins."""
+    if before.wish is Wish.RESTART or isinstance(event, Restart):
+        return "asked"
+    return "always" if before.crash is None else "crash"
 
 
 def _weight(effect: Effect) -> int:

@@ -24,6 +24,8 @@ class Publisher:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self.seq = 0
+        self.repeated = 0
+        """Events that were asked for again: so many had not reached those who follow."""
         self.journal = Journal()
         self._heads: dict[str, int] = {}
         self._changed: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 import sys
@@ -94,7 +95,20 @@ class Closing:
                 self._calls.release,
             ]
         )
+        self._releasing = False
         self.done = False
+
+    def also(self, step: Callable[[], None]) -> None:
+        """Something more that serves the system, to be closed before the rest; late, it is, and SystemClosed is raised.
+
+        There is no lock that a thread interrupted in here could hold against who closes.
+        """
+        self._steps.appendleft(step)
+        if self._releasing:
+            with contextlib.suppress(ValueError):  # it was taken, and is done by who closes
+                self._steps.remove(step)
+                step()
+            raise SystemClosed("this system was shut down meanwhile")
 
     def close(self, ladder: StopLadder | None, *, force: bool) -> None:
         """End the actors as `end_all`, then the rest; returns when all of it is done, by whomever.
@@ -121,6 +135,7 @@ class Closing:
 
     def _release(self) -> None:
         errors: list[BaseException] = []
+        self._releasing = True
         with self._lock:
             while self._steps:
                 try:

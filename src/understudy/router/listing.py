@@ -102,7 +102,7 @@ def summary(world: World, watch: Watch) -> Summary:
         memory_mb=sum(row.memory_mb or 0.0 for row in rows),
         pss_mb=sum(row.pss_mb or 0.0 for row in rows),
         cpu_percent=sum(row.cpu_percent or 0.0 for row in rows),
-        restarts=world.registry.restarts,
+        restarts=world.registry.restarts.total(),
         messages=world.handled + sum(_handled(world, actor) for actor in actors),
     )
 

@@ -29,6 +29,8 @@ class Sample:
     pid: int
     figures: Figures
     cpu_percent: float | None
+    cpu_seconds: float | None = None
+    """Of that life, as far as it was seen: it never falls, though who ends takes along what it had used."""
 
 
 @dataclass(slots=True)

@@ -46,6 +46,7 @@ def replay(desk: Desk, since: int, limit: int) -> dict[str, Any]:
     """What of the stream is kept, from a number on."""
     publisher = desk.world.publisher
     found = publisher.journal.since(since, limit)
+    publisher.repeated += len(found.bodies)
     return {
         "system": desk.world.system,
         "seq": publisher.seq,

@@ -66,8 +66,9 @@ class Sampler:
         now = monotonic()
         figures = measure(pids, pss=settings.pss) if pids else Figures()
         began = time.time() if record.current is None else record.current.started_at
-        share = cpu_percent(figures, record.sample_of(actor), now, time.time() - began)
-        return Sample(now, actor.incarnation, pid, figures, share)
+        before = record.sample_of(actor)
+        share = cpu_percent(figures, before, now, time.time() - began)
+        return Sample(now, actor.incarnation, pid, figures, share, _sum_of_cpu(figures, before))
 
 
 def cpu_percent(figures: Figures, before: Sample | None, now: float, age: float) -> float | None:
@@ -80,3 +81,12 @@ def cpu_percent(figures: Figures, before: Sample | None, now: float, age: float)
         spent, elapsed = figures.cpu_seconds, age
     # An orphan that ended takes what it used along.
     return 100.0 * max(0.0, spent) / max(elapsed, _SHORTEST)
+
+
+def _sum_of_cpu(figures: Figures, before: Sample | None) -> float | None:
+    """What the life has used by now: what it had by the sample before, and what was added since."""
+    if before is None or before.cpu_seconds is None:
+        return figures.cpu_seconds
+    if figures.cpu_seconds is None or before.figures.cpu_seconds is None:
+        return before.cpu_seconds
+    return before.cpu_seconds + max(0.0, figures.cpu_seconds - before.figures.cpu_seconds)

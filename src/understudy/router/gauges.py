@@ -1,0 +1,70 @@
+"""Metrics of a system: read from outside the router's thread, which a scrape neither asks nor holds up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from understudy.errors import ConfigError
+from understudy.router.closing import Closing
+from understudy.router.listing import info
+from understudy.router.loop import Router
+
+if TYPE_CHECKING:  # they need prometheus-client, which is an extra
+    from understudy.observe.exporter import Exporter
+    from understudy.observe.metrics import Reading
+
+
+class Gauges:
+    """Takes readings, and serves them until the system closes."""
+
+    def __init__(self, router: Router, closing: Closing) -> None:
+        self._router, self._closing = router, closing
+        self._exporters: list[Exporter] = []
+
+    def serve(self, name: str, port: int, addr: str) -> str:
+        """One more server; its URL."""
+        try:
+            from understudy.observe.exporter import Exporter
+        except ModuleNotFoundError as error:
+            if error.name != "prometheus_client":
+                raise
+            text = "metrics need prometheus-client, which is an extra: pip install 'understudy[metrics]'"
+            raise ConfigError(text) from error
+        from importlib.metadata import version
+
+        exporter = Exporter(port, addr, self.reading, {"system": name, "version": version("understudy")})
+        self._exporters.append(exporter)
+        self._closing.also(exporter.close)
+        return exporter.url
+
+    def abandon(self) -> None:
+        """In a forked copy of the parent: let go of the ports."""
+        for exporter in self._exporters:
+            exporter.abandon()
+
+    def reading(self) -> Reading:
+        """The system now; figures that are too old are measured first, in this thread."""
+        from understudy.observe.metrics import Reading, Row
+
+        world, registry = self._router.world, self._router.world.registry
+        self._router.sampler.refresh(registry.living())
+        rows = []
+        for actor in registry.living():
+            record = world.records.get(actor.uid)
+            if record is not None:  # else it was admitted this instant
+                sample = record.sample_of(actor)
+                seconds = None if sample is None else sample.cpu_seconds
+                rows.append(Row(info(world, self._router.watch, actor), seconds))
+        return Reading(
+            living=Counter(row.info.status for row in rows),
+            spawned=registry.spawned,
+            ended=dict(registry.ended),
+            restarts=dict(registry.restarts),
+            events=world.publisher.seq,
+            events_missed=world.publisher.repeated,
+            frames_dropped=world.dropped,
+            frames_stale=registry.stale,
+            records_lost=world.logs.dropped,
+            actors=rows,
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -18,37 +17,22 @@ from understudy.errors import ConfigError, SystemClosed, WrongProcess
 from understudy.handle import arrived, here
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.registry import check_name
-from understudy.observe import rundir
-from understudy.observe.publisher import Publisher
 from understudy.ref import ActorRef
 from understudy.router import endings, verbs
 from understudy.router.answers import Answers
 from understudy.router.calls import Calls
 from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import Closing, end_all
-from understudy.router.folders import made_directory
+from understudy.router.founding import found
 from understudy.router.gauges import Gauges
 from understudy.router.listing import info, summary
-from understudy.router.logs import LogThread
 from understudy.router.loop import Router
-from understudy.router.orders import OrdersDesk
-from understudy.router.perform import perform
-from understudy.router.timers import Timers
-from understudy.router.world import World
-from understudy.settings import check_timeout, shown
-from understudy.spawners.base import Spawner
-from understudy.spawners.circumstances import open_standard_descriptors
-from understudy.spawners.fresh import FreshSpawner
-from understudy.spawners.guard import Leash
-from understudy.spawners.zygote import ZygoteSpawner
+from understudy.settings import check_timeout
 from understudy.status import ActorInfo, ActorTable, Status, Summary
 from understudy.targets import target_of
-from understudy.wire.keys import new_key
-from understudy.wire.sockets import Hub
 from understudy.wire.travelling.names import spawned_at_import
 
 HOSTS = ("process", "spawn")
-_MAX_REPORT = (1 << 30) + (1 << 20)
 T = TypeVar("T")
 
 
@@ -81,38 +65,8 @@ class ActorSystem:
             raise ConfigError(
                 f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
             )
-        kept = None if output_dir is None else made_directory(output_dir)
-        open_standard_descriptors()
-        self._pid = os.getpid()
-        with rundir.entrance():
-            self.name = rundir.free_name() if name is None else rundir.check_system_name(name)
-            directory = rundir.make(self.name)
-            self._leash = Leash(directory)
-        system_id = os.path.basename(directory)
-        try:
-            # The zygote first: it may refuse, and it must not inherit sockets.
-            zygotes = ZygoteSpawner(system_id, directory, _names(preload), learn=learn)
-            spawners: dict[str, Spawner] = {"process": zygotes, "spawn": FreshSpawner()}
-            hub, timers = Hub(directory, _MAX_REPORT), Timers()
-            self._world = World(
-                system=system_id,
-                name=self.name,
-                directory=directory,
-                key=new_key(),
-                hub=hub,
-                spawners=spawners,
-                publisher=Publisher(hub),
-                timers=timers,
-                orders=OrdersDesk(system_id, hub, timers),
-                logs=LogThread(self.name),
-                output_dir=kept,
-                perform=perform,
-            )
-        except BaseException:
-            self._leash.release()
-            shutil.rmtree(directory, ignore_errors=True)
-            raise
-        self._world.registry.keep = self._world.refs.__contains__
+        self._world, self._leash = found(name, preload, learn=learn, output_dir=output_dir)
+        self._pid, self.name = os.getpid(), self._world.name
         self._world.shut = self._begin_shutdown
         self._calls = Calls()
         self._router = Router(self._world, self._calls)
@@ -120,8 +74,8 @@ class ActorSystem:
         self._closing = Closing(self, self._router, self._leash)
         self._gauges = Gauges(self._router, self._closing)
         self._router.start()
-        runtime.systems[system_id] = self._answers
-        here[system_id] = self
+        runtime.systems[self._world.system] = self._answers
+        here[self._world.system] = self
         endings.enter(self, signals=signals)
 
     # --- spawning
@@ -398,10 +352,3 @@ class ActorSystem:
 
 _default: list[ActorSystem] = []
 _default_lock = threading.RLock()
-
-
-def _names(preload: Iterable[str]) -> list[str]:
-    names: Any = preload if isinstance(preload, str) or not isinstance(preload, Iterable) else list(preload)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"preload={shown(names)}: give a list of module names")
-    return names

@@ -138,7 +138,7 @@ def test_the_heads_of_requests_and_the_journal_are_bounded_as_the_page_says():
     assert f"at most {control._ENVELOPE_FRAMES} frames of {control._ENVELOPE_BYTES:,} bytes" in page
     assert f"has at most {publisher.LONGEST_TEXT:,} characters" in page
     assert f"more than {publisher.HEADS:,} names" in page
-    assert f"at most {audience.LONGEST_TOPIC} bytes" in page
+    assert f"A topic has at most {audience.LONGEST_TOPIC} bytes" in page
     assert f"from 1 to {journal.PAGE:,}" in page
     assert f"about {journal.PAGE_BYTES >> 10} KiB" in page
     kept = {kinds: amount for kinds, amount in tables(sections(CHAPTERS["The status stream"], 3)["What is kept"])[0]}

@@ -157,6 +157,7 @@ def test_garbage_on_the_commands_socket_is_counted_and_changes_nothing(system, r
         b"\x01" + name + b"|1|1|1|",
         b"\x01" + name + b"|-1|1|",
         b"\x01" + b"|" * 1000,
+        b"\x01" + name + b"|" + b"9" * 5000 + b"|1|",
         b"\x02" + name + b"|1|1|",
         b"stop",
         pack([1, "orders", system._world.system, ref.uid, 1, 1, 1, True, "", False]),

@@ -25,6 +25,7 @@ from understudy.router.survey import Survey
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.spawners.base import Born, Gone, News, NotBorn
+from understudy.wire.audience import LONGEST_TOPIC
 from understudy.wire.page import Phase
 
 _LATE = 0.2
@@ -154,11 +155,11 @@ class Router:
     def _answer(self, ready: set[object]) -> None:
         hub = self.world.hub
         if hub.orders in ready:
-            for frames in hub.each(hub.orders):
-                self._try(self._subscribed, frames[0])
+            for frame in hub.subscriptions(hub.orders):
+                self._try(self._subscribed, frame)
         if hub.status in ready:
-            for frames in hub.each(hub.status):
-                self.world.dropped += not hub.audience.hear(frames[0])
+            hear = hub.audience.hear
+            self.world.dropped += sum(not hear(frame) for frame in hub.subscriptions(hub.status))
         if hub.control in ready:
             for frames in hub.each(hub.control):
                 self._try(self._control.take, frames)
@@ -203,9 +204,12 @@ class Router:
             world.happen(news.uid, Died(news.exit_code, news.signal, place, record.starved()))
 
     def _subscribed(self, frame: bytes) -> None:
-        system, *numbers = bytes(frame[1:]).removesuffix(b"|").split(b"|")
+        if frame[:1] not in {b"\0", b"\x01"} or len(frame) > LONGEST_TOPIC:
+            self.world.dropped += 1
+            return
+        system, *numbers = frame[1:].removesuffix(b"|").split(b"|")
         known = system == self.world.system.encode() and len(numbers) == _TOPIC_NUMBERS
-        if frame[:1] not in {b"\0", b"\x01"} or not (known and all(map(bytes.isdigit, numbers))):
+        if not (known and all(map(bytes.isdigit, numbers))):
             self.world.dropped += 1
         elif frame[:1] == b"\x01":
             self.world.orders.subscribed(int(numbers[0]), int(numbers[1]))

@@ -26,9 +26,9 @@ class Audience:
     def hear(self, frame: bytes) -> bool:
         """What the socket says; False for what is no subscription, or none that anybody here could mean."""
         word, about = frame[:1], frame[1:]
-        if word not in {_CAME, _LEFT} or len(about) > LONGEST_TOPIC:
-            return False
         came = word == _CAME
+        if not (came or word == _LEFT) or len(about) > LONGEST_TOPIC:
+            return False
         if about == FIGURES:
             self.wants_figures = came
         elif about in self._topics:

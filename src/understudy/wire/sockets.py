@@ -105,6 +105,20 @@ class Hub:
             if monotonic() > until:
                 return
 
+    def subscriptions(self, socket: Any) -> Iterator[bytes]:
+        """What subscribers have sent, one round's worth at most.
+
+        libzmq hands all of it over at once and keeps it until it is read: so nothing is spent on any but what it takes.
+        """
+        until = monotonic() + _ROUND_SECONDS
+        receive = socket.recv
+        try:
+            while monotonic() < until:
+                for _ in range(_ROUND):
+                    yield receive(zmq.NOBLOCK)
+        except zmq.Again:
+            return
+
     def take(self, socket: Any) -> tuple[list[Frames], bool]:
         """What has arrived at a socket, one round's worth at most, without waiting; and whether that was all."""
         taken: list[Frames] = []

@@ -175,7 +175,10 @@ def take(socket: Any) -> Frames | None:
         return None
     frames: Frames = [first]
     while socket.get(zmq.RCVMORE):
-        frame = socket.recv(flags=zmq.NOBLOCK, copy=False)
+        try:
+            frame = socket.recv(flags=zmq.NOBLOCK, copy=False)
+        except zmq.Again:  # an XPUB keeps to itself what looks like a subscription among a stranger's parts
+            break
         frames.append(frame.buffer if len(frame) > _LONG else frame.bytes)
     return frames
 

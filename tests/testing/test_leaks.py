@@ -311,7 +311,7 @@ def test_what_only_a_cycle_holds_is_no_leak(tmp_path):
 
     gc.disable()
     try:
-        check = LeakCheck(patience=1).start()
+        check = LeakCheck(patience=AT_ONCE).start()
         Knot()
         assert only(check.leaks(), "descriptor")
         assert check.finish() == []

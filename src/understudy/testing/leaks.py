@@ -125,6 +125,7 @@ class LeakCheck:
         leaks = self.leaks()
         if leaks:
             gc.collect()  # what only a cycle still holds is no leak
+            leaks = self.leaks()  # however long the first look took
         pause = _SHORT
         while leaks and time.monotonic() < until:
             time.sleep(min(pause, max(0.0, until - time.monotonic())))

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+
+from understudy import ActorSystem
+from understudy.cli.app import main
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its one line of JSON."""
+        assert self.out.count("\n") == 1, self
+        return json.loads(self.out)
+
 
 ACTORS = '''
 import os
@@ -115,3 +136,33 @@ def actors(tmp_path: Path) -> Path:
     """A directory with a module of actors, `actors`."""
     (tmp_path / "actors.py").write_text(ACTORS)
     return tmp_path
+
+
+@pytest.fixture
+def apart(monkeypatch):
+    """A runtime directory in which no systems but the test's run; short, for a socket's path is."""
+    with tempfile.TemporaryDirectory(prefix="u", dir="/tmp") as place:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", place)
+        yield Path(place)
+
+
+@pytest.fixture
+def theatre(apart):
+    """A system of that name, the only one there."""
+    with ActorSystem("theatre") as system:
+        yield system
+        system.shutdown(force=True)
+
+
+@pytest.fixture
+def say(capsys):
+    """The command line in this process: exit code, standard output, standard error."""
+
+    def run(*words: str) -> Said:
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        assert isinstance(ended.value.code, int)
+        told = capsys.readouterr()
+        return Said(ended.value.code, told.out, told.err)
+
+    return run

@@ -16,12 +16,10 @@ from tests.cli.screens import COMMAND, command, environment
 from tests.docs.pages import tables
 from tests.stage import ROOT, gone, noted, notes, python
 from understudy import Remote, Status, UnknownActor
-from understudy.cli import presses
-from understudy.cli.app import app
+from understudy.cli import exits, presses
+from understudy.cli.app import main
 from understudy.cli.ending import Ending, as_json
 from understudy.config import options
-
-verb = sys.modules["understudy.cli.run"]  # the package gives its verb that name
 
 
 def test_the_result_is_printed_and_nothing_but_plain_text(actors):
@@ -97,7 +95,7 @@ def test_the_page_names_every_field_of_the_json_and_every_exit_code():
     assert [field for field in fields["error"] if f"`{field}`" not in page] == []
     codes = {row[0] for table in tables(page) for row in table}
     assert codes >= {
-        str(code) for code in (verb.FINISHED, verb.FAILED, verb.REFUSED, verb.LATE, verb.PRESSED, verb.UNREAD)
+        str(code) for code in (exits.DONE, exits.FAILED, exits.REFUSED, exits.LATE, exits.PRESSED, exits.UNREAD)
     }
 
 
@@ -193,7 +191,7 @@ def refused(words, folder, monkeypatch):
     monkeypatch.delitem(sys.modules, "actors", raising=False)
     monkeypatch.setattr(presses, "listen", lambda: None)  # the handlers are this process's
     with pytest.raises(SystemExit) as ended:
-        app(["run", *words])
+        main(["run", *words])
     sys.modules.pop("actors", None)
     return ended.value.code
 
@@ -209,7 +207,7 @@ def test_what_a_users_code_raises_before_anything_runs_is_shown_without_our_fram
 def test_help_names_every_verb_and_setting(actors, capsys):
     for words, wanted in ((["--help"], ["run", "--version"]), (["run", "-h"], [one.path for one in options()])):
         with pytest.raises(SystemExit) as ended:
-            app(words)
+            main(words)
         assert ended.value.code == 0
         shown = capsys.readouterr().out
         assert [word for word in wanted if word not in shown] == []

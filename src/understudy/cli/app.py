@@ -2,24 +2,81 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from typing import Annotated
+import contextlib
+import os
+import sys
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from understudy.cli.run import run
+from understudy.cli.bare import spare
+from understudy.cli.exits import DONE, FAILED, LATE, NO_ACTOR, PRESSED, REFUSED, UNREAD, Failure
+from understudy.errors import ConfigError, UnderstudyError, UnknownActor, WaitTimeout
+
+VERBS = ("run", "ps", "top", "watch", "info", "stop", "kill", "restart", "logs", "dump", "systems")
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+_UsageError: Any = typer.BadParameter.__mro__[1]  # typer gives it no public name
+
+
+class Verbs(TyperGroup):
+    """Each verb is a module with a function, both of its name, imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The verbs, in the order of the help."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The verb of that name, or None."""
+        if cmd_name not in VERBS:
+            return None
+        alone = typer.Typer(add_completion=False, context_settings=_SETTINGS)
+        alone.command(cmd_name)(getattr(import_module(f"understudy.cli.{cmd_name}"), cmd_name))
+        command = get_command(alone)
+        for param in command.get_params(ctx):
+            spare(param)
+        return command
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The options before the verb."""
+        for param in self.get_params(ctx):
+            spare(param)
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Which verb is meant; fails with the nearest."""
+        if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            near = get_close_matches(args[0], VERBS, 1) or VERBS
+            raise Failure(REFUSED, f"{args[0]!r} is no verb; there is {', '.join(near)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Carry it out."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # here, for typer would make it a failure
+            raise typer.Exit(UNREAD) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(PRESSED) from None
+
 
 app = typer.Typer(
     name="understudy",
-    add_completion=False,
+    cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
 )
 
 
 def _tell_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"understudy {version('understudy')}")
         raise typer.Exit
 
@@ -30,12 +87,57 @@ def understudy(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Run Python classes and functions as actors, each in a process of its own."""
+    """Run Python classes and functions as actors, and watch and steer the actors of running systems."""
 
 
-app.command("run")(run)
+def main(words: list[str] | None = None) -> NoReturn:
+    """Run the command line of this process, or these words; it ends by `SystemExit`."""
+    given = sys.argv[1:] if words is None else words
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names and texts may hold what a terminal cannot show
+    code, text = _perform(given or ["--help"])
+    if text:
+        verb = next((f" {word}" for word in given[:1] if word in VERBS), "")
+        with contextlib.suppress(OSError):  # a terminal that hung up
+            print(f"understudy{verb}: {text}", file=sys.stderr, flush=True)
+    raise SystemExit(code if _is_flushed() else UNREAD)
 
 
-def main() -> None:
-    """Run the command line of this process; it ends by `SystemExit`."""
-    app(prog_name="understudy")
+def _perform(words: list[str]) -> tuple[int, str]:
+    """The exit code, and one line for standard error, if any."""
+    try:
+        return app(words, prog_name="understudy", standalone_mode=False) or DONE, ""
+    except Failure as failure:
+        return failure.code, _line(failure)
+    except _UsageError as error:
+        return REFUSED, _line(error.format_message())
+    except UnknownActor as error:
+        return NO_ACTOR, _line(error)
+    except WaitTimeout as error:
+        return LATE, _line(error)
+    except ConfigError as error:
+        return REFUSED, _line(error)
+    except (UnderstudyError, OSError) as error:
+        return FAILED, _line(f"{type(error).__name__}: {error}")
+    except Exception as error:  # a defect of ours: told in a line, and whole to whoever looks for it
+        if os.environ.get("UNDERSTUDY_DEBUG"):
+            raise
+        return FAILED, _line(f"{type(error).__name__}: {error} (a defect; UNDERSTUDY_DEBUG=1 shows where)")
+
+
+def _line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def _is_flushed() -> bool:
+    """False if nobody reads, or can: what is still in the buffer is dropped then, for it is flushed at exit again."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, sys.stdout.fileno())
+            os.close(null)
+        return False
+    return True

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import sys
 from types import FrameType
+
+from understudy.cli.exits import PRESSED
 
 _ASKING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
@@ -26,6 +30,19 @@ def listen() -> None:
 def number_of(press: KeyboardInterrupt) -> int:
     """The signal that it stands for."""
     return press.number if isinstance(press, Asked) else signal.SIGINT
+
+
+def end_by(number: int) -> int:
+    """The exit code for Ctrl-C; any other signal ends this process itself, as it would have."""
+    from understudy.spawners.signals import end_self
+
+    if number == signal.SIGINT:
+        return PRESSED
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    end_self(number)
+    return 128 + number  # the first process of a container is not ended by it
 
 
 def _ask(number: int, _: FrameType | None) -> None:

@@ -17,6 +17,7 @@ import typer
 
 from understudy.cli import presses
 from understudy.cli.ending import Ending, as_json, as_text, death, ending_of
+from understudy.cli.exits import DONE, FAILED, LATE, REFUSED, UNREAD
 from understudy.cli.finding import build, find
 from understudy.cli.records import Lines
 from understudy.cli.refusal import Refusal
@@ -28,12 +29,10 @@ from understudy.observe.rundir import check_system_name
 from understudy.ref import ActorRef
 from understudy.router.endings import AT_EXIT
 from understudy.spawners.base import Target
-from understudy.spawners.signals import end_self, name_of
+from understudy.spawners.signals import name_of
 from understudy.system import ActorSystem
 from understudy.terminal import Terminal, of_input
 
-FINISHED, FAILED, REFUSED, LATE, PRESSED, UNREAD = 0, 1, 2, 124, 130, 141
-"""Exit codes: as `timeout` has it for what ran too long, as shells have it for SIGINT and SIGPIPE."""
 _SLICE = 0.1
 _TIMEOUT = "timeout"
 _AT_PROMPT = StopLadder(command=0.5)
@@ -84,7 +83,7 @@ def run(
         print(f"{refusal.details}understudy run: {refusal}", file=sys.stderr)
         code = REFUSED
     except KeyboardInterrupt as press:  # before there was anything to stop
-        code = _code_of(press)
+        code = presses.end_by(presses.number_of(press))
     raise typer.Exit(code)
 
 
@@ -109,11 +108,11 @@ def _perform(target: Target, name: str, overrides: dict[str, Any], timeout: floa
             screen.close()
         if prompt is not None:
             prompt.close()
-    code = FAILED if ending is None or ending.error is not None else FINISHED
+    code = FAILED if ending is None or ending.error is not None else DONE
     if ending is not None and not _told(ending, sink, json=json):
         code = UNREAD
     if press is not None:
-        return _code_of(press)
+        return presses.end_by(presses.number_of(press))
     return LATE if ending is not None and ending.asked == _TIMEOUT else code
 
 
@@ -242,15 +241,3 @@ def _is_unread(sink: IO[str]) -> bool:
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # a terminal that hung up
         print(text, file=sys.stderr, flush=True)
-
-
-def _code_of(press: KeyboardInterrupt) -> int:
-    """130 for Ctrl-C; any other signal ends this process itself, as it would have."""
-    number = presses.number_of(press)
-    if number == signal.SIGINT:
-        return PRESSED
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError):
-            stream.flush()
-    end_self(number)
-    return 128 + number  # the first process of a container is not ended by it

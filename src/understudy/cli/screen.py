@@ -21,22 +21,15 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from understudy.cli.styles import STATUS
 from understudy.ref import ActorRef
-from understudy.status import ActorInfo, Status
+from understudy.status import ActorInfo
 from understudy.terminal import Terminal
 
 _TICK = 0.1
 _WINDOW = 1.0
 _DRAIN = 1.0
 _CLEAR = b"\r\x1b[2K"
-_STYLES = {
-    Status.RUNNING: "bold green",
-    Status.STOPPING: "bold yellow",
-    Status.RESTARTING: "bold yellow",
-    Status.FINISHED: "bold green",
-    Status.CRASHED: "bold red",
-    Status.KILLED: "bold red",
-}
 
 
 def wanted() -> bool:
@@ -189,7 +182,7 @@ def line(info: ActorInfo, pace: Pace) -> Text:
     if info.next_restart is not None:
         parts.append(f"next in {info.next_restart:.1f} s")
     text = Text(no_wrap=True)
-    text.append(info.name, style="bold").append(" ").append(str(info.status), style=_STYLES.get(info.status, "bold"))
+    text.append(info.name, style="bold").append(" ").append(str(info.status), style=STATUS.get(info.status, "bold"))
     return text.append("  " + "  ".join(parts))
 
 

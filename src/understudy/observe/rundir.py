@@ -16,6 +16,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from understudy.errors import AccessDenied, ConfigError, NameTaken, UnknownActor
@@ -108,8 +109,39 @@ def resolve(endpoint: str) -> str:
 
 def names() -> list[str]:
     """The names of this user's living systems."""
-    living = [entry for entry in base().glob("*.*/name") if is_served(str(entry.parent))]
-    return sorted(filter(None, map(_name_in, living)))
+    return [each.name for each in running()]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A living system: its name, the process that runs it, and since when, in seconds since the epoch."""
+
+    name: str
+    pid: int
+    directory: str
+    since: float
+
+    @property
+    def endpoint(self) -> str:
+        """What an `Observer` and a `Remote` take."""
+        return f"ipc://{self.directory}"
+
+
+def running() -> list[Running]:
+    """This user's living systems, by name."""
+    found = (running_at(str(entry.parent)) for entry in base().glob("*.*/name"))
+    return sorted((each for each in found if each is not None), key=lambda each: each.name)
+
+
+def running_at(directory: str) -> Running | None:
+    """The living system of that directory; None where there is none, or one that has just begun or ended."""
+    entry = Path(directory, "name")
+    try:
+        name, pid, *_ = entry.read_text(encoding="utf-8").split("\n")
+        since = entry.stat().st_mtime
+        return Running(name, int(pid), directory, since) if name and is_served(directory) else None
+    except (OSError, ValueError):
+        return None
 
 
 def is_served(directory: str) -> bool:

@@ -1,0 +1,14 @@
+"""Exit codes, the same for every verb, and how a verb ends early."""
+
+from __future__ import annotations
+
+DONE, FAILED, REFUSED, NO_SYSTEM, NO_ACTOR, LATE, PRESSED, UNREAD = 0, 1, 2, 3, 4, 124, 130, 141
+"""As `timeout` has it for what took too long, as shells have it for SIGINT and SIGPIPE."""
+
+
+class Failure(Exception):
+    """The verb ends with that exit code; the text is one line for standard error."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code

@@ -1,0 +1,140 @@
+"""What `top` asks the system for, on threads of its own: keys are heard meanwhile."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from time import monotonic
+
+from understudy.cli.board import Wish
+from understudy.cli.formats import shown
+from understudy.cli.portrait import portrait
+from understudy.cli.sheet import Line
+from understudy.errors import UnderstudyError
+from understudy.observe.observer import Observer
+from understudy.observe.remote import Remote
+from understudy.status import ActorInfo
+
+_EVERY = 0.25  # seconds between two pictures
+_PATIENCE = 5.0
+_SHOWN = ("state", "laps", "progress", "health", "figures")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """How all actors stand."""
+
+    actors: Mapping[str, ActorInfo]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The answer to a wish."""
+
+    text: str
+    style: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What was to be inspected."""
+
+    title: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The system has closed, or cannot be followed any more."""
+
+    error: UnderstudyError | None
+
+
+News = Picture | Said | Pages | Gone
+
+
+class Hands:
+    """Carries out wishes one by one; what comes of each is told by ``tell``, from its thread."""
+
+    def __init__(self, endpoint: str, tell: Callable[[News], None]) -> None:
+        self._endpoint, self._tell = endpoint, tell
+        self._wishes: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="understudy-hands", daemon=True)
+        self._thread.start()
+
+    def take(self, wish: Wish) -> None:
+        """To be carried out."""
+        self._wishes.put(wish)
+
+    def close(self) -> None:
+        """No more wishes; the one under way is waited for a moment."""
+        self._wishes.put(None)
+        self._thread.join(1.0)
+
+    def _work(self) -> None:
+        with Remote(self._endpoint, timeout=_PATIENCE) as far:
+            while (wish := self._wishes.get()) is not None:
+                try:
+                    self._tell(_done(far, wish))
+                except UnderstudyError as error:
+                    self._tell(Said(f"{wish.verb} {wish.name}: {error}", "bold red"))
+
+
+def _done(far: Remote, wish: Wish) -> News:
+    match wish.verb:
+        case "stop":
+            words = far.stop(wish.name)
+        case "kill":
+            words = far.kill(wish.name)
+        case "restart":
+            words = far.restart(wish.name)
+        case _:
+            return Pages(wish.name, list(_pages(far, wish.name)))
+    return Said(f"{wish.verb} {wish.name}: {', '.join(words.values())}", "green")
+
+
+def _pages(far: Remote, name: str) -> Iterator[Line]:
+    yield from portrait(far.info(name), far.story(name))
+    for text in far.stacks(name).values():
+        yield [("", "")]
+        yield [("stacks", "bold underline")]
+        yield from ([(f"  {line}", "")] for line in shown(text).splitlines() or ["(no process)"])
+
+
+class Eyes:
+    """Follows the system; each picture is told by ``tell``, from its thread."""
+
+    def __init__(self, endpoint: str, tell: Callable[[News], None]) -> None:
+        self._endpoint, self._tell = endpoint, tell
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._look, name="understudy-eyes", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look away."""
+        self._closing.set()
+        self._thread.join(1.0)
+
+    def _look(self) -> None:
+        try:
+            with Observer(self._endpoint, kinds=_SHOWN, timeout=_PATIENCE) as observer:
+                observer.snapshot()
+                self._follow(observer)
+        except UnderstudyError as error:
+            self._tell(Gone(error))
+
+    def _follow(self, observer: Observer) -> None:
+        told_at, is_news = 0.0, True
+        while not self._closing.is_set():
+            now = monotonic()
+            if is_news and now - told_at >= _EVERY:
+                self._tell(Picture(dict(observer.actors)))
+                told_at, is_news = now, False
+            until = now + _EVERY
+            if observer.next(_EVERY) is not None:
+                is_news = True
+            elif monotonic() < until:
+                self._tell(Gone(None))
+                return

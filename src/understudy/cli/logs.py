@@ -1,0 +1,90 @@
+"""`understudy logs`: what actors write and log, interleaved."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import fields
+from typing import Annotated
+
+import typer
+
+from understudy.cli import styles
+from understudy.cli.choosing import chosen, lasting
+from understudy.cli.exits import REFUSED, Failure
+from understudy.cli.names import matches, tell_unmatched
+from understudy.cli.options import Json, Names, System
+from understudy.cli.voice import Voice, as_json
+from understudy.errors import UnderstudyError
+from understudy.logs import LogEntry
+from understudy.observe import rundir
+from understudy.observe.interest import is_glob
+from understudy.observe.remote import Remote
+
+_MOST = 10_000
+_LOOK = 0.25  # seconds between two looks: what an actor writes into its file is told by nobody
+
+
+def logs(
+    names: Names = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what comes, until the system closes.")
+    ] = False,
+    lines: Annotated[
+        int,
+        typer.Option("--lines", "-n", metavar="LINES", help="Begin with so many of the last of each actor's streams."),
+    ] = 20,
+    system: System = None,
+    json: Json = False,
+) -> None:
+    """Show what actors wrote and logged, each line under its actor's name."""
+    if not 0 <= lines <= _MOST:
+        raise Failure(REFUSED, f"--lines {lines}: it is a number from 0 to {_MOST:,}")
+    patterns = names or ["*"]
+    place = chosen(system)
+    say = _json if json else Scribe().line
+    with lasting(place), Remote(place.endpoint) as far:
+        told = far.logs(patterns, lines=max(1, lines))
+        entries = told.entries if lines else ()
+        _tell_strangers(far, names or [], entries)
+        for entry in entries:
+            say(entry)
+        while follow:
+            time.sleep(_LOOK)
+            if not rundir.is_served(place.directory):
+                return
+            try:
+                told = far.logs(patterns, lines=_MOST, after=told.cursor)
+            except UnderstudyError:
+                if not rundir.is_served(place.directory):
+                    return
+                raise
+            for entry in told.entries:
+                say(entry)
+
+
+class Scribe:
+    """Lines for people: each actor in its own colour, the names in a column."""
+
+    def __init__(self) -> None:
+        self._voice = Voice()
+        self._width = 0
+
+    def line(self, entry: LogEntry) -> None:
+        """One line, or record."""
+        self._width = max(self._width, len(entry.name))
+        style = "" if entry.level is None else styles.LEVEL.get(logging.getLevelName(entry.level), "")
+        for text in entry.text.split("\n"):
+            head = (f"{entry.name.ljust(self._width)}  ", styles.of_actor(entry.name))
+            self._voice.raw(head, text, "red" if entry.stream == "stderr" else style)
+
+
+def _json(entry: LogEntry) -> None:
+    as_json({each.name: getattr(entry, each.name) for each in fields(LogEntry)})
+
+
+def _tell_strangers(far: Remote, patterns: list[str], entries: tuple[LogEntry, ...]) -> None:
+    """A note on each glob that matches nobody; one that matches somebody silent gets none."""
+    silent = [one for one in patterns if is_glob(one) and not any(matches(entry.name, [one]) for entry in entries)]
+    if silent:
+        tell_unmatched("logs", silent, [info.name for info in far.ps()])

@@ -1,0 +1,32 @@
+"""`understudy ps`: the actors of a system."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from understudy.cli.choosing import remote
+from understudy.cli.names import picked, tell_unmatched
+from understudy.cli.options import Json, Names, System
+from understudy.cli.rows import COLUMNS
+from understudy.cli.voice import Voice, as_json
+
+
+def ps(
+    names: Names = None,
+    all_: Annotated[bool, typer.Option("--all", "-a", help="The ended ones, too.")] = False,
+    system: System = None,
+    json: Json = False,
+) -> None:
+    """List the actors of a running system, with their figures."""
+    patterns = names or []
+    with remote(system) as far:
+        infos = picked(far.ps(all=all_ or bool(patterns)), patterns, ended=all_)
+    tell_unmatched("ps", patterns, [info.name for info in infos])
+    if json:
+        as_json([info.to_dict() for info in infos])
+    elif infos:
+        Voice().table(COLUMNS, infos)
+    else:
+        print("(no actors)")

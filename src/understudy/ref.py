@@ -198,6 +198,12 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
 
         return await asyncio.to_thread(self._ref.info)
 
+    async def stacks(self) -> str:
+        """As `ActorRef.stacks`; a thread of its own waits for them."""
+        import asyncio
+
+        return await asyncio.to_thread(self._ref.stacks)
+
     async def healthy(self) -> bool:
         """As `ActorRef.healthy`, which waits for nothing."""
         return self._ref.healthy()

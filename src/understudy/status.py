@@ -134,9 +134,9 @@ class Crash:
 class DeathReport:
     """Everything that is known of the end of one incarnation; prints as a page.
 
-    ``runtime`` is in seconds. ``stderr`` holds the last lines that passed through ``sys.stderr``, ``stacks`` the
-    traceback that the process told, and what the fault handler wrote (a crash in C, or the stacks of all threads taken
-    before a kill), ``events`` the last steps.
+    ``runtime`` is in seconds. ``stderr`` holds the last lines that passed through ``sys.stderr`` (with
+    ``output="file"`` the last 100 that reached the file), ``stacks`` the traceback that the process told, and what the
+    fault handler wrote (a crash in C) or was told of all threads before a kill, ``events`` the last steps.
     """
 
     name: str

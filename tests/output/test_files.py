@@ -321,3 +321,55 @@ def test_a_restart_appends_and_another_target_has_its_own_setting(kept, tmp_path
     ref.stop()
     last = ref.result(30)
     assert numbers_in(out)[-1] == last
+
+
+@pytest.mark.fault("F64")
+def test_on_a_full_disk_an_actor_goes_on_and_no_line_is_torn_when_there_is_room_again(tmp_path, caplog):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)], check=False).returncode:
+        pytest.skip("this user may not mount a disk of his own")
+
+    class Writes(Process):
+        lines = 0
+
+        def __loop__(self):
+            self.lines += 1
+            print(f"{self.lines:06d} {'x' * 700} end")
+            self.sleep(0.001)
+
+        def __result__(self):
+            return self.lines
+
+    try:
+        with ActorSystem(output_dir=disk) as system:
+            ref = system.spawn(Writes, name="w", config=FILE)
+            until(lambda: "is lost: No space left on device" in caplog.text, 20, "the warning")
+            laps = ref.info().completed_laps
+            until(lambda: ref.info().completed_laps > laps + 50, 20, "further laps")
+            subprocess.run(["mount", "-o", "remount,size=100m", str(disk)], check=True)
+            until(lambda: "nothing more is lost" in caplog.text, 20, "room")
+            ref.stop()
+            last = ref.result(20)
+        text = (disk / "w" / "stdout").read_text()
+        torn = [line for line in text.splitlines() if not (line.endswith(" end") and len(line) == 711)]
+        assert last > laps + 50
+        assert len(torn) <= 2, "what was cut off stands alone"
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_module_that_holds_the_zygotes_stream_writes_to_the_file_too(tmp_path, monkeypatch):
+    (tmp_path / "holds_out.py").write_text("import sys\nout, err = sys.stdout, sys.stderr\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def speaks():
+        import holds_out  # type: ignore[import-not-found]
+
+        print("out of a module", file=holds_out.out)
+        print("err of a module", file=holds_out.err)
+
+    with ActorSystem(output_dir=tmp_path, preload=["holds_out"]) as system:
+        system.spawn(speaks, name="s", config=FILE).wait(20)
+    assert lines_of(tmp_path / "s", "stdout") == ["out of a module"]
+    assert lines_of(tmp_path / "s", "stderr") == ["err of a module"]

@@ -154,9 +154,10 @@ class Output:
                 self._untold.append(f"{file.path} cannot be opened, and {stream} stays the parent's: {error}")
                 continue
             before = getattr(sys, stream, None)
-            if before is not None:
+            if isinstance(before, io.TextIOWrapper):
+                # Modules that the zygote has imported may hold it.
                 with contextlib.suppress(OSError, ValueError):
-                    before.flush()
+                    before.reconfigure(line_buffering=True)
             made = _stream(file.lines, before, stream)
             setattr(sys, stream, made)
             setattr(sys, f"__{stream}__", made)

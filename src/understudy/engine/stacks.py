@@ -2,20 +2,21 @@
 
 The link's thread tells them while it holds the interpreter's lock: no frame can move under the eyes of who reads it.
 The fault handler, which a signal calls in whatever state the process is, has no such lock, and may end a process whose
-threads run; it is for the held.
+threads run; it is for the held. Nor is it called here: it needs a descriptor, and each system call costs a turn of all
+busy threads.
 """
 
 from __future__ import annotations
 
-import faulthandler
 import os
+import sys
 import threading
 from contextlib import suppress
+from types import FrameType
 
-from understudy.wire.page import DUMP_SIZE, FAULT_AT, Page, anonymous_file
-from understudy.wire.stacktext import cut, ordered
+from understudy.wire.page import DUMP_SIZE, FAULT_AT, Page
+from understudy.wire.stacktext import DEEPEST, Steps, cut, written
 
-_LONGEST = 4 << 20
 _NAME = "understudy's link"
 
 
@@ -30,15 +31,11 @@ class Stacks:
     def serve(self) -> None:
         """Tell the stacks if they are asked for.
 
-        The first thing that the thread does when it is woken: each system call costs a turn of all busy threads.
+        The first thing that the thread does when it is woken.
         """
         wanted = self._page.wanted
         if wanted is not None:
-            try:
-                text = _dump()
-            except OSError as error:  # no descriptor is left to write them to
-                text = f"(the stacks cannot be told: {error})"
-            self._page.tell_dump(wanted, cut(text.encode("utf-8", "replace"), DUMP_SIZE))
+            self._page.tell_dump(wanted, cut(_dump().encode("utf-8", "replace"), DUMP_SIZE))
 
     def tidy(self) -> None:
         """Whoever had the fault handler write has read it by now: make room, and leave nothing for a later report."""
@@ -55,14 +52,29 @@ class Stacks:
 
 
 def _dump() -> str:
-    fd = anonymous_file("understudy-stacks")
-    try:
-        faulthandler.dump_traceback(fd, all_threads=True)
-        text = os.pread(fd, _LONGEST, 0).decode("utf-8", "replace")
-    finally:
-        os.close(fd)
+    """All threads: the main one, the user's others, and this one, which is the link's."""
+    stacks = _places()
     # Their attribute, not the property, and only plain text: a thread's class, and what names it, may be the user's.
     known = ((ident, getattr(thread, "_name", None)) for ident, thread in dict(threading._active).items())  # type: ignore[attr-defined]  # noqa: SLF001
     names = {ident: name for ident, name in known if type(name) is str}
-    link = threading.get_ident()
-    return ordered(text, threading.main_thread().ident, {**names, link: _NAME}, {link})
+    main, link = threading.main_thread().ident, threading.get_ident()
+    order = sorted(stacks, key=lambda ident: (ident != main, ident == link))
+    return written(stacks, order, {**names, link: _NAME})
+
+
+def _places() -> dict[int, Steps]:
+    """Where each thread stands.
+
+    A frame that is held lives on with what is in it. So nothing here lets go of the lock that a frame could end by.
+    """
+    places: dict[int, Steps] = {}
+    frames = sys._current_frames()  # noqa: SLF001 - what it is there for
+    while frames:
+        ident, frame = frames.popitem()
+        steps: Steps = []
+        step: FrameType | None = frame
+        while step is not None and len(steps) < DEEPEST:
+            steps.append((step.f_code, step.f_lineno))
+            step = step.f_back
+        places[ident] = steps
+    return places

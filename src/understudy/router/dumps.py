@@ -129,7 +129,7 @@ class Dumps:
         if dump.forced:
             text = dump.page.forced_text()
             if text and text == dump.seen:
-                return ordered(text, None, {})
+                return ordered(text)
             dump.seen = text
         elif waited >= _FELT_FROM and not dump.doomed:
             dump.pulse.feel(pulse.look(dump.pid))
@@ -137,7 +137,7 @@ class Dumps:
             return self._give_up(dump)
         if not dump.forced and waited >= forced_from and (dump.doomed or dump.pulse.is_held):
             if len(dump.page.fault()) > _FULL:
-                return f"{_excuse(dump.page, _STILL_HELD)}\n\n{ordered(dump.page.forced_text(), None, {})}"
+                return f"{_excuse(dump.page, _STILL_HELD)}\n\n{ordered(dump.page.forced_text())}"
             if pulse.heeds(dump.pid, STACKS):
                 dump.page.force()
                 dump.forced = True

@@ -1,31 +1,37 @@
-"""What a dump of stacks says, as Python's fault handler writes it: a block for each thread, put into a useful order."""
+"""Stacks as text, in the words of Python's fault handler: a block for each thread, in a useful order."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
+from types import CodeType
 
+DEEPEST = 100
+"""Frames of a thread that are told, as the fault handler does."""
 _HEAD = re.compile(r"^(?:Current thread|Thread) 0x0*([0-9a-f]+)[^\n]*$", re.MULTILINE)
+_LAST = "  ..."
+Steps = list[tuple[CodeType, int | None]]
+"""Where a thread stands, the innermost call first: code, and the line in it."""
 
 
-def ordered(text: str, first: int | None, names: Mapping[int, str], ours: Collection[int] = ()) -> str:
-    """The same blocks, that of the thread ``first`` (None: of the one that wrote) at the top, those of ``ours`` last.
+def written(stacks: Mapping[int, Steps], order: Iterable[int], names: Mapping[int, str]) -> str:
+    """The blocks of these threads, told by their idents, in that order; with their names where they have one."""
+    return "\n\n".join(
+        "\n".join([_title(ident, names.get(ident)), *map(_line, stacks[ident]), *_more(stacks[ident])])
+        for ident in order
+    )
 
-    Threads, told by their idents, that are in ``names`` have their names beside them.
-    """
+
+def ordered(text: str) -> str:
+    """What the fault handler wrote, the thread that wrote it first: that is the main one, as a rule."""
     heads = list(_HEAD.finditer(text))
     if not heads:
         return text.strip()
     ends = [head.start() for head in heads[1:]] + [len(text)]
-    blocks: list[tuple[int, str]] = []
-    for head, end in zip(heads, ends, strict=True):
-        ident = int(head[1], 16)
-        rank = 2 if ident in ours else 1
-        if ident == first or (first is None and head[0].startswith("Current")):
-            rank = 0
-        name = f' "{names[ident]}"' if ident in names else ""
-        title = f"Thread 0x{ident:016x}{name} (most recent call first):"
-        blocks.append((rank, f"{title}{text[head.end() : end].rstrip()}"))
+    blocks = [
+        (not head[0].startswith("Current"), f"{_title(int(head[1], 16))}{text[head.end() : end].rstrip()}")
+        for head, end in zip(heads, ends, strict=True)
+    ]
     before = text[: heads[0].start()].strip()
     return "\n\n".join(filter(None, [before, *(block for _, block in sorted(blocks, key=lambda one: one[0]))]))
 
@@ -36,3 +42,17 @@ def cut(text: bytes, limit: int) -> bytes:
         return text
     note = b"\n... %d bytes more\n" % (len(text) - limit)
     return text[: limit - len(note)] + note
+
+
+def _title(ident: int, name: str | None = None) -> str:
+    shown = "" if name is None else f' "{name}"'
+    return f"Thread 0x{ident:016x}{shown} (most recent call first):"
+
+
+def _line(step: tuple[CodeType, int | None]) -> str:
+    code, line = step
+    return f'  File "{code.co_filename}", line {"???" if line is None else line} in {code.co_name}'
+
+
+def _more(steps: Steps) -> list[str]:
+    return [_LAST] if len(steps) >= DEEPEST else []

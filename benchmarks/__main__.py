@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import births, health, idle, laps, memory, report, stopping
+from benchmarks import births, health, idle, laps, memory, report, steering, stopping, watching
 from benchmarks.harness import ROOT, Figure, Row, adopt, measure
 from benchmarks.others import environment, roster
 
@@ -21,6 +21,8 @@ FIGURES: tuple[Figure, ...] = (
     *memory.FIGURES,
     *idle.FIGURES,
     *health.FIGURES,
+    *watching.FIGURES,
+    *steering.FIGURES,
 )
 
 

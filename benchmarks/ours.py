@@ -1,5 +1,6 @@
 """understudy as a contestant, by its public names only."""
 
+import sys
 from typing import Any
 
 from benchmarks.actors import Brief, Idle, Laps
@@ -44,6 +45,10 @@ class Understudy:
             if status.name != "FINISHED":
                 raise RuntimeError(f"{ref.name} ended {status.name}: {ref.exception()}")
         self.refs.clear()
+
+    def status_command(self) -> list[str]:
+        """What a person types."""
+        return [sys.executable, "-m", "understudy", "ps", "--system", self.system.name]
 
     def stop(self) -> None:
         """One verb for all, then the end of each."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 
 import zmq
 
@@ -29,6 +30,11 @@ def beat(endpoint: str, count: int, every: float) -> None:
 
 def polling(count: int, every: float, seconds: float) -> float:
     """CPU time of the reading process as % of one core."""
+    return reading(count, every, seconds, lambda: None)
+
+
+def reading(count: int, every: float, seconds: float, each_second: Callable[[], None]) -> float:
+    """The same of one that does something besides, once a second."""
     with tempfile.TemporaryDirectory(prefix="floor-") as folder, zmq.Context() as context:
         endpoint = f"ipc://{folder}/reports"
         pull = context.socket(zmq.PULL)
@@ -39,7 +45,7 @@ def polling(count: int, every: float, seconds: float) -> float:
             for _ in range(count):
                 pull.recv()
             began, spent = time.monotonic(), time.process_time()
-            received = _read(pull, began + seconds)
+            received = _read(pull, began + seconds, each_second)
             spent, elapsed = time.process_time() - spent, time.monotonic() - began
         finally:
             sender.kill()
@@ -51,12 +57,15 @@ def polling(count: int, every: float, seconds: float) -> float:
     return 100 * spent / elapsed
 
 
-def _read(pull: zmq.Socket[bytes], until: float) -> int:
+def _read(pull: zmq.Socket[bytes], until: float, each_second: Callable[[], None]) -> int:
     poller = zmq.Poller()
     poller.register(pull, zmq.POLLIN)
-    received = 0
-    while (left := until - time.monotonic()) > 0:
-        if poller.poll(math.ceil(left * 1000)):
+    received, tick = 0, time.monotonic() + 1
+    while (left := until - (now := time.monotonic())) > 0:
+        if now >= tick:
+            each_second()
+            tick += 1
+        if poller.poll(math.ceil(min(left, max(0.0, tick - now)) * 1000)):
             pull.recv()
             received += 1
     return received

@@ -69,6 +69,10 @@ class Circus:
             self._ask("rm", name=name, waiting=True)
         self._briefs.clear()
 
+    def status_command(self) -> list[str]:
+        """What a person types."""
+        return [sys.executable, "-m", "circus.circusctl", "--endpoint", f"ipc://{self._folder.name}/ask", "status"]
+
     def stop(self) -> None:
         """Remove the watcher, which stops its processes first."""
         self._ask("rm", name="idle", waiting=True)

@@ -56,7 +56,7 @@ PEERS = (
         "circus",
         ">=0.19,<0.20",
         (
-            Entry("circus", "circus:Circus", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle")),
+            Entry("circus", "circus:Circus", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle", "ps-cold")),
             Entry("circus, checks every 50 ms", "circus:Watchful", ("replace",)),
         ),
     ),
@@ -67,7 +67,7 @@ PEERS = (
             Entry(
                 "supervisord",
                 "supervisord:Supervisord",
-                ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle"),
+                ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle", "ps-cold"),
             ),
         ),
     ),

@@ -95,6 +95,12 @@ class Supervisord:
         if info["exitstatus"] != 0:
             raise RuntimeError(f"brief ended with exit code {info['exitstatus']}")
 
+    def status_command(self) -> list[str]:
+        """What a person types, for those that run: for any other one its exit code is not 0."""
+        running = [f"idle:{number}" for number in range(self._idle)]
+        server = f"unix://{self._folder.name}/ask"
+        return [sys.executable, "-m", "supervisor.supervisorctl", "-s", server, "status", *running]
+
     def stop(self) -> None:
         """The group, waiting for it."""
         for answer in self._server.supervisor.stopProcessGroup("idle", WAIT):

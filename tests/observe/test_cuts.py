@@ -71,7 +71,7 @@ def storm(system, over, number=0):
         ref = system.spawn(Falling if number % 3 else Idle, name=f"storm-{number}")
         if number % 6 == 0:
             ref.kill()
-        over.wait(0.01)
+        over.wait(0.03)
 
 
 WATCHING: tuple[dict[str, Any], ...] = ({}, {"names": "storm-*[05]"}, {"kinds": ["report", "restart"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -264,6 +265,17 @@ def test_an_observer_that_is_closed_says_nothing_more(system, follow):
     system.spawn(os.getpid).wait(20)
     assert observer.next(5) is None
     assert list(observer) == []
+
+
+def test_who_drops_an_observer_unclosed_leaves_nothing_open(system):
+    ref = system.spawn(Idle, name="idle")
+    ref.wait_ready(20)
+    observer = Observer(system.endpoint)
+    assert set(observer.actors) == {"idle"}
+    before = len(os.listdir("/proc/self/fd"))
+    del observer
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) < before
 
 
 PARENT = """

@@ -26,8 +26,7 @@ class Interest:
     def __init__(self, names: str | Iterable[str] | None, kinds: str | Iterable[str] | None) -> None:
         self.names = None if names is None else tuple(map(_name, _each("names", names)))
         self.kinds = None if kinds is None else frozenset(map(_kind, _each("kinds", kinds)))
-        patterns = ["*"] if self.names is None else self.names
-        self._fits = re.compile("|".join(f"(?:{fnmatch.translate(each)})" for each in patterns) or r"(?!)").match
+        self._fits = re.compile("|".join(f"(?:{fnmatch.translate(each)})" for each in self.names or ()) or "(?!)").match
         self.topics = self._topics()
 
     @property
@@ -42,7 +41,7 @@ class Interest:
 
     def knows(self, name: str) -> bool:
         """Whether that actor is followed."""
-        return self._fits(name) is not None
+        return self.names is None or self._fits(name) is not None
 
     def wants(self, kind: str) -> bool:
         """Whether events of that kind are handed on."""

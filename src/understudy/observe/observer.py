@@ -109,7 +109,7 @@ class Observer:
                     if (found := waiting.take(step, self._cast.actors.get(name))) is not None:
                         return found
                 if waiting.asks and not self._feed.waits:
-                    if (found := waiting.stand(self._row(name, until))) is not None:
+                    if (found := waiting.stand(self._row(waiting, until))) is not None:
                         return found
                 elif self._feed.over or self._leaves():
                     raise SystemClosed(f"{self._client.endpoint} closed before {name} was {waiting}")
@@ -177,15 +177,17 @@ class Observer:
         self._let_go()
         return None
 
-    def _row(self, name: str, until: float) -> ActorInfo | None:
-        """Where an actor stands; the system is asked for who is not, or no more, among those that we know of."""
-        row = self._cast.actors.get(name)
-        if row is not None or self._feed.over:
+    def _row(self, waiting: Waiting, until: float) -> ActorInfo | None:
+        """Where an actor stands, and why; the system is asked for what we don't know."""
+        row = self._cast.actors.get(waiting.name)
+        if self._feed.over:
             return row
-        try:
-            return ActorInfo.from_dict(self._client.ask("info", name=name, timeout=max(0.0, until - monotonic())))
-        except UnknownActor:
-            return None
+        with contextlib.suppress(UnknownActor):  # not there yet, or listed no more
+            if row is None:
+                row = ActorInfo.from_dict(self._client.ask("info", name=waiting.name, timeout=_left(until)))
+            if waiting.wonders_at(row):
+                waiting.read(self._client.ask("story", name=waiting.name, timeout=_left(until)))
+        return row
 
     def _join(self) -> None:
         """Wait for the snapshot that was asked for."""
@@ -279,6 +281,10 @@ class AioObserver(Twins):
 
     snapshot = twin(Observer.snapshot)
     wait_for = twin(Observer.wait_for)
+
+
+def _left(until: float) -> float:
+    return max(0.0, until - monotonic())
 
 
 def _moment(seconds: float | None) -> float:

@@ -252,6 +252,8 @@ class Line:
 class Tap:
     """A client's sockets: the control socket of one system and, where there are topics, its status stream."""
 
+    _context: Any = None
+
     def __init__(self, directory: str, topics: Iterable[bytes], wake_fd: int) -> None:
         self._context = zmq.Context(io_threads=1)
         self._wake_fd = wake_fd
@@ -282,7 +284,11 @@ class Tap:
 
     def close(self) -> None:
         """Close at once."""
-        self._context.destroy(linger=0)
+        if self._context is not None:
+            self._context.destroy(linger=0)
+
+    def __del__(self) -> None:
+        self.close()  # a context that is dropped with open sockets waits for them
 
     def _connected(self, kind: int, address: str, options: Iterable[tuple[int, Any]]) -> Any:
         socket = self._context.socket(kind)

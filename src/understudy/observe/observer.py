@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from understudy.errors import SystemClosed, UnknownActor, WaitTimeout
 from understudy.observe.aside import Aside, Twins, twin
@@ -52,7 +52,7 @@ class Observer:
         timeout: float | None = 10.0,
     ) -> None:
         self._interest = Interest(names, kinds)
-        self._client = Client(endpoint, topics=self._interest.topics, timeout=timeout, leaves=self._leaves)
+        self._client = Client(endpoint, topics=self._interest.topics, timeout=timeout)
         self._feed = Feed(self._client, self._interest)
         self._cast = Cast(self._interest)
         self._aside = Aside(self._client.ring)
@@ -184,10 +184,14 @@ class Observer:
             return row
         with contextlib.suppress(UnknownActor):  # not there yet, or listed no more
             if row is None:
-                row = ActorInfo.from_dict(self._client.ask("info", name=waiting.name, timeout=_left(until)))
+                row = ActorInfo.from_dict(self._ask("info", waiting.name, until))
             if waiting.wonders_at(row):
-                waiting.read(self._client.ask("story", name=waiting.name, timeout=_left(until)))
+                waiting.read(self._ask("story", waiting.name, until))
         return row
+
+    def _ask(self, verb: str, name: str, until: float) -> Any:
+        left = max(0.0, until - monotonic())
+        return self._client.ask(verb, name=name, timeout=left, leaves=self._leaves)
 
     def _join(self) -> None:
         """Wait for the snapshot that was asked for."""
@@ -281,10 +285,6 @@ class AioObserver(Twins):
 
     snapshot = twin(Observer.snapshot)
     wait_for = twin(Observer.wait_for)
-
-
-def _left(until: float) -> float:
-    return max(0.0, until - monotonic())
 
 
 def _moment(seconds: float | None) -> float:

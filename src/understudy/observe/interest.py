@@ -17,6 +17,8 @@ EVERYTHING = b""
 _ABOUT_NONE = b"|"
 _FIGURES = b"|figures"
 """Whoever subscribes to this topic has the system measure; nothing is sent under it."""
+LONGEST = 1_024
+"""Characters of a name or glob."""
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -68,7 +70,7 @@ def is_glob(text: str) -> bool:
 def _topic(name: str) -> bytes:
     """The topic of an actor, or what the topics of all that fit a glob begin with."""
     wild = _WILD.search(name)
-    return (f"{name}|" if wild is None else name[: wild.start()]).encode()
+    return (f"{name}|" if wild is None else name[: wild.start()]).encode(errors="surrogatepass")
 
 
 def _each(what: str, given: object) -> tuple[object, ...]:
@@ -80,7 +82,7 @@ def _each(what: str, given: object) -> tuple[object, ...]:
 
 
 def _name(given: object) -> str:
-    if not isinstance(given, str) or not given:
+    if not isinstance(given, str) or not 0 < len(given) <= LONGEST:
         raise ConfigError(f"{shown(given)} names no actor here: give a name or a glob; a ref has it as .name")
     return given
 

@@ -100,7 +100,6 @@ def main() -> int:
         print(f"usage: {sys.argv[0]} ENDPOINT", file=sys.stderr)
         return 2
     try:
-        # The timeout is also how long a system that fell silent is believed to live.
         with Observer(sys.argv[1], timeout=2.0) as observer:
             (draw if sys.stdout.isatty() else tell)(observer)
     except UnderstudyError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
@@ -64,30 +65,33 @@ def come(observer):
     return event
 
 
-def storm(system, over, number=0):
+def storm(system, over, pause):
     """Actors that come, fall and go, until it is over."""
+    number = 0
     while not over.is_set():
         number += 1
         ref = system.spawn(Falling if number % 3 else Idle, name=f"storm-{number}")
         if number % 6 == 0:
             ref.kill()
-        over.wait(0.01)
+        over.wait(pause)
 
 
 WATCHING: tuple[dict[str, Any], ...] = ({}, {"names": "storm-*[05]"}, {"kinds": ["report", "restart"]})
 
 
-def ride_out(cut_for, rounds, chance):
+def ride_out(cut_for, rounds, pause, chance):
     """Join at random, be cut off for so long, again and again; then all have to agree with the registry."""
-    with ActorSystem() as system, Relay(system.endpoint) as relay:
+    with ActorSystem() as system, Relay(system.endpoint) as relay, ExitStack() as last:
         over = threading.Event()
-        storming = threading.Thread(target=storm, args=(system, over))
+        storming = threading.Thread(target=storm, args=(system, over, pause))
         storming.start()
         observers: list[tuple[Observer, dict[str, Any], list[Event]]] = []
         try:
             for _ in range(rounds):
                 over.wait(chance.random())
-                observers += [(Observer(relay.endpoint, timeout=30, **options), options, []) for options in WATCHING]
+                for options in WATCHING:
+                    observer = last.enter_context(Observer(relay.endpoint, timeout=30, **options))
+                    observers.append((observer, options, []))
                 for observer, _, events in observers:
                     for _ in range(20):
                         if (event := observer.next(0.05)) is not None:
@@ -112,20 +116,19 @@ def ride_out(cut_for, rounds, chance):
                 of_name = [event.seq for event in own if event.name == name]
                 assert of_name == sorted(of_name)
             assert not [event for event in events if event.kind == "snapshot"], "the journal had it all"
-            observer.close()
 
 
 @pytest.mark.fault("F51")
 @pytest.mark.requirement("A4")
 def test_observers_that_join_late_and_are_cut_off_agree_with_the_registry_in_the_end():
-    ride_out(0.3, 2, random.Random(51))  # noqa: S311 - the same moments each time
+    ride_out(0.3, 2, 0.03, random.Random(51))  # noqa: S311 - the same moments each time
 
 
 @pytest.mark.soak
 @pytest.mark.fault("F51")
 @pytest.mark.timeout(600)
 def test_observers_that_join_at_random_and_are_cut_for_ten_seconds_agree_in_the_end():
-    ride_out(10, 5, random.Random())  # noqa: S311 - other moments each time
+    ride_out(10, 5, 0.1, random.Random())  # noqa: S311 - other moments each time
 
 
 @pytest.mark.requirement("A4")

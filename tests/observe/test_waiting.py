@@ -107,7 +107,8 @@ def test_an_end_of_another_kind_is_told_with_its_cause(system, observer):
     with pytest.raises(ActorKilled, match="idle is KILLED, while FINISHED or CRASHED was waited for"):
         observer.wait_for("idle", status=["FINISHED", "CRASHED"], timeout=20)
     for late in (observer, Observer(system.endpoint)):
-        with late, pytest.raises(ActorError, match="fallen is CRASHED, while RUNNING was waited for"):
+        told = r"fallen is CRASHED, while RUNNING was waited for: .*RuntimeError: no luck"
+        with late, pytest.raises(ActorError, match=told):
             late.wait_for("fallen", status="RUNNING", timeout=20)
 
 
@@ -163,11 +164,13 @@ def test_what_was_missed_beyond_recall_is_looked_up(scripted):
             assert request["name"] == "a"
             return score.rows["a"].to_dict()
 
-        scripted.answers |= {"replay": refuse, "info": info}
+        story = ["1.000 a#1 spawned", "2.000 a#1 tells its result", "3.000 a#1 died: exit code 0"]
+        scripted.answers |= {"replay": refuse, "info": info, "story": lambda _: story}
         for choice in (0, 1, 4):
             score.happen("state", "a", choice)
         assert observer.wait_for("a", status="FINISHED", timeout=20).status is Status.FINISHED
-        with pytest.raises(ActorError, match="a is FINISHED, while RUNNING was waited for"):
+        told = "a is FINISHED, while RUNNING was waited for: tells its result; died: exit code 0"
+        with pytest.raises(ActorError, match=told):
             observer.wait_for("a", status="RUNNING", timeout=20)
 
 

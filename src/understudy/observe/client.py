@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import secrets
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Any
@@ -16,8 +15,6 @@ from understudy.wire.bell import Bell
 from understudy.wire.codec import VERSION, pack, unpack
 from understudy.wire.sockets import MAX_REPLY, Frames, Tap
 
-_CHANGING = frozenset({"stop", "kill", "restart", "shutdown"})
-"""Verbs that bear a key, under which they are done once, however often they are asked for."""
 _AGAIN, _SELDOM = 2.0, 16.0
 """Seconds without an answer after which a request is sent again; twice as many each time, up to that."""
 _REPLIES, _EVENTS = 100, 256
@@ -55,31 +52,22 @@ class Request:
 
 
 class Client:
-    """One connection; for one thread at a time, but for `ring`.
+    """One connection; for one thread at a time, but for `ring`. ``topics`` of the stream are subscribed to."""
 
-    ``topics`` of the stream are subscribed to. When it was rung, ``leaves`` says whether to give up.
-    """
-
-    def __init__(
-        self,
-        endpoint: str,
-        *,
-        topics: Iterable[bytes] = (),
-        timeout: float | None,
-        leaves: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, endpoint: str, *, topics: Iterable[bytes] = (), timeout: float | None) -> None:
         limit = check_timeout(timeout)
         self.timeout = LONGEST if limit is None else limit
         self.endpoint = endpoint
         self.directory = rundir.resolve(endpoint)
         self._bell: Bell | None = Bell()
-        self._leaves = leaves
         self._numbers = itertools.count(1)
         self._open: dict[int, Request] = {}
         self._tap = Tap(self.directory, topics, self._bell.read)
 
-    def ask(self, verb: str, *, timeout: float | None = None, **fields: Any) -> Any:
-        """The answer to one request.
+    def ask(
+        self, verb: str, *, timeout: float | None = None, leaves: Callable[[], bool] = lambda: False, **fields: Any
+    ) -> Any:
+        """The answer to one request; when it was rung meanwhile, ``leaves`` says whether to give up.
 
         Raises what the system raised, WaitTimeout if it does not answer in time, SystemClosed where it is gone.
         """
@@ -88,7 +76,7 @@ class Client:
         request = self.send(verb, **fields)
         try:
             while True:
-                if self._leaves():
+                if leaves():
                     raise SystemClosed(f"the connection to {self.endpoint} was closed while it was asked for {verb!r}")
                 self.attend(min(until, request.again_at) - monotonic())
                 if request.done:
@@ -101,9 +89,10 @@ class Client:
             self.forget(request)
 
     def send(self, verb: str, **fields: Any) -> Request:
-        """Begin a request; what comes for it is taken by `attend` and `listen` until it is forgotten."""
-        if verb in _CHANGING:
-            fields.setdefault("request", secrets.token_hex(16))
+        """Begin a request; what comes for it is taken by `attend` and `listen` until it is forgotten.
+
+        It may arrive more than once: where that would matter, ``request`` has to be a key of its own.
+        """
         number = next(self._numbers)
         request = self._open[number] = Request(number, pack({"v": VERSION, "id": number, "verb": verb, **fields}))
         self._tap.request(request.body)

@@ -17,6 +17,8 @@ EVERYTHING = b""
 _ABOUT_NONE = b"|"
 _FIGURES = b"|figures"
 """Whoever subscribes to this topic has the system measure; nothing is sent under it."""
+LONGEST = 1_024
+"""Characters of a name or glob."""
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -26,8 +28,7 @@ class Interest:
     def __init__(self, names: str | Iterable[str] | None, kinds: str | Iterable[str] | None) -> None:
         self.names = None if names is None else tuple(map(_name, _each("names", names)))
         self.kinds = None if kinds is None else frozenset(map(_kind, _each("kinds", kinds)))
-        patterns = ["*"] if self.names is None else self.names
-        self._fits = re.compile("|".join(f"(?:{fnmatch.translate(each)})" for each in patterns) or r"(?!)").match
+        self._fits = re.compile("|".join(f"(?:{fnmatch.translate(each)})" for each in self.names or ()) or "(?!)").match
         self.topics = self._topics()
 
     @property
@@ -42,7 +43,7 @@ class Interest:
 
     def knows(self, name: str) -> bool:
         """Whether that actor is followed."""
-        return self._fits(name) is not None
+        return self.names is None or self._fits(name) is not None
 
     def wants(self, kind: str) -> bool:
         """Whether events of that kind are handed on."""
@@ -69,7 +70,7 @@ def is_glob(text: str) -> bool:
 def _topic(name: str) -> bytes:
     """The topic of an actor, or what the topics of all that fit a glob begin with."""
     wild = _WILD.search(name)
-    return (f"{name}|" if wild is None else name[: wild.start()]).encode()
+    return (f"{name}|" if wild is None else name[: wild.start()]).encode(errors="surrogatepass")
 
 
 def _each(what: str, given: object) -> tuple[object, ...]:
@@ -81,7 +82,7 @@ def _each(what: str, given: object) -> tuple[object, ...]:
 
 
 def _name(given: object) -> str:
-    if not isinstance(given, str) or not given:
+    if not isinstance(given, str) or not 0 < len(given) <= LONGEST:
         raise ConfigError(f"{shown(given)} names no actor here: give a name or a glob; a ref has it as .name")
     return given
 

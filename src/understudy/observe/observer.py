@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from time import monotonic
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from understudy.errors import SystemClosed, UnknownActor, WaitTimeout
 from understudy.observe.aside import Aside, Twins, twin
@@ -52,7 +52,7 @@ class Observer:
         timeout: float | None = 10.0,
     ) -> None:
         self._interest = Interest(names, kinds)
-        self._client = Client(endpoint, topics=self._interest.topics, timeout=timeout, leaves=self._leaves)
+        self._client = Client(endpoint, topics=self._interest.topics, timeout=timeout)
         self._feed = Feed(self._client, self._interest)
         self._cast = Cast(self._interest)
         self._aside = Aside(self._client.ring)
@@ -109,7 +109,7 @@ class Observer:
                     if (found := waiting.take(step, self._cast.actors.get(name))) is not None:
                         return found
                 if waiting.asks and not self._feed.waits:
-                    if (found := waiting.stand(self._row(name, until))) is not None:
+                    if (found := waiting.stand(self._row(waiting, until))) is not None:
                         return found
                 elif self._feed.over or self._leaves():
                     raise SystemClosed(f"{self._client.endpoint} closed before {name} was {waiting}")
@@ -177,15 +177,21 @@ class Observer:
         self._let_go()
         return None
 
-    def _row(self, name: str, until: float) -> ActorInfo | None:
-        """Where an actor stands; the system is asked for who is not, or no more, among those that we know of."""
-        row = self._cast.actors.get(name)
-        if row is not None or self._feed.over:
+    def _row(self, waiting: Waiting, until: float) -> ActorInfo | None:
+        """Where an actor stands, and why; the system is asked for what we don't know."""
+        row = self._cast.actors.get(waiting.name)
+        if self._feed.over:
             return row
-        try:
-            return ActorInfo.from_dict(self._client.ask("info", name=name, timeout=max(0.0, until - monotonic())))
-        except UnknownActor:
-            return None
+        with contextlib.suppress(UnknownActor):  # not there yet, or listed no more
+            if row is None:
+                row = ActorInfo.from_dict(self._ask("info", waiting.name, until))
+            if waiting.wonders_at(row):
+                waiting.read(self._ask("story", waiting.name, until))
+        return row
+
+    def _ask(self, verb: str, name: str, until: float) -> Any:
+        left = max(0.0, until - monotonic())
+        return self._client.ask(verb, name=name, timeout=left, leaves=self._leaves)
 
     def _join(self) -> None:
         """Wait for the snapshot that was asked for."""

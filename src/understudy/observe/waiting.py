@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from understudy.errors import ActorError, ActorKilled, ConfigError, WaitTimeout
 from understudy.observe.following import Picture, Step
 from understudy.observe.interest import Interest, is_glob
 from understudy.settings import shown
 from understudy.status import ActorInfo, Status
+
+_LAST = 2
+"""Steps of a story that tell how it ended: the error, and the death."""
 
 
 class Waiting:
@@ -51,6 +54,14 @@ class Waiting:
         self._begun = self._listed = True
         return self._judge(row)
 
+    def wonders_at(self, row: ActorInfo) -> bool:
+        """Whether it would have to say why an actor has ended so, and doesn't know."""
+        return row.status.ended and row.status not in self._wanted and self._why is None
+
+    def read(self, story: Sequence[str]) -> None:
+        """The actor's last steps, each a time, a name and what happened."""
+        self._why = "; ".join(step.split(" ", 2)[-1] for step in story[-_LAST:])
+
     def late(self, seconds: float | None, row: ActorInfo | None) -> WaitTimeout:
         """The error of a wait that took too long."""
         stands = "no actor of that name is known" if row is None else f"it is {row.status}"
@@ -64,8 +75,7 @@ class Waiting:
         if self._passed is not None and self._passed.uid == row.uid:
             return self._passed  # since the last event that was handed on
         kind = ActorKilled if row.status is Status.KILLED else ActorError
-        why = self._why or ("no exit code" if row.exit_code is None else f"exit code {row.exit_code}")
-        text = f"{self.name} is {row.status}, while {self} was waited for: {why}"
+        text = f"{self.name} is {row.status}, while {self} was waited for: {self._why or 'nobody knows why'}"
         raise kind(text, name=self.name, incarnation=row.incarnation)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from time import monotonic
@@ -254,6 +255,10 @@ class Tap:
 
     def __init__(self, directory: str, topics: Iterable[bytes], wake_fd: int) -> None:
         self._context = zmq.Context(io_threads=1)
+        self._sockets: list[Any] = []
+        # A context that is collected before its sockets would wait for them, for ever.
+        self._end = weakref.finalize(self, _destroy, self._context, self._sockets)
+        self._end.atexit = False
         self._wake_fd = wake_fd
         self.control = self._connected(zmq.DEALER, endpoint(directory, "control"), ((zmq.MAXMSGSIZE, MAX_REPLY),))
         self.status: Any = None
@@ -282,12 +287,18 @@ class Tap:
 
     def close(self) -> None:
         """Close at once."""
-        self._context.destroy(linger=0)
+        self._end()
 
     def _connected(self, kind: int, address: str, options: Iterable[tuple[int, Any]]) -> Any:
         socket = self._context.socket(kind)
+        self._sockets.append(socket)
         socket.set(zmq.LINGER, 0)
         for option, value in options:
             socket.set(option, value)
         socket.connect(address)
         return socket
+
+
+def _destroy(context: Any, _: list[Any]) -> None:
+    """Close the sockets, which have to be there still, then the context."""
+    context.destroy(linger=0)

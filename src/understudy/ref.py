@@ -110,7 +110,7 @@ class ActorRef(Generic[A]):
 
         It takes a few milliseconds and doesn't disturb the actor. One that holds its interpreter in C is asked by a
         signal, after half a second. Where the stacks can't be had, as of a stopped process, a sentence in brackets
-        says why, within 1.5 s.
+        says why, within 1.5 s (5 s on a machine that is too busy to tell).
         """
         return self._outside.stacks_uid(self.uid)
 

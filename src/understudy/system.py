@@ -222,7 +222,7 @@ class ActorSystem:
         return self._look(lambda: summary(self._world, self._router.watch))
 
     def stacks(self, who: Any = "*") -> dict[str, str]:
-        """Where all threads of actors stand now, as `ActorRef.stacks`, by name; all of them within 1.5 s.
+        """Where all threads of actors stand now, as `ActorRef.stacks`, by name, asked side by side.
 
         ``who`` is a name, a glob, a ref or one iterable of these. Raises UnknownActor for an unknown name.
         """

@@ -43,6 +43,16 @@ def test_where_little_is_used_and_somebody_would_run_nothing_can_be_said():
     assert not felt(*[{}] * 1)
 
 
+def test_what_hardly_ran_is_faint_until_it_says_something():
+    pulse = Pulse()
+    begun: Look = {1: ("R", 10), 2: ("S", 3)}
+    for seen in (begun, begun, {1: ("R", 12), 2: ("S", 3)}):
+        pulse.feel(seen)
+        assert pulse.is_faint
+    pulse.feel({1: ("R", 20), 2: ("S", 3)})
+    assert (pulse.is_faint, pulse.is_held) == (False, True)
+
+
 def test_threads_of_a_process_are_seen():
     began = look(os.getpid())
     assert os.getpid() in began

@@ -14,15 +14,16 @@ from understudy.lifecycle.actor import Actor
 from understudy.spawners import family, pulse
 from understudy.spawners.pulse import Pulse
 from understudy.spawners.signals import STACKS
-from understudy.wire.page import FAULT_SIZE, Page
+from understudy.wire.page import FAULT_SIZE, NEVER, Page
 from understudy.wire.stacktext import ordered
 
 if TYPE_CHECKING:
     from understudy.router.world import World
 
 WITHIN = 1.5
-"""Seconds after which each dump is told, or why there is none."""
+"""Seconds after which each dump is told, or why there is none; longer where the machine is too busy to tell."""
 _FELT_FROM, _FORCED_FROM, _UNTIL = 0.2, 0.5, 1.3
+_FAINT_UNTIL, _HEEDED_WITHIN = 5.0, 1.0
 _DOOMED_FROM, _DOOMED_UNTIL = 0.1, 0.5
 _FIRST_LOOK, _LOOK, _LATE_LOOK = 0.002, 0.02, 0.05
 _FULL = FAULT_SIZE - 8192
@@ -45,11 +46,25 @@ class _Dump:
     doomed: bool = False
     """Whether the process is ended next: then nothing can harm it any more."""
     pulse: Pulse = field(default_factory=Pulse)
-    forced: bool = False
-    """Whether the fault handler was called."""
+    forced_at: float = NEVER
+    """When the fault handler was called."""
     seen: str = ""
     """What it had written at the last look."""
     pause: float = _FIRST_LOOK
+
+    @property
+    def forced(self) -> bool:
+        """Whether the fault handler was called."""
+        return self.forced_at != NEVER
+
+    @property
+    def patience(self) -> float:
+        """Seconds after which it is given up: later where the process hardly gets to run."""
+        if self.doomed:
+            return _DOOMED_UNTIL
+        if self.forced:
+            return max(_UNTIL, self.forced_at - self.began + _HEEDED_WITHIN)
+        return _FAINT_UNTIL if self.pulse.is_faint else _UNTIL
 
 
 class Dumps:
@@ -123,9 +138,7 @@ class Dumps:
 
     def _by_force(self, world: World, actor: Actor, dump: _Dump) -> str | None:
         """What the fault handler wrote, or an excuse; None while there is hope."""
-        waited, forced_from, until = monotonic() - dump.began, _FORCED_FROM, _UNTIL
-        if dump.doomed:
-            forced_from, until = _DOOMED_FROM, _DOOMED_UNTIL
+        waited, forced_from = monotonic() - dump.began, _DOOMED_FROM if dump.doomed else _FORCED_FROM
         if dump.forced:
             text = dump.page.forced_text()
             if text and text == dump.seen:
@@ -133,14 +146,14 @@ class Dumps:
             dump.seen = text
         elif waited >= _FELT_FROM and not dump.doomed:
             dump.pulse.feel(pulse.look(dump.pid))
-        if waited >= until:
+        if waited >= dump.patience:
             return self._give_up(dump)
         if not dump.forced and waited >= forced_from and (dump.doomed or dump.pulse.is_held):
             if len(dump.page.fault()) > _FULL:
                 return f"{_excuse(dump.page, _STILL_HELD)}\n\n{ordered(dump.page.forced_text())}"
             if pulse.heeds(dump.pid, STACKS):
                 dump.page.force()
-                dump.forced = True
+                dump.forced_at = monotonic()
                 world.spawner(actor).signal(actor.uid, STACKS)
         return None
 

@@ -64,6 +64,11 @@ class Pulse:
         self._idle += all(state != "R" for state, _ in seen.values())
 
     @property
+    def is_faint(self) -> bool:
+        """Whether it ran too little to say anything: as it does where the whole machine is busy."""
+        return self._used.total() < _ENOUGH and not self.is_held
+
+    @property
     def is_held(self) -> bool:
         """Whether one thread alone can have had the interpreter since the first look."""
         total = self._used.total()

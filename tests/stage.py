@@ -131,6 +131,11 @@ def parent(script: str, cwd: Path, *arguments: object, **options: Any) -> Iterat
             process.kill()
 
 
+def vanished(endpoint: str, seconds: float = 20) -> None:
+    """Wait until the run directory of a system is gone: the zygote of one whose parent was killed removes it."""
+    until(lambda: not os.path.exists(endpoint.removeprefix("ipc://")), seconds, f"the end of {endpoint}")
+
+
 def said(process: subprocess.Popen[str]) -> str:
     """The next line that it printed; "" at its end."""
     assert process.stdout is not None

@@ -14,7 +14,7 @@ from typing import Any
 import msgpack
 import pytest
 
-from tests.stage import hold, note, noted, parent, python, said, state_of, tell, until
+from tests.stage import hold, note, noted, parent, python, said, state_of, tell, until, vanished
 from understudy import ActorSystem, Event, Observer, Process, Status, UnknownActor
 from understudy.observe import cast, feed
 
@@ -304,12 +304,13 @@ def test_iteration_ends_when_the_parent_was_killed_without_a_word(tmp_path, monk
     monkeypatch.setattr(feed, "SILENCE", 1.5)
     with (
         parent(PARENT, tmp_path, "doomed", stdin=subprocess.PIPE) as process,
-        Observer(said(process), timeout=1.0) as observer,
+        Observer(endpoint := said(process), timeout=1.0) as observer,
     ):
         assert set(observer.actors) == {"idle"}
         process.kill()
         assert {event.kind for event in observer} <= {"laps"}
         assert observer.next(1) is None
+    vanished(endpoint)
 
 
 @pytest.mark.fault("F32")
@@ -319,7 +320,7 @@ def test_a_parent_that_is_only_paused_is_waited_for(tmp_path, monkeypatch, patie
     monkeypatch.setattr(feed, "SILENCE", 0.4)
     with (
         parent(PARENT, tmp_path, "paused", stdin=subprocess.PIPE) as process,
-        Observer(said(process), timeout=0.4) as observer,
+        Observer(endpoint := said(process), timeout=0.4) as observer,
     ):
         process.send_signal(signal.SIGSTOP)
         until(lambda: state_of(process.pid) == "T")
@@ -340,6 +341,7 @@ def test_a_parent_that_is_only_paused_is_waited_for(tmp_path, monkeypatch, patie
             assert event is not None or patience is not None
         resuming.join(20)
         assert gave_up == [False]
+    vanished(endpoint)
 
 
 FOREIGN = """

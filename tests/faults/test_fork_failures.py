@@ -250,8 +250,10 @@ def connected(system, actors):
     place = system.endpoint.removeprefix("ipc://")
 
     def lines():
-        text = Path("/proc/net/unix").read_text()
-        return all(text.count(f"{place}/{name}\n") > actors for name in ("commands", "reports"))
+        rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines()]
+        # Without an inode it waits to be accepted.
+        accepted = [row[7] for row in rows if len(row) > 7 and row[6] != "0"]
+        return all(accepted.count(f"{place}/{name}") > actors for name in ("commands", "reports"))
 
     until(lines, 20, "the lines of all")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from understudy.errors import ConfigError
@@ -48,4 +49,6 @@ def read_last_lines(world: World, actor: Actor, record: Record, files: Errands) 
         if record.page is page:  # else it came too late
             record.last_lines, record.reading = tuple(share.taken), False
 
-    record.reading = files.run(lambda: last(os.path.join(directory, "stderr"), share, start=start), keep)
+    # Without a thread to be had, what went through Python has to do.
+    with contextlib.suppress(RuntimeError):
+        record.reading = files.run(lambda: last(os.path.join(directory, "stderr"), share, start=start), keep)

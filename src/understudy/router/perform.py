@@ -126,7 +126,8 @@ def _kill_family(world: World, actor: Actor, effect: KillFamily) -> None:
     record, incarnation = world.records[actor.uid], actor.incarnation
 
     def kill(stacks: str) -> None:
-        if world.registry.actors[actor.uid].incarnation == incarnation:
+        current = world.registry.actors.get(actor.uid)
+        if current is not None and current.incarnation == incarnation:
             record.stacks = stacks
             world.doomed[actor.uid] = None
 

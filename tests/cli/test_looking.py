@@ -276,12 +276,10 @@ def test_a_shell_is_offered_names_and_a_failure_offers_nothing(cast, apart, tmp_
         assert done.stderr == ""
         return done.stdout.split()
 
-    assert offered("understudy stop ") == ["chorus/1", "chorus/2", "lead"]
     assert offered("understudy stop ch") == ["chorus/1", "chorus/2"]
     assert offered("understudy ps --system ") == ["theatre"]
     assert offered("understudy info --system theatre l") == ["lead"]
     assert offered("understudy sto") == ["stop"]
-    assert offered("understudy stop --system nobody ") == []
     assert offered("understudy stop ", XDG_RUNTIME_DIR="/proc/nowhere") == []
 
 

@@ -227,11 +227,11 @@ def test_all_are_waited_for_and_who_ends_otherwise_is_told():
 def test_every_kind_of_event_has_a_line_and_none_can_steer_the_terminal():
     data: dict[str, dict[str, Any]] = {
         "laps": {"completed_laps": 3},
-        "progress": {"progress": 12.5, "note": "a\x1b[2Jb"},
+        "progress": {"progress": 12.5, "note": "a\x1b[2Jb\nc"},
         "figures": {"cpu_percent": 3.25, "memory_mb": None},
         "restart": {"pause": 0.5, "lives_left": 2, "incarnation": 2, "asked": False},
         "report": {"signal": "SIGKILL", "exit_code": None},
-        "log": {"level": 30, "level_name": "WARNING", "logger": "x", "message": "low\x1b]0;", "traceback": None},
+        "log": {"level": 30, "level_name": "WARNING", "logger": "x", "message": "low\x1b]0;\nand", "traceback": "T"},
     }
     lines = {
         kind: "".join(
@@ -239,7 +239,7 @@ def test_every_kind_of_event_has_a_line_and_none_can_steer_the_terminal():
         )
         for kind in (*KINDS, "snapshot", "of a later version")
     }
-    assert not [line for line in lines.values() if "\x1b" in line]
+    assert not [line for line in lines.values() if "\x1b" in line or "\n" in line]
     assert lines["progress"].endswith("a  12 %  a\\x1b[2Jb")
     assert lines["restart"].endswith("a  life 2 follows in 0.5 s, 2 left")
     assert lines["report"].endswith("a  life 1 ended by SIGKILL")

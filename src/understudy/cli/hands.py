@@ -12,7 +12,6 @@ from understudy.cli.board import Wish
 from understudy.cli.formats import shown
 from understudy.cli.portrait import portrait
 from understudy.cli.sheet import Line
-from understudy.errors import UnderstudyError
 from understudy.observe.observer import Observer
 from understudy.observe.remote import Remote
 from understudy.status import ActorInfo
@@ -47,9 +46,9 @@ class Pages:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The system has closed, or cannot be followed any more."""
+    """The system has closed, or cannot be followed any more: that is why."""
 
-    error: UnderstudyError | None
+    error: Exception | None
 
 
 News = Picture | Said | Pages | Gone
@@ -78,8 +77,8 @@ class Hands:
             while (wish := self._wishes.get()) is not None:
                 try:
                     self._tell(_done(far, wish))
-                except UnderstudyError as error:
-                    self._tell(Said(f"{wish.verb} {wish.name}: {error}", "bold red"))
+                except Exception as error:  # noqa: BLE001 - a defect, too, is told, and other wishes can be carried out
+                    self._tell(Said(f"{wish.verb} {wish.name}: {shown(str(error))}", "bold red"))
 
 
 def _done(far: Remote, wish: Wish) -> News:
@@ -122,7 +121,7 @@ class Eyes:
             with Observer(self._endpoint, kinds=_SHOWN, timeout=_PATIENCE) as observer:
                 observer.snapshot()
                 self._follow(observer)
-        except UnderstudyError as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the terminal has been given back
             self._tell(Gone(error))
 
     def _follow(self, observer: Observer) -> None:

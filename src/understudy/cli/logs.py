@@ -15,7 +15,7 @@ from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.names import matches, tell_unmatched
 from understudy.cli.options import Json, Names, System
 from understudy.cli.voice import Voice, as_json
-from understudy.errors import UnderstudyError
+from understudy.errors import UnderstudyError, WaitTimeout
 from understudy.logs import LogEntry
 from understudy.observe import rundir
 from understudy.observe.interest import is_glob
@@ -42,25 +42,23 @@ def logs(
         raise Failure(REFUSED, f"--lines {lines}: it is a number from 0 to {_MOST:,}")
     patterns = names or ["*"]
     place = chosen(system)
-    say = _json if json else Scribe().line
+    say = _json if json else Scribe().lines
     with lasting(place), Remote(place.endpoint) as far:
         told = far.logs(patterns, lines=max(1, lines))
         entries = told.entries if lines else ()
         _tell_strangers(far, names or [], entries)
-        for entry in entries:
-            say(entry)
+        say(entries)
         while follow:
             time.sleep(_LOOK)
-            if not rundir.is_served(place.directory):
-                return
             try:
                 told = far.logs(patterns, lines=_MOST, after=told.cursor)
-            except UnderstudyError:
+            except UnderstudyError as error:
                 if not rundir.is_served(place.directory):
                     return
-                raise
-            for entry in told.entries:
-                say(entry)
+                if not isinstance(error, WaitTimeout):  # one that is paused is waited for
+                    raise
+            else:
+                say(told.entries)
 
 
 class Scribe:
@@ -70,17 +68,22 @@ class Scribe:
         self._voice = Voice()
         self._width = 0
 
-    def line(self, entry: LogEntry) -> None:
-        """One line, or record."""
-        self._width = max(self._width, len(entry.name))
+    def lines(self, entries: tuple[LogEntry, ...]) -> None:
+        """Lines and records."""
+        self._width = max([self._width, *(len(entry.name) for entry in entries)])
+        for entry in entries:
+            self._line(entry)
+
+    def _line(self, entry: LogEntry) -> None:
         style = "" if entry.level is None else styles.LEVEL.get(logging.getLevelName(entry.level), "")
         for text in entry.text.split("\n"):
             head = (f"{entry.name.ljust(self._width)}  ", styles.of_actor(entry.name))
             self._voice.raw(head, text, "red" if entry.stream == "stderr" else style)
 
 
-def _json(entry: LogEntry) -> None:
-    as_json({each.name: getattr(entry, each.name) for each in fields(LogEntry)})
+def _json(entries: tuple[LogEntry, ...]) -> None:
+    for entry in entries:
+        as_json({each.name: getattr(entry, each.name) for each in fields(LogEntry)})
 
 
 def _tell_strangers(far: Remote, patterns: list[str], entries: tuple[LogEntry, ...]) -> None:

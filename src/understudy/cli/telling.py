@@ -56,22 +56,16 @@ def _report(event: Event) -> Line:
 
 
 def _log(event: Event) -> Line:
-    data = event.data
-    word = str(data.get("level_name", ""))
-    trace = formats.shown(str(data.get("traceback") or "")).rstrip()
-    text = f" {formats.shown(str(data.get('message', '')))}"
-    return [
-        (word, styles.LEVEL.get(word, "")),
-        (f" {data.get('logger', '')}:", "dim"),
-        (text, ""),
-        (f"\n{trace}" if trace else "", "dim"),
-    ]
+    """The first line; `logs` shows the others."""
+    word = str(event.data.get("level_name", ""))
+    text = formats.first_line(str(event.data.get("message", "")))
+    return [(word, styles.LEVEL.get(word, "")), (f" {event.data.get('logger', '')}:", "dim"), (f" {text}", "")]
 
 
 def _progress(event: Event) -> Line:
     note = event.data.get("note")
     share = event.data.get("progress")
-    return [(formats.percent(share), "cyan"), (f"  {formats.shown(str(note))}" if note else "", "")]
+    return [(formats.percent(share), "cyan"), (f"  {formats.first_line(str(note))}" if note else "", "")]
 
 
 def _other(event: Event) -> Line:
@@ -80,13 +74,13 @@ def _other(event: Event) -> Line:
 
 
 def _snapshot(event: Event) -> Line:
-    return [(f"({formats.shown(event.cause or 'events were missed')})", "bold yellow")]
+    return [(f"({formats.first_line(event.cause or 'events were missed')})", "bold yellow")]
 
 
 def _value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
-    return formats.UNKNOWN if value is None else formats.shown(str(value))
+    return formats.UNKNOWN if value is None else formats.first_line(str(value))
 
 
 def _why(event: Event) -> Line:

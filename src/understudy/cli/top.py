@@ -14,7 +14,7 @@ import typer
 from understudy.cli import presses
 from understudy.cli.bell import Bell
 from understudy.cli.board import Board
-from understudy.cli.choosing import chosen
+from understudy.cli.choosing import chosen, lasting
 from understudy.cli.exits import FAILED, Failure
 from understudy.cli.glass import Glass
 from understudy.cli.hands import Eyes, Gone, Hands, News, Pages, Picture, Said
@@ -37,8 +37,11 @@ def top(names: Names = None, system: System = None) -> None:
     gone = _play(place.endpoint, board, bell)
     if bell.number:
         raise typer.Exit(presses.end_by(bell.number))
+    if gone is not None and gone.error is not None:
+        with lasting(place):
+            raise gone.error
     if gone is not None:
-        note("top", f"{place.name} has closed" if gone.error is None else f"{place.name}: {gone.error}")
+        note("top", f"{place.name} has closed")
 
 
 def _play(endpoint: str, board: Board, bell: Bell) -> Gone | None:

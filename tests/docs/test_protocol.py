@@ -14,7 +14,7 @@ from tests.docs.pages import ROOT, blocks, sections, tables
 from understudy.config import ProcessConfig
 from understudy.engine import link, streams, telling
 from understudy.observe import journal, publisher
-from understudy.router import control, logs, orders, remembered, replies
+from understudy.router import control, door, logs, orders, remembered, replies
 from understudy.router import fields as fields_
 from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
@@ -209,6 +209,7 @@ def test_the_limits_are_those_of_the_code():
         "one frame on `reports`": "1 GiB + 1 MiB",
         "one frame on `control`": f"{sockets.MAX_CONTROL // mib} MiB",
         "one event": "1 MiB",
+        "connections to `status` and `control` together": f"1 in {door.SHARE} of the descriptors that the parent may open",
         "reports queued in an actor": f"{sockets._CHILD_HWM:,}",
         "events queued for a client": f"{sockets._STATUS_HWM:,}",
         "requests of a client queued": f"{sockets._REQUESTS}",

@@ -130,6 +130,11 @@ def defect(text: str) -> dict[str, Any]:
     }
 
 
+def warning(text: str) -> dict[str, Any]:
+    """A record of our own about the whole system."""
+    return {"name": "understudy", "msg": text, "levelno": logging.WARNING, "levelname": "WARNING"}
+
+
 def about(name: str, incarnation: int, text: str, *, level: int = logging.WARNING, trace: str = "") -> dict[str, Any]:
     """A record of our own about an actor; ``trace`` is printed below it, as a traceback is."""
     return {

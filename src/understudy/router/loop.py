@@ -14,9 +14,10 @@ from understudy.observe.publisher import TICK
 from understudy.router.calls import Calls
 from understudy.router.control import Control
 from understudy.router.desk import Desk
+from understudy.router.door import Door
 from understudy.router.errands import Errands
 from understudy.router.folders import read_last_lines
-from understudy.router.logs import defect
+from understudy.router.logs import defect, warning
 from understudy.router.outputs import Outputs
 from understudy.router.perform import kill_doomed
 from understudy.router.reports import Reports, laps_of
@@ -53,6 +54,7 @@ class Router:
         self._turned = monotonic()
         self._dead: list[tuple[float, Gone]] = []
         """Deaths that were told, and until when they wait for what the dead had said."""
+        self._door = Door(world.system, world.directory, world.hub, self._tell_of_the_door)
         self._thread = threading.Thread(target=self._run, name=f"understudy-{world.system}", daemon=True)
 
     def start(self) -> None:
@@ -63,6 +65,7 @@ class Router:
             hub.watch(spawner.fileno())
         self.calls.thread = self._thread
         self.world.timers.set("tick", monotonic() + TICK, self._tick)
+        self._door.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -103,7 +106,12 @@ class Router:
 
     def _leave(self) -> None:
         self.world.publisher.bye()
+        self._door.close()
         self.world.hub.close()
+
+    def _tell_of_the_door(self, text: str) -> None:
+        with contextlib.suppress(SystemClosed):
+            self.calls.make(lambda: self.world.logs.put(warning(text)))
 
     def _catch_up(self) -> None:
         """After a pause of this process: what was said meanwhile is heard before any clock strikes.

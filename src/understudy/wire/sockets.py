@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import threading
 import time
 import weakref
@@ -81,6 +82,7 @@ class Hub:
                 (zmq.ROUTER_MANDATORY, 1),  # or what is sent to nobody, or to who does not read, would be lost untold
             ),
         )
+        self.bell = Doorbell(self._context, (self.status, self.control))
         self._poller = zmq.Poller()
         for socket in (self.orders, self.reports, self.status, self.control):
             self._poller.register(socket, zmq.POLLIN)
@@ -155,6 +157,11 @@ class Hub:
             return Sent.NOBODY
         return Sent.YES
 
+    def unhook(self) -> None:
+        """The bell rings no more; whoever waits for it is told, and to be waited for before `close`."""
+        for socket in (self.status, self.control):
+            socket.monitor(None, 0)
+
     def close(self) -> None:
         """Close all; what is not yet handed to the transport is given a moment."""
         self._context.destroy(linger=100)
@@ -166,6 +173,40 @@ class Hub:
             socket.set(option, value)
         socket.bind(address)
         return socket
+
+
+class Doorbell:
+    """Tells who comes to some sockets of the parent, and who leaves; for one thread.
+
+    It has to be heard: after a thousand words that nobody took, libzmq's own thread waits for the hearer, and accepts
+    nobody meanwhile.
+    """
+
+    def __init__(self, context: Any, sockets: Sequence[Any]) -> None:
+        self._ears = []
+        self._poller = zmq.Poller()
+        for number, socket in enumerate(sockets):
+            address = f"inproc://door-{number}"
+            socket.monitor(address, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED | zmq.EVENT_MONITOR_STOPPED)
+            self._ears.append(context.socket(zmq.PAIR))
+            self._ears[-1].set(zmq.RCVHWM, 1)  # what waits is a thousand, and as many as this
+            self._ears[-1].connect(address)
+            self._poller.register(self._ears[-1], zmq.POLLIN)
+
+    def wait(self, seconds: float | None) -> list[tuple[bool, int]] | None:
+        """Who came (True) or left, each by its descriptor, within so many seconds; None at the end, once for all."""
+        moves: list[tuple[bool, int]] = []
+        self._poller.poll(None if seconds is None else int(seconds * 1000))
+        for ear in list(self._ears):
+            while (frames := take(ear)) is not None:
+                event, descriptor = struct.unpack("=Hi", frames[0])
+                if event == zmq.EVENT_MONITOR_STOPPED:
+                    self._poller.unregister(ear)
+                    self._ears.remove(ear)
+                    ear.close(linger=0)
+                    break
+                moves.append((event == zmq.EVENT_ACCEPTED, descriptor))
+        return moves if self._ears else None
 
 
 def take(socket: Any) -> Frames | None:

@@ -107,7 +107,8 @@ print("up", flush=True)
 sys.stdin.readline()
 
 def trace(frame, event, argument):
-    if frame.f_code.co_name == where and frame.f_code.co_filename.endswith(("calls.py", "latch.py", "threading.py")):
+    file = frame.f_code.co_filename
+    if frame.f_code.co_name == where and file.endswith(("calls.py", "bell.py", "latch.py", "threading.py")):
         def strike(frame, event, argument, lines=[]):
             lines.append(event)
             if len(lines) == 2:  # amid it, with whatever it holds

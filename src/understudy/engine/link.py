@@ -120,11 +120,7 @@ class Link:
 
     def _serve(self, beaten_at: float) -> None:
         while not self._closing:
-            if self._line.wait(self._patience(beaten_at + self._config.heartbeat.interval)):
-                self._stacks.serve()
-                for frames in self._line.hear():
-                    self._obey(frames)
-                self._drain()
+            self._listen(self._patience(beaten_at + self._config.heartbeat.interval))
             if self._halt.level != NO and not self._halt.event.is_set():
                 self._halt.event.set()
             now = monotonic()
@@ -145,6 +141,18 @@ class Link:
         forward().catch_up()
         if self._output is not None:
             self._output.look(forward().tell)
+
+    def _listen(self, seconds: float) -> None:
+        """Hear what comes within that time; whoever asks for the stacks is served between any two steps."""
+        ordered, woken = self._line.wait(seconds)
+        self._stacks.serve()
+        while ordered and (frames := self._line.hear()) is not None:
+            self._stacks.serve()
+            self._obey(frames)
+            self._stacks.serve()
+        if woken:
+            self._drain()
+            self._stacks.serve()
 
     def _patience(self, beat_at: float) -> float:
         now = monotonic()

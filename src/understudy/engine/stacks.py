@@ -31,7 +31,7 @@ class Stacks:
     def serve(self) -> None:
         """Tell the stacks if they are asked for.
 
-        The first thing that the thread does when it is woken.
+        It is called after each step by which the thread may have lost its turn, and costs a look at the page.
         """
         wanted = self._page.wanted
         if wanted is not None:

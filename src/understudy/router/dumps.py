@@ -29,6 +29,7 @@ _FIRST_LOOK, _LOOK, _LATE_LOOK = 0.002, 0.02, 0.05
 _FULL = FAULT_SIZE - 8192
 """Bytes in the fault handler's place beyond which it is not made to write again: who is held no more makes room."""
 _STOPPED = "is stopped, by a signal or a debugger, and tells its stacks when it goes on"
+_UNREACHED = "is held up so that not even a signal reaches it"
 _STILL_HELD = "is held as long as it was often dumped, and has no room for more; this was the last dump"
 Tell = Callable[[str], None]
 
@@ -161,7 +162,8 @@ class Dumps:
         if family.is_stopped(dump.pid):
             return _excuse(dump.page, _STOPPED)
         if dump.forced:
-            return _excuse(dump.page, "is held up so that not even a signal reaches it")
+            # What it has written so far is better than nothing.
+            return ordered(dump.page.forced_text()) or _excuse(dump.page, _UNREACHED)
         if not pulse.heeds(dump.pid, STACKS):
             return _excuse(dump.page, "has not begun, or runs another program by now")
         return _excuse(dump.page, "has not answered, though its threads run: too many share its interpreter, ask again")

@@ -248,17 +248,15 @@ class Line:
         self._poller.register(self._sub, zmq.POLLIN)
         self._poller.register(wake_fd, zmq.POLLIN)
 
-    def wait(self, seconds: float | None) -> bool:
-        """Wait so long for orders, or to be woken; whether there is anything."""
+    def wait(self, seconds: float | None) -> tuple[bool, bool]:
+        """Wait so long for orders, or to be woken: whether there are orders, and whether it was woken."""
         wait = None if seconds is None else max(0, int(seconds * 1000 + 0.999))
-        return bool(self._poller.poll(wait))
+        ready = [source for source, _ in self._poller.poll(wait)]
+        return self._sub in ready, any(source is not self._sub for source in ready)
 
-    def hear(self) -> list[Frames]:
-        """Orders that have arrived."""
-        heard = []
-        while (frames := take(self._sub)) is not None:
-            heard.append(frames)
-        return heard
+    def hear(self) -> Frames | None:
+        """One of the orders that have arrived, if there is one."""
+        return take(self._sub)
 
     def report(self, frames: Frames) -> None:
         """Send, waiting for room if there is none.

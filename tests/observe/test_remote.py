@@ -52,6 +52,15 @@ def test_verbs_reach_actors_by_name_and_by_glob_and_answer_as_the_systems_do(rem
     assert remote.kill("*") == remote.stop("nobody*") == remote.restart("nobody*") == {}
 
 
+def test_after_its_close_a_remote_says_so(system):
+    with Remote(system.endpoint) as remote:
+        assert system.endpoint in repr(remote)
+    with pytest.raises(SystemClosed, match="was closed"):
+        remote.ps()
+    with pytest.raises(SystemClosed, match="was closed"):
+        remote.stop("nobody")
+
+
 @pytest.mark.requirement("K1")
 def test_verbs_for_many_take_an_iterable_of_names_and_globs(remote, crew):
     assert remote.stop(name for name in ("crew/*", "lone")) == {"crew/a": "asked", "crew/b": "asked", "lone": "asked"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,6 +57,18 @@ def test_who_has_ended_before_the_observer_joined_is_found(system, status):
         assert "done" not in observer.actors
         found = observer.wait_for("done", status=status, timeout=20)
     assert (found.uid, found.status, found.exit_code) == (ref.uid, Status.FINISHED, 0)
+
+
+@pytest.mark.requirement("A4")
+def test_the_row_of_one_that_ended_meanwhile_is_whole_and_bears_no_figures_of_the_living(system, follow):
+    observer = follow()
+    ref = system.spawn(Idle, name="brief")
+    ref.wait_ready(20)
+    ref.stop()
+    found = observer.wait_for("brief", status="FINISHED", timeout=20)
+    assert found == replace(ref.info(), stats=found.stats)
+    assert (found.exit_code, found.memory_mb, found.section) == (0, None, "")
+    assert observer.actors["brief"].memory_mb is None
 
 
 @pytest.mark.requirement("A4")

@@ -142,10 +142,16 @@ class Registry:
         uid = self._living.get(name, self._latest.get(name))
         actor = None if uid is None else self.actors.get(uid)
         if actor is None:
-            near = difflib.get_close_matches(name, self._comparable(name), n=3) or list(self._living)[:3]
-            hint = f"; did you mean {', '.join(near)}?" if near else "; there are none"
-            raise UnknownActor(f"no actor is named {name!r}{hint}")
+            near = difflib.get_close_matches(name, self._comparable(name), n=3)
+            hint = f"did you mean {', '.join(near)}?" if near else self._some()
+            raise UnknownActor(f"no actor is named {name!r}; {hint}")
         return actor
+
+    def _some(self) -> str:
+        """For who asked for a name that is like no other: what names there are."""
+        names = list(self._living)
+        more = f" and {len(names) - _LOOK_AT} more" if len(names) > _LOOK_AT else ""
+        return f"there are {', '.join(names[:_LOOK_AT])}{more}" if names else "there are none"
 
     def knows(self, name: str) -> bool:
         """Whether an actor that is kept bears, or bore, that name."""

@@ -13,6 +13,9 @@ from understudy.status import ActorInfo, Event, Health, Status, health_of
 KEPT = 1_000
 """Of the ended, so many are remembered."""
 _FIELDS = frozenset(each.name for each in fields(ActorInfo)) - {"name", "uid", "incarnation", "status", "health"}
+_NO_FIGURES: dict[str, Any] = dict.fromkeys(
+    ("os_status", "cpu_percent", "memory_mb", "pss_mb", "threads", "open_files")
+)
 _STATUSES, _HEALTHS = frozenset(Status), frozenset(Health)
 
 
@@ -59,6 +62,8 @@ def _changed(info: ActorInfo, event: Event) -> ActorInfo:
     match event.kind:
         case "state" if event.after in _STATUSES:
             status = Status(event.after)
+            if status.ended:  # what was measured of a process is no figure of one that is gone
+                info = replace(info, section="", heartbeat_age=None, next_restart=None, **_NO_FIGURES)
             return replace(info, status=status, health=health_of(status), **told)
         case "health":
             return replace(info, health=Health(event.after)) if event.after in _HEALTHS else info

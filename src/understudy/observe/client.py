@@ -82,7 +82,8 @@ class Client:
                 if request.done:
                     return request.value()
                 if monotonic() >= until:
-                    raise WaitTimeout(f"{self.endpoint} did not answer {verb!r} within {seconds:g} s")
+                    late = "; what was asked for may be done all the same" if "request" in fields else ""
+                    raise WaitTimeout(f"{self.endpoint} did not answer {verb!r} within {seconds:g} s{late}")
                 if self.remind(request) and not self.is_served():
                     raise SystemClosed(f"the system at {self.endpoint} is gone; it did not answer {verb!r}")
         finally:
@@ -93,6 +94,8 @@ class Client:
 
         It may arrive more than once: where that would matter, ``request`` has to be a key of its own.
         """
+        if self._bell is None:
+            raise SystemClosed(f"this connection to {self.endpoint} was closed")
         number = next(self._numbers)
         request = self._open[number] = Request(number, pack({"v": VERSION, "id": number, "verb": verb, **fields}))
         self._tap.request(request.body)

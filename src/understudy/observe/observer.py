@@ -21,6 +21,9 @@ from understudy.observe.waiting import Waiting
 from understudy.settings import check_timeout
 from understudy.status import ActorInfo, ActorTable, Event, Status
 
+_ANSWER = 5.0
+"""Seconds for an answer that would only complete what is known."""
+
 
 class Observer:
     """Follows the status stream of a running system; a context manager, sync and async.
@@ -92,6 +95,8 @@ class Observer:
     ) -> ActorInfo:
         """Wait until the actor of that name has that status, or one of several; its row as of then.
 
+        The row of one that has ended is whole, if the system can still be asked; of others it holds what events tell.
+
         It may have had it, or have ended with it, before: what has happened by now is caught up with first. It may
         come up later, and be restarted meanwhile. Events that pass are not handed on again. Raises
 
@@ -104,17 +109,12 @@ class Observer:
         until = _moment(seconds)
         with self._use():
             self._feed.catch_up()
-            while True:
-                while not self._leaves() and (step := self._advance()) is not None:
-                    if (found := waiting.take(step, self._cast.actors.get(name))) is not None:
-                        return found
-                if waiting.asks and not self._feed.waits:
-                    if (found := waiting.stand(self._row(waiting, until))) is not None:
-                        return found
-                elif self._feed.over or self._leaves():
+            while (found := self._found(waiting, until)) is None:
+                if self._feed.over or self._leaves():
                     raise SystemClosed(f"{self._client.endpoint} closed before {name} was {waiting}")
-                elif not self._turn(until):
+                if not self._turn(until):
                     raise waiting.late(seconds, self._cast.actors.get(name))
+            return self._whole(found) if found.status.ended and not self._feed.over else found
 
     def close(self) -> None:
         """Stop following, at once; a wait that is under way ends."""
@@ -177,6 +177,23 @@ class Observer:
         self._let_go()
         return None
 
+    def _found(self, waiting: Waiting, until: float) -> ActorInfo | None:
+        """The row that is waited for, if what is at hand has it."""
+        while not self._leaves() and (step := self._advance()) is not None:
+            if (found := waiting.take(step, self._cast.actors.get(waiting.name))) is not None:
+                return found
+        if waiting.asks and not self._feed.waits:
+            return waiting.stand(self._row(waiting, until))
+        return None
+
+    def _whole(self, row: ActorInfo) -> ActorInfo:
+        """The same row with what no event tells: how long it ran, its exit code, the figures of its laps."""
+        with contextlib.suppress(UnknownActor, WaitTimeout, SystemClosed):
+            whole = ActorInfo.from_dict(self._ask("info", row.name, monotonic() + _ANSWER))
+            if (whole.uid, whole.status) == (row.uid, row.status):
+                return whole
+        return row
+
     def _row(self, waiting: Waiting, until: float) -> ActorInfo | None:
         """Where an actor stands, and why; the system is asked for what we don't know."""
         row = self._cast.actors.get(waiting.name)
@@ -232,6 +249,10 @@ class Observer:
     def _begin(self) -> None:
         with self._use():
             pass
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else f"{len(self._cast.actors)} actors"
+        return f"<Observer of {self._client.endpoint}: {state}>"
 
     def __iter__(self) -> Iterator[Event]:
         while (event := self.next()) is not None:

@@ -22,7 +22,8 @@ class Remote:
     ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Verbs for many take a name, a glob or an
     iterable of these; `stop`, `kill` and `restart` give ``{name: "asked" | "already" | "ended"}``. A call that raises
     WaitTimeout, for the system does not answer within ``timeout`` seconds (None: as long as it takes), may have been
-    heard all the same. Raises UnknownActor for an unknown name or system, ConfigError for what is no name.
+    heard all the same. After `close`, and where the system has gone, it is SystemClosed. Raises UnknownActor for an
+    unknown name or system, ConfigError for what is no name.
     """
 
     def __init__(self, endpoint: str, *, timeout: float | None = 10.0) -> None:
@@ -41,7 +42,7 @@ class Remote:
         return self._order("kill", name=_names(name))
 
     def restart(self, name: Names, *, grace: float | None = None) -> dict[str, str]:
-        """Stop, then begin anew from the original state."""
+        """Stop, then begin anew from the original state; for who had ``ended``, under a new uid."""
         return self._order("restart", name=_names(name), grace=grace)
 
     def shutdown(self, *, force: bool = False) -> dict[str, str]:
@@ -90,6 +91,9 @@ class Remote:
     def _order(self, verb: str, **fields: Any) -> dict[str, str]:
         # Under a number of its own it is done once, however often it has to be asked for.
         return dict(self._client.ask(verb, request=uuid.uuid4().hex, **fields))
+
+    def __repr__(self) -> str:
+        return f"<Remote of {self._client.endpoint}>"
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ here: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 
 VERBS = frozenset({
     "cleanup", "close_by", "close_default", "default", "disown", "healthy", "info", "kill", "ps", "reap", "ref",
-    "restart", "shutdown", "spawn", "stacks", "stop", "story", "summary", "wait_all",
+    "restart", "serve_metrics", "shutdown", "spawn", "stacks", "stop", "story", "summary", "wait_all",
 })  # fmt: skip
 """What only the process that opened it can do."""
 

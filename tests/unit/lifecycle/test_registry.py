@@ -192,9 +192,7 @@ def test_an_unknown_name_is_told_with_the_nearest_ones(registry: Registry):
         registry.find("indexr")
     with pytest.raises(UnknownActor, match=r"did you mean crawler/fetch-[34], crawler/fetch-[34]\b"):
         registry.find("crawler/fetch-5")
-    with pytest.raises(
-        UnknownActor, match=r"'q+'; there are indexer, crawler/fetch-3, crawler/fetch-4 and 1 more$"
-    ):
+    with pytest.raises(UnknownActor, match=r"'q+'; there are indexer, crawler/fetch-3, crawler/fetch-4 and 1 more$"):
         registry.find("qqqqqqq")
 
 

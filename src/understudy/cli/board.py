@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.cli import formats, styles
-from understudy.cli.names import matches
 from understudy.cli.sheet import Column, Line, lay
 from understudy.cli.sparks import Trail
+from understudy.globs import Globs
 from understudy.status import ActorInfo, Status
 
 _SPARK = 12
@@ -82,6 +82,7 @@ class Board:
 
     def __init__(self, system: str, patterns: Sequence[str] = (), *, ascii_only: bool = False) -> None:
         self._system, self._patterns, self._ascii = system, patterns, ascii_only
+        self._globs = Globs(patterns or "*")
         self._actors: dict[str, ActorInfo] = {}
         self._is_known = False
         self._trails: dict[tuple[int, str], Trail] = {}
@@ -102,7 +103,7 @@ class Board:
     def show(self, actors: Mapping[str, ActorInfo], now: float) -> None:
         """How all stand now; ``now`` in seconds."""
         self._is_known = True
-        self._actors = {name: info for name, info in actors.items() if matches(name, self._patterns)}
+        self._actors = {name: info for name, info in actors.items() if self._globs.mean(name)}
         living = {info.uid for info in self._actors.values() if not info.status.ended}
         self._trails = {key: trail for key, trail in self._trails.items() if key[0] in living}
         for info in self._actors.values():

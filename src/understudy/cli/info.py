@@ -7,7 +7,7 @@ from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.options import Json, One, System
 from understudy.cli.portrait import portrait
 from understudy.cli.voice import Voice, as_json
-from understudy.observe.interest import is_glob
+from understudy.globs import is_glob
 
 
 def info(name: One, system: System = None, json: Json = False) -> None:

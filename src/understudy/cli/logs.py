@@ -12,13 +12,13 @@ import typer
 from understudy.cli import styles
 from understudy.cli.choosing import chosen, lasting
 from understudy.cli.exits import REFUSED, Failure
-from understudy.cli.names import matches, tell_unmatched
+from understudy.cli.names import tell_unmatched
 from understudy.cli.options import Json, Names, System
 from understudy.cli.voice import Voice, as_json
 from understudy.errors import UnderstudyError, WaitTimeout
+from understudy.globs import Globs, is_glob
 from understudy.logs import LogEntry
 from understudy.observe import rundir
-from understudy.observe.interest import is_glob
 from understudy.observe.remote import Remote
 
 _MOST = 10_000
@@ -88,6 +88,7 @@ def _json(entries: tuple[LogEntry, ...]) -> None:
 
 def _tell_strangers(far: Remote, patterns: list[str], entries: tuple[LogEntry, ...]) -> None:
     """A note on each glob that matches nobody; one that matches somebody silent gets none."""
-    silent = [one for one in patterns if is_glob(one) and not any(matches(entry.name, [one]) for entry in entries)]
+    heard = {entry.name for entry in entries}
+    silent = [one for one in patterns if is_glob(one) and not any(map(Globs([one]).mean, heard))]
     if silent:
         tell_unmatched("logs", silent, [info.name for info in far.ps()])

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
 from understudy.cli.exits import NO_ACTOR, Failure
 from understudy.cli.voice import note
-from understudy.observe.interest import is_glob
+from understudy.globs import Globs, is_glob
 from understudy.status import ActorInfo
-
-
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether one of the names or globs is meant to include that name; no patterns mean all. `*` crosses `/`."""
-    return not patterns or any(name == one or (is_glob(one) and fnmatchcase(name, one)) for one in patterns)
 
 
 def tell_unmatched(verb: str, patterns: Iterable[str], names: Collection[str]) -> None:
     """A note on each glob that matched none of the names."""
     for one in patterns:
-        if is_glob(one) and not any(fnmatchcase(name, one) for name in names):
+        if is_glob(one) and not any(map(Globs([one]).mean, names)):
             note(verb, f"no actor matches {one!r}")
 
 
@@ -44,10 +38,10 @@ def picked(infos: Sequence[ActorInfo], patterns: Sequence[str], *, ended: bool) 
             near = get_close_matches(one, list(known), n=3) or list(known)[:3]
             hint = f"; did you mean {', '.join(near)}?" if near else "; there are none"
             raise Failure(NO_ACTOR, f"no actor is named {one!r}{hint}")
-    globs = [one for one in patterns if is_glob(one)]
+    globs = Globs(filter(is_glob, patterns)) if patterns else Globs("*")
     found = []
     for info in infos:
         named = info.name in patterns and (ended or known[info.name] is info)
-        if named or ((ended or not info.status.ended) and (globs or not patterns) and matches(info.name, globs)):
+        if named or ((ended or not info.status.ended) and globs.mean(info.name)):
             found.append(info)
     return found

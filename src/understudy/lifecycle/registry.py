@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
+from understudy.globs import LONGEST_NAME, Globs
 from understudy.lifecycle.actor import Actor, Body, Wish
 from understudy.lifecycle.effects import Bury, Effect, Publish, Settle
 from understudy.lifecycle.events import Event, Restart
@@ -24,7 +24,6 @@ from understudy.status import Status
 KEEP_ENDED = 1000
 KEEP_BYTES = 64 << 20
 """States and outcomes of the ended that are kept though nobody refers to them; of the newest one also more."""
-LONGEST_NAME = 128
 _LONGEST_STEM = 100  # what is left is for the number
 STORY_STEPS = 50
 _LOOK_AT = 3
@@ -42,11 +41,6 @@ def check_name(name: object) -> str:
             "joined by '/', 128 characters in all"
         )
     return str.__str__(name)  # of a subclass, whose comparisons may be anybody's code, the text alone
-
-
-def is_glob(text: str) -> bool:
-    """Whether the text is a pattern rather than a name."""
-    return any(mark in text for mark in "*?[")
 
 
 @dataclass(slots=True)
@@ -157,9 +151,10 @@ class Registry:
         """Whether an actor that is kept bears, or bore, that name."""
         return name in self._latest
 
-    def match(self, pattern: str) -> list[Actor]:
-        """The living actors whose name the glob matches (``*`` crosses ``/``), in the order of their spawn."""
-        return [self.actors[uid] for name, uid in self._living.items() if fnmatch.fnmatchcase(name, pattern)]
+    def match(self, *patterns: str) -> list[Actor]:
+        """The living actors whose name any of the globs matches (``*`` crosses ``/``), in the order of their spawn."""
+        globs = Globs(patterns)
+        return [self.actors[uid] for name, uid in self._living.items() if globs.mean(name)]
 
     def living(self) -> list[Actor]:
         """All that have not ended, in the order of their spawn; any thread may ask."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Iterable
 
 from understudy.errors import ConfigError
+from understudy.globs import Globs, is_glob, stem
 from understudy.settings import shown
 
 KINDS = ("state", "laps", "progress", "health", "figures", "restart", "report", "dead_letter", "log")
@@ -19,7 +18,6 @@ _FIGURES = b"|figures"
 """Whoever subscribes to this topic has the system measure; nothing is sent under it."""
 LONGEST = 1_024
 """Characters of a name or glob."""
-_WILD = re.compile(r"[*?\[]")
 
 
 class Interest:
@@ -28,7 +26,7 @@ class Interest:
     def __init__(self, names: str | Iterable[str] | None, kinds: str | Iterable[str] | None) -> None:
         self.names = None if names is None else tuple(map(_name, _each("names", names)))
         self.kinds = None if kinds is None else frozenset(map(_kind, _each("kinds", kinds)))
-        self._fits = re.compile("|".join(f"(?:{fnmatch.translate(each)})" for each in self.names or ()) or "(?!)").match
+        self._globs = Globs(self.names or ())
         self.topics = self._topics()
 
     @property
@@ -43,7 +41,7 @@ class Interest:
 
     def knows(self, name: str) -> bool:
         """Whether that actor is followed."""
-        return self.names is None or self._fits(name) is not None
+        return self.names is None or self._globs.mean(name)
 
     def wants(self, kind: str) -> bool:
         """Whether events of that kind are handed on."""
@@ -62,15 +60,9 @@ class Interest:
         return frozenset(wanted | {_FIGURES} if self.figures else wanted)
 
 
-def is_glob(text: str) -> bool:
-    """Whether the text is a pattern rather than a name."""
-    return _WILD.search(text) is not None
-
-
 def _topic(name: str) -> bytes:
     """The topic of an actor, or what the topics of all that fit a glob begin with."""
-    wild = _WILD.search(name)
-    return (f"{name}|" if wild is None else name[: wild.start()]).encode(errors="surrogatepass")
+    return (stem(name) if is_glob(name) else f"{name}|").encode(errors="surrogatepass")
 
 
 def _each(what: str, given: object) -> tuple[object, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from understudy.errors import ActorError, ActorKilled, ConfigError, WaitTimeout
+from understudy.globs import is_glob
 from understudy.observe.following import Picture, Step
-from understudy.observe.interest import Interest, is_glob
+from understudy.observe.interest import Interest
 from understudy.settings import shown
 from understudy.status import ActorInfo, Status
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.errors import ProtocolError, UnderstudyError
-from understudy.lifecycle.registry import is_glob
+from understudy.globs import is_glob
 from understudy.router.verbs import check_grace
 from understudy.settings import shown
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from understudy.errors import ProtocolError
+from understudy.globs import Globs
 from understudy.lifecycle.actor import Actor
-from understudy.lifecycle.registry import is_glob
 from understudy.router.errands import Errands, Outcome
 from understudy.router.folders import directory_of
 from understudy.router.shelf import Entry
@@ -131,7 +130,8 @@ class Outputs:
 
     def _of_former(self, names: Sequence[str], after: Cursor, others: Container[str]) -> dict[str, _Source]:
         """Those that have ended, but of which there may be more: that the client knows of, or that began since."""
-        meant = [actor for actor in self._world.registry.listed() if _is_meant(actor.name, names)]
+        globs = Globs(names)
+        meant = [actor for actor in self._world.registry.listed() if globs.mean(actor.name)]
         found = {source.key: source for actor in meant if (source := self._source(actor)) is not None}
         return {
             key: source
@@ -148,10 +148,10 @@ class Outputs:
         return [_row(actor.name, actor.uid, actor.incarnation, "stderr", line) for line in kept[-lines:]]
 
     def _records(self, names: Sequence[str], lines: int, after: Cursor | None) -> tuple[list[Row], int]:
-        shelf = self._world.shelf
+        shelf, globs = self._world.shelf, Globs(names)
 
         def wanted(entry: Entry) -> bool:
-            return _is_meant(entry.name, names)
+            return globs.mean(entry.name)
 
         if after is None:
             entries, number = shelf.last(wanted, lines, MOST_LINES, MOST_BYTES), shelf.head
@@ -172,10 +172,6 @@ def _row(
         "text": text,
         "level": level,
     }
-
-
-def _is_meant(name: str, names: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, one) if is_glob(one) else name == one for one in names)
 
 
 def _marks(plain: Any) -> FileMarks:

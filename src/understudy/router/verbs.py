@@ -13,11 +13,11 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from understudy.errors import ConfigError, UnknownActor
+from understudy.globs import is_glob
 from understudy.lifecycle import ladder
 from understudy.lifecycle.actor import Actor, Wish
 from understudy.lifecycle.events import Kill, Restart, Stop
 from understudy.lifecycle.ladder import Rung
-from understudy.lifecycle.registry import is_glob
 from understudy.lifecycle.spec import Spec
 from understudy.ref import ActorRef
 from understudy.router.perform import kill_doomed
@@ -50,7 +50,9 @@ def meant(selector: Any) -> Meant:
 
 def select(world: World, wanted: Meant) -> list[Actor]:
     """The actors that are meant; raises UnknownActor for an unknown name, an empty list for a glob without a match."""
-    return list({actor.uid: actor for one in wanted for actor in _found(world, one)}.values())
+    globs = [one for one in wanted if isinstance(one, str) and is_glob(one)]  # held against all at once
+    named = [_found(world, one) for one in wanted if not (isinstance(one, str) and is_glob(one))]
+    return list({actor.uid: actor for actor in (*named, *(world.registry.match(*globs) if globs else ()))}.values())
 
 
 def check_grace(grace: object) -> float | None:
@@ -148,10 +150,10 @@ def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "
         world.happen(actor.uid, Stop(rungs, cause))
 
 
-def _found(world: World, one: str | Spawned) -> list[Actor]:
+def _found(world: World, one: str | Spawned) -> Actor:
     if isinstance(one, str):
-        return world.registry.match(one) if is_glob(one) else [world.registry.find(one)]
+        return world.registry.find(one)
     actor = world.registry.actors.get(one.uid)
     if one.system != world.system or actor is None:
         raise UnknownActor(f"{one.shown} is no actor of this system")
-    return [actor]
+    return actor

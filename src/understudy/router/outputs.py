@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from understudy.errors import ProtocolError
-from understudy.globs import Globs
+from understudy.globs import Globs, is_glob
 from understudy.lifecycle.actor import Actor
 from understudy.router.errands import Errands, Outcome
 from understudy.router.folders import directory_of
 from understudy.router.shelf import Entry
-from understudy.router.tailing import Mark, Share, last, since
+from understudy.router.sources import (
+    STREAMS,
+    Budget,
+    FileMarks,
+    Marks,
+    Row,
+    Source,
+    gathered,
+    last_records,
+    records_since,
+    row,
+)
+from understudy.router.tailing import Mark
 from understudy.router.verbs import select
 from understudy.router.world import World
 
 MOST_LINES, MOST_BYTES = 10_000, 1 << 20
-"""What one answer holds at the most, of files and of records each."""
-_LEAST_BYTES = 1 << 14
+"""What one answer holds at the most: entries, and bytes of these as they are packed."""
 _LARGEST = 2**63
 _NO_CURSOR = "must be the cursor of a former answer, as it was"
-_STREAMS = ("stdout", "stderr")
-FileMarks = dict[str, Mark]
-"""How far the files of one directory were read, by stream."""
-Marks = dict[str, FileMarks]
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,148 +41,149 @@ class Cursor:
     record: int
     uid: int
     marks: Marks
+    turn: int = 0
+    """Whose files are the first to be read, for not all may fit into one answer."""
 
     def to_plain(self) -> dict[str, Any]:
         """As it goes to the client, and comes back."""
         files = {key: {s: [m.inode, m.at] for s, m in marks.items()} for key, marks in self.marks.items()}
-        return {"record": self.record, "uid": self.uid, "files": files}
+        return {"record": self.record, "uid": self.uid, "files": files, "turn": self.turn}
 
     @classmethod
     def from_plain(cls, plain: Any) -> Cursor:
         """The reverse; raises ProtocolError for what was no answer of ours."""
         match plain:
             case {"record": int(record), "uid": int(uid), "files": dict(files)} if record >= 0:
-                return cls(record, uid, {str(key): _marks(found) for key, found in files.items()})
+                turn = plain.get("turn", 0)
+                if isinstance(turn, int) and 0 <= turn < _LARGEST:
+                    return cls(record, uid, {str(key): _marks(found) for key, found in files.items()}, turn)
         raise ProtocolError(_NO_CURSOR)
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """The files of one actor."""
+class _Request:
+    """What the thread that answers is given: whom it is about, and all that is to be looked through, as it stood."""
 
-    key: str
-    directory: str
-    name: str
-    uid: int
-    incarnation: int
-    ended: bool
+    globs: Globs
+    lines: int
+    after: Cursor | None
+    named: list[Actor]
+    living: list[Actor]
+    listed: list[Actor]
+    entries: list[Entry]
+    head: int
+    latest: int
 
-    def read(self, known: FileMarks, lines: int, size: int, *, first: bool) -> tuple[list[Row], FileMarks]:
-        """What is new in both, or the last of it; and how far that is."""
-        rows: list[Row] = []
-        reached = dict(known)
-        for stream in _STREAMS:
-            path, share, mark = os.path.join(self.directory, stream), Share(lines, size), reached.get(stream)
-            if mark is None and first:
-                mark = last(path, share, whole=self.ended)
-            else:
-                mark = since(path, mark, share, whole=self.ended)
-            if mark is not None:
-                reached[stream] = mark
-            rows += [_row(self.name, self.uid, self.incarnation, stream, line) for line in share.taken]
-        return rows, reached
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What it found, and what may be added."""
+
+    meant: list[Actor]
+    rows: list[Row]
+    cursor: Cursor
+    left: Budget
 
 
 class Outputs:
-    """What actors wrote and logged; only the router's thread calls."""
+    """What actors wrote and logged; only the router's thread calls, and another one looks: it may take its time."""
 
     def __init__(self, world: World, files: Errands) -> None:
         self._world, self._files = world, files
 
-    def tell(
-        self, names: Sequence[str], lines: int, after: Cursor | None, then: Callable[[dict[str, Any]], None]
-    ) -> None:
+    def tell(self, names: Sequence[str], lines: int, after: Cursor | None, then: Callable[[Outcome], None]) -> None:
         """Give the last ``lines`` of each stream of the actors meant or, with a cursor, what came since.
 
         Raises UnknownActor for a name that nobody bears or bore.
         """
-        meant = select(self._world, tuple(names))
-        known = {} if after is None else after.marks
-        living = {source.key: source for actor in meant if (source := self._source(actor)) is not None}
-        sources = living | ({} if after is None else self._of_former(names, after, living.keys()))
-        rows = [] if after is not None else [row for actor in meant for row in self._kept_lines(actor, lines)]
-        each = max(_LEAST_BYTES, MOST_BYTES // max(1, 2 * len(sources)))
-        most = lines if after is not None else max(1, min(lines, MOST_LINES // max(1, 2 * len(sources))))
-        first = after is None or self._world.output_dir is not None
-        latest = next(reversed(self._world.registry.actors), 0)
-
-        def read() -> tuple[list[Row], Marks]:
-            found, reached = [], {}
-            for source in sources.values():
-                some, reached[source.key] = source.read(known.get(source.key, {}), most, each, first=first)
-                found += some
-            return found, reached
+        named = select(self._world, tuple(name for name in names if not is_glob(name)))
+        registry, shelf = self._world.registry, self._world.shelf
+        latest = next(reversed(registry.actors), 0)
+        request = _Request(
+            Globs(names), lines, after, named, registry.living(), registry.listed(), shelf.entries(), shelf.head, latest
+        )
 
         def answer(outcome: Outcome) -> None:
-            found: list[Row] = []
-            reached: Marks = {}
-            if outcome.value is not None:  # else it could not be had, which was told
-                found, reached = outcome.value
-            records, number = self._records(names, lines, after)
-            # What is known of those that are forgotten here is of no use to anybody.
-            cursor = Cursor(number, latest, {key: known[key] for key in known if key in sources} | reached)
-            then({"entries": rows + found + records, "cursor": cursor.to_plain()})
+            if outcome.error is not None:
+                then(outcome)
+                return
+            found: _Found = outcome.value
+            kept = self._kept_lines(found, lines) if after is None else []
+            then(Outcome({"entries": kept + found.rows, "cursor": found.cursor.to_plain()}))
 
-        if not (sources and self._files.run(read, answer)):
-            answer(Outcome())
+        if not self._files.run(lambda: self._look(request), answer):
+            # Too much waits already: nothing yet, and nothing is lost.
+            then(Outcome({"entries": [], "cursor": (after or Cursor(0, 0, {})).to_plain()}))
 
-    def _source(self, actor: Actor) -> _Source | None:
-        directory = directory_of(self._world, actor)
-        if directory is None:
-            return None
-        key = str(actor.uid) if self._world.output_dir is None else actor.name
-        return _Source(key, directory, actor.name, actor.uid, actor.incarnation, actor.status.ended)
+    def _look(self, request: _Request) -> _Found:
+        after, left = request.after, Budget(MOST_LINES, MOST_BYTES)
+        matched = (actor for actor in request.living if request.globs.mean(actor.name))
+        meant = list({actor.uid: actor for actor in (*request.named, *matched)}.values())
+        sources = self._sources(meant)
+        if after is not None:
+            sources = self._of_former(request, after, sources) | sources
+        silent = after is None and any(directory_of(self._world, actor) is None for actor in meant)
+        part = left.part(1 + bool(sources) + silent)
+        before = Budget(part.rows, part.size)
+        if after is None:
+            records, number = last_records(request.entries, request.globs, request.lines, part), request.head
+        else:
+            records, number = records_since(request.entries, request.globs, after.record, part)
+        left.less(before, part)
+        kept = left.part(2) if silent and sources else Budget(left.rows if silent else 0, left.size if silent else 0)
+        left.rows, left.size = left.rows - kept.rows, left.size - kept.size
+        known, turn = ({}, 0) if after is None else (after.marks, after.turn)
+        rows, reached, turn = gathered(
+            list(sources.values()),
+            known,
+            left,
+            request.lines,
+            turn,
+            evenly=after is None,
+            tails=after is None or self._world.output_dir is not None,
+        )
+        # What is known of those that are forgotten here is of no use to anybody.
+        cursor = Cursor(number, request.latest, reached, turn % _LARGEST)
+        return _Found(meant, rows + records, cursor, kept)
 
-    def _of_former(self, names: Sequence[str], after: Cursor, others: Container[str]) -> dict[str, _Source]:
+    def _sources(self, actors: Iterable[Actor]) -> dict[str, Source]:
+        found = {}
+        for actor in actors:
+            directory = directory_of(self._world, actor)
+            if directory is not None:
+                key = str(actor.uid) if self._world.output_dir is None else actor.name
+                found[key] = Source(key, directory, actor.name, actor.uid, actor.incarnation, actor.status.ended)
+        return found
+
+    def _of_former(self, request: _Request, after: Cursor, others: Container[str]) -> dict[str, Source]:
         """Those that have ended, but of which there may be more: that the client knows of, or that began since."""
-        globs = Globs(names)
-        meant = [actor for actor in self._world.registry.listed() if globs.mean(actor.name)]
-        found = {source.key: source for actor in meant if (source := self._source(actor)) is not None}
+        meant = self._sources(actor for actor in request.listed if request.globs.mean(actor.name))
         return {
             key: source
-            for key, source in found.items()
+            for key, source in meant.items()
             if key not in others and (key in after.marks or source.uid > after.uid)
         }
 
-    def _kept_lines(self, actor: Actor, lines: int) -> list[Row]:
-        """The last ones of the stderr of an actor that has no file of its own."""
-        if directory_of(self._world, actor) is not None:
-            return []
-        record = self._world.records[actor.uid]
-        kept = record.page.stderr(lines) if record.page is not None else record.report.stderr if record.report else ()
-        return [_row(actor.name, actor.uid, actor.incarnation, "stderr", line) for line in kept[-lines:]]
-
-    def _records(self, names: Sequence[str], lines: int, after: Cursor | None) -> tuple[list[Row], int]:
-        shelf, globs = self._world.shelf, Globs(names)
-
-        def wanted(entry: Entry) -> bool:
-            return globs.mean(entry.name)
-
-        if after is None:
-            entries, number = shelf.last(wanted, lines, MOST_LINES, MOST_BYTES), shelf.head
-        else:
-            entries, number = shelf.since(after.record, wanted, MOST_LINES, MOST_BYTES)
-        return [_row(e.name, e.uid, e.incarnation, "log", e.text, e.time, e.level) for e in entries], number
-
-
-def _row(
-    name: str, uid: int, incarnation: int, stream: str, text: str, time: float | None = None, level: int | None = None
-) -> Row:
-    return {
-        "name": name,
-        "uid": uid,
-        "incarnation": incarnation,
-        "stream": stream,
-        "time": time,
-        "text": text,
-        "level": level,
-    }
+    def _kept_lines(self, found: _Found, lines: int) -> list[Row]:
+        """The last ones of the stderr of actors that have no file of their own."""
+        rows: list[Row] = []
+        for actor in found.meant:
+            record = self._world.records.get(actor.uid)  # it may be forgotten by now
+            if found.left.is_spent or record is None or directory_of(self._world, actor) is not None:
+                continue
+            kept = (
+                record.page.stderr(lines) if record.page is not None else record.report.stderr if record.report else ()
+            )
+            rows += found.left.newest(
+                [row(actor.name, actor.uid, actor.incarnation, "stderr", line) for line in kept[-lines:]]
+            )
+        return rows
 
 
 def _marks(plain: Any) -> FileMarks:
     match plain:
         case dict():
-            return {stream: _mark(plain[stream]) for stream in _STREAMS if stream in plain}
+            return {stream: _mark(plain[stream]) for stream in STREAMS if stream in plain}
     raise ProtocolError(_NO_CURSOR)
 
 

@@ -103,7 +103,7 @@ def restart(desk: Desk, name: list[str], grace: float | None) -> dict[str, str]:
 def logs(desk: Desk, name: list[str], lines: int, after: Cursor | None) -> Later:
     """What they wrote and logged."""
     later = Later()
-    desk.outputs.tell(name, lines, after, lambda value: later.give(Outcome(value)))
+    desk.outputs.tell(name, lines, after, later.give)
     return later
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 MOST, MOST_BYTES = 10_000, 8 << 20
 _LONGEST = 1 << 16
 _OVERHEAD = 200
+_WITHIN = range(0x80, 0xC0)
+"""Bytes of UTF-8 that begin no character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Entry:
     level: int
     time: float
     text: str
+    size: int
+    """Bytes of the text as UTF-8."""
 
 
 class Shelf:
@@ -43,6 +45,7 @@ class Shelf:
         text = f"{record.get('levelname')} {record.get('name')}: {record.get('msg')}"
         if trace := record.get("exc_text"):
             text = f"{text}\n{trace}"
+        text, size = _cut(text)
         entry = Entry(
             number=self.head,
             uid=uid,
@@ -50,37 +53,25 @@ class Shelf:
             incarnation=incarnation,
             level=level if type(level) is int else 0,
             time=float(created) if isinstance(created, int | float) else time.time(),
-            text=text[:_LONGEST],
+            text=text,
+            size=size,
         )
         self._entries.append(entry)
-        self._bytes += len(entry.text) + _OVERHEAD
+        self._bytes += size + _OVERHEAD
         while len(self._entries) > MOST or self._bytes > MOST_BYTES:
-            self._bytes -= len(self._entries.popleft().text) + _OVERHEAD
+            self._bytes -= self._entries.popleft().size + _OVERHEAD
 
-    def last(self, wanted: Callable[[Entry], bool], each: int, most: int, most_bytes: int) -> list[Entry]:
-        """The last ones, so many of each actor, and so many and so much in all; in their order."""
-        counted: Counter[int] = Counter()
-        found: list[Entry] = []
-        for entry in reversed(self._entries):
-            if len(found) >= most or most_bytes <= 0:
-                break
-            if wanted(entry) and counted[entry.uid] < each:
-                counted[entry.uid] += 1
-                most_bytes -= len(entry.text)
-                found.append(entry)
-        return found[::-1]
+    def entries(self) -> list[Entry]:
+        """All that are kept, in their order, for another thread to look through."""
+        return list(self._entries)
 
-    def since(
-        self, number: int, wanted: Callable[[Entry], bool], most: int, most_bytes: int
-    ) -> tuple[list[Entry], int]:
-        """Those after that number, so many and so much; and the number of the last that was looked at."""
-        found: list[Entry] = []
-        first = self._entries[0].number if self._entries else 0
-        for entry in islice(self._entries, max(0, number + 1 - first), None):
-            if len(found) >= most or most_bytes <= 0:
-                break
-            number = entry.number
-            if wanted(entry):
-                most_bytes -= len(entry.text)
-                found.append(entry)
-        return found, number
+
+def _cut(text: str) -> tuple[str, int]:
+    """As much of the text as is kept, and its bytes."""
+    encoded = text[: _LONGEST + 1].encode(errors="surrogatepass")
+    if len(encoded) <= _LONGEST:
+        return text, len(encoded)
+    end = _LONGEST
+    while encoded[end] in _WITHIN:
+        end -= 1
+    return encoded[:end].decode(errors="surrogatepass"), end

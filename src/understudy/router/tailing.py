@@ -21,10 +21,11 @@ class Mark:
 
 @dataclass(slots=True)
 class Share:
-    """What may still be read: lines, and bytes."""
+    """What may still be read: lines, and bytes of their text with so much more for each."""
 
     lines: int
     size: int
+    more: int = 1
     taken: list[str] = field(default_factory=list)
 
     @property
@@ -35,8 +36,9 @@ class Share:
     def take(self, line: bytes) -> None:
         """One line."""
         self.lines -= 1
-        self.size -= len(line) + 1
-        self.taken.append(line.decode("utf-8", "replace"))
+        text = line.decode("utf-8", "replace")
+        self.size -= len(text.encode()) + self.more
+        self.taken.append(text)
 
 
 def last(path: str, share: Share, *, start: int = 0, whole: bool = True) -> Mark | None:
@@ -49,7 +51,8 @@ def last(path: str, share: Share, *, start: int = 0, whole: bool = True) -> Mark
             found = os.fstat(file.fileno())
             start = start if start <= found.st_size else 0
             data, at = b"", found.st_size
-            while at > start and data.count(b"\n") <= share.lines and len(data) < share.size:
+            # A block in any case: to go on from there, it must be known where the last line begins.
+            while at > start and (not data or (data.count(b"\n") <= share.lines and len(data) < share.size)):
                 size = min(_BLOCK, at - start)
                 at -= size
                 data = os.pread(file.fileno(), size, at) + data
@@ -64,8 +67,10 @@ def last(path: str, share: Share, *, start: int = 0, whole: bool = True) -> Mark
         lines.append(rest)
     else:
         end -= len(rest)
-    for line in lines[-share.lines :] if share.lines > 0 else []:
-        share.take(line[-LONGEST:])
+    before = len(share.taken)
+    while lines and not share.is_spent:
+        share.take(lines.pop()[-LONGEST:])
+    share.taken[before:] = share.taken[before:][::-1]
     return Mark(found.st_ino, end)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar
 
 from understudy import runtime
 from understudy.config import ProcessConfig, StopLadder, overrides_of
-from understudy.errors import ConfigError, SystemClosed, WrongProcess
+from understudy.errors import ConfigError, NoCapacity, SystemClosed, WrongProcess
 from understudy.handle import arrived, here
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.registry import check_name
@@ -68,6 +68,7 @@ class ActorSystem:
         self._world, self._leash = found(name, preload, learn=learn, output_dir=output_dir)
         self._pid, self.name = os.getpid(), self._world.name
         self._world.shut = self._begin_shutdown
+        self._shutdowns: set[bool] = set()
         self._calls = Calls()
         self._router = Router(self._world, self._calls)
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
@@ -264,9 +265,16 @@ class ActorSystem:
         self._close(None, force=force)
 
     def _begin_shutdown(self, force: bool) -> None:  # noqa: FBT001 - as it is asked for
-        threading.Thread(
+        if force in self._shutdowns or True in self._shutdowns:
+            return  # it is under way: a thread for each who asks would be as many as somebody likes
+        closes = threading.Thread(
             target=self.shutdown, kwargs={"force": force}, name=f"understudy-shutdown-{self.name}", daemon=True
-        ).start()
+        )
+        try:
+            closes.start()
+        except RuntimeError as error:
+            raise NoCapacity(f"no thread is to be had that would close the system: {error}") from None
+        self._shutdowns.add(force)
 
     def close_by(self, ladder: StopLadder) -> None:
         """End by that ladder instead of the actors' own: at exit and on signals."""

@@ -244,3 +244,20 @@ def test_an_error_of_our_own_is_answered_too(system, raw, monkeypatch, caplog):
     until(lambda: any("please report it" in record.getMessage() for record in caplog.records))
     caplog.clear()
     assert raw.value("snapshot")["actors"] == []
+
+
+def test_what_failed_by_an_error_of_our_own_is_remembered_too(system, raw, monkeypatch, caplog):
+    calls = []
+
+    def fail(*_):
+        calls.append(1)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("understudy.router.verbs.Killing.do", fail)
+    first, second = (raw.ask("kill", name="*", request="once") for _ in range(2))
+    monkeypatch.undo()
+    assert len(calls) == 1
+    assert [first[key] for key in ("ok", "error", "text")] == [second[key] for key in ("ok", "error", "text")]
+    assert (first["ok"], first["error"]) == (False, "UnderstudyError")
+    until(lambda: any("please report it" in record.getMessage() for record in caplog.records))
+    caplog.clear()

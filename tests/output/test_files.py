@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.stage import note, noted, notes, report_of, running, until
-from understudy import ActorDied, ActorSystem, ConfigError, Process, Status
+from understudy import ActorDied, ActorSystem, ConfigError, Health, Process, Remote, Status
 
 FILE = {"output": "file", "heartbeat.interval": 0.05, "restart.backoff.base": 0}
 
@@ -373,3 +373,24 @@ def test_a_module_that_holds_the_zygotes_stream_writes_to_the_file_too(tmp_path,
         system.spawn(speaks, name="s", config=FILE).wait(20)
     assert lines_of(tmp_path / "s", "stdout") == ["out of a module"]
     assert lines_of(tmp_path / "s", "stderr") == ["err of a module"]
+
+
+@pytest.mark.fault("F64")
+def test_a_pipe_in_the_place_of_its_file_holds_up_neither_the_actor_nor_who_asks_for_its_logs(kept, tmp_path):
+    class Chatters(Process):
+        def __loop__(self):
+            print("lap", self.current_lap)
+            self.sleep(0.01)
+
+    ref = kept.spawn(Chatters, name="chatty", config=FILE)
+    path = tmp_path / "kept" / "chatty" / "stdout"
+    noted(path)
+    path.rename(path.with_name("before"))
+    os.mkfifo(path)
+    before = ref.info().completed_laps
+    until(lambda: ref.info().completed_laps > before + 50, 20, "further laps")
+    with Remote(kept.endpoint, timeout=20) as remote:
+        assert remote.logs("chatty", lines=5) is not None
+        assert remote.info("chatty").health is Health.HEALTHY
+    path.unlink()
+    noted(path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from understudy.status import ActorInfo
-
 UNKNOWN = "-"
 _SECONDS, _MINUTE, _HOUR, _DAY = 10, 60, 3600, 86_400
 _GIB = 1024
@@ -64,8 +62,3 @@ def shown(text: str) -> str:
     return "".join(
         each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text
     )
-
-
-def life(info: ActorInfo) -> str:
-    """Which life it is in, and how many are left: `2+3`."""
-    return f"{info.incarnation}+{info.lives_left}"

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from understudy.wire import regular
 from understudy.wire.page import Page
 
 NAMES = ("stdout", "stderr")
@@ -85,7 +86,7 @@ class File:
     def open(self) -> int:
         """Lead the descriptor to the file of that path, made if missing; its size. Raises OSError."""
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        fd = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = regular.opened(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.dup2(fd, self._number)
             found = os.fstat(fd)
@@ -175,7 +176,7 @@ class Output:
 
 def _last_byte(path: str, size: int) -> int:
     """That of the file, as far as it can be read; of an empty one a line feed."""
-    with contextlib.suppress(OSError), open(path, "rb", buffering=0) as file:
+    with contextlib.suppress(OSError), os.fdopen(regular.opened(path, os.O_RDONLY), "rb", buffering=0) as file:
         if size and (last := os.pread(file.fileno(), 1, size - 1)):
             return last[0]
     return _FEED

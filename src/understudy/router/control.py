@@ -13,7 +13,7 @@ from understudy.router.desk import Desk, answered
 from understudy.router.errands import Outcome
 from understudy.router.fields import GRACE, NAME, NAMES, Field, Refused, a_flag, a_number_from, read, read_id, read_key
 from understudy.router.outputs import MOST_LINES, a_cursor
-from understudy.router.remembered import Remembered
+from understudy.router.remembered import OWN_ERROR, Remembered
 from understudy.router.replies import Replies
 from understudy.settings import shown
 from understudy.wire.codec import VERSION, pack, unpack
@@ -101,8 +101,7 @@ class Control:
         except Refused as refusal:
             self._refuse(envelope, number, refusal)
         except Exception:
-            error = UnderstudyError("the system met an error of its own; its log has it")
-            self._refuse(envelope, number, Refused(error, "refused"))
+            self._refuse(envelope, number, Refused(UnderstudyError(OWN_ERROR), "refused"))
             raise
         else:
             answer.then(lambda outcome: self._tell(envelope, number, outcome))

@@ -20,8 +20,6 @@ from understudy.wire.stacktext import ordered
 if TYPE_CHECKING:
     from understudy.router.world import World
 
-WITHIN = 1.5
-"""Seconds after which each dump is told, or why there is none; longer where the machine is too busy to tell."""
 _FELT_FROM, _FORCED_FROM, _UNTIL = 0.2, 0.5, 1.3
 _FAINT_UNTIL, _HEEDED_WITHIN = 5.0, 1.0
 _DOOMED_FROM, _DOOMED_UNTIL = 0.1, 0.5
@@ -75,7 +73,7 @@ class Dumps:
         self._dumps: dict[int, _Dump] = {}
 
     def take(self, world: World, actors: Sequence[Actor], then: Callable[[dict[str, str]], None]) -> None:
-        """Tell the stacks of all these, by name, when the last of them is told; within `WITHIN` seconds.
+        """Tell the stacks of all these, by name, when the last of them is told: within 1.5 s, or 5 on a busy machine.
 
         "" is told of an actor without a process, and a sentence in brackets where there are no stacks to be had.
         """

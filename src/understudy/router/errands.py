@@ -46,14 +46,22 @@ class Errands:
     def run(self, work: Callable[[], Any], then: Callable[[Outcome], None]) -> bool:
         """Do it, then have the router's thread make that call with the outcome; False where too much waits already.
 
+        Also where no thread is to be had.
+
         For the router's thread.
         """
-        if self._waiting.qsize() >= LIMIT:
+        if self._waiting.qsize() >= LIMIT or not self._begin():
             return False
-        if not self._started:
-            self._started = True
-            self._thread.start()
         self._waiting.put((work, then))
+        return True
+
+    def _begin(self) -> bool:
+        if not self._started:
+            try:
+                self._thread.start()
+            except RuntimeError:  # no thread is left, or this process is about to end
+                return False
+            self._started = True
         return True
 
     def close(self, seconds: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.errors import ProtocolError
+from understudy.errors import ProtocolError, UnderstudyError
 from understudy.router.desk import Later
 from understudy.router.errands import Outcome
 from understudy.router.fields import Refused
@@ -17,6 +17,7 @@ KEPT = 1_000
 KEPT_BYTES = 4 << 20
 """Bytes of all remembered replies together; the newest is remembered whatever it weighs."""
 _OWN = 200  # of one that weighs nothing
+OWN_ERROR = "the system met an error of its own; its log has it"
 
 
 @dataclass(slots=True)
@@ -40,14 +41,23 @@ class Remembered:
         asked = hashlib.blake2b(pack([verb, values]), digest_size=16).digest()
         met = self._met.get(key)
         if met is None:
-            met = self._met[key] = _Met(asked, do())
+            met = self._met[key] = _Met(asked, Later())
             self._weight += met.weight
             self._bound()
-            met.answer.then(lambda outcome: self._weigh(key, met, outcome))
+            self._meet(key, met, do)
         elif met.asked != asked:
             text = f"field 'request' {key!r} was the key of another request; a key is for one, and its repetitions"
             raise Refused(ProtocolError(text), "field", "request")
         return met.answer
+
+    def _meet(self, key: str, met: _Met, do: Callable[[], Later]) -> None:
+        """Do it; remembered before, for what fails midway by a defect of ours must not be done a second time either."""
+        met.answer.then(lambda outcome: self._weigh(key, met, outcome))
+        try:
+            do().then(met.answer.give)
+        except Exception:
+            met.answer.give(Outcome(error=UnderstudyError(OWN_ERROR)))
+            raise
 
     def _weigh(self, key: str, met: _Met, outcome: Outcome) -> None:
         if self._met.get(key) is not met:

@@ -10,8 +10,8 @@ from typing import Any
 from understudy.router.timers import Timers
 from understudy.wire.sockets import Hub, Sent
 
-BACKLOG = 1 << 20
-"""Bytes of a client's replies from which further ones are dropped, beside what its connection holds."""
+BACKLOG, BACKLOGS = 1 << 20, 16 << 20
+"""Bytes of a client's replies, and of all clients', from which further ones are dropped."""
 _FIRST_AGAIN, _LONGEST_AGAIN = 0.005, 1.0
 
 
@@ -30,6 +30,7 @@ class Replies:
     def __init__(self, hub: Hub, timers: Timers) -> None:
         self._hub, self._timers = hub, timers
         self._backlogs: dict[bytes, _Backlog] = {}
+        self._size = 0
         self.dropped = 0
 
     def send(self, to: Sequence[Any], body: bytes) -> None:
@@ -41,11 +42,13 @@ class Replies:
                 return
             backlog = self._backlogs[client] = _Backlog()
             self._wait(client, backlog)
-        if backlog.size >= BACKLOG:
+        if backlog.size >= BACKLOG or self._size >= BACKLOGS:
             self.dropped += 1
             return
         backlog.replies.append(frames)
-        backlog.size += sum(map(len, frames))
+        size = sum(map(len, frames))
+        backlog.size += size
+        self._size += size
 
     def _wait(self, client: bytes, backlog: _Backlog) -> None:
         # The socket tells that some client reads, not which: so it is tried, the more seldom the longer it does not.
@@ -60,6 +63,9 @@ class Replies:
                 return
             if sent is Sent.NOBODY:
                 break
-            backlog.size -= sum(map(len, backlog.replies.popleft()))
+            size = sum(map(len, backlog.replies.popleft()))
+            backlog.size -= size
+            self._size -= size
             backlog.again = _FIRST_AGAIN
+        self._size -= backlog.size
         del self._backlogs[client]

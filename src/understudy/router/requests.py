@@ -120,8 +120,8 @@ def shutdown(desk: Desk, *, force: bool) -> dict[str, str]:
     words = (verbs.Killing("*") if force else verbs.Stopping("*")).foresee(world)
     if world.closing and not force:  # whom its thread has not reached yet, it will
         words = dict.fromkeys(words, verbs.ALREADY)
-    world.closing = True
     world.shut(force)
+    world.closing = True
     return words
 
 

@@ -6,6 +6,8 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 
+from understudy.wire import regular
+
 LONGEST = 1 << 16
 """Bytes of a line beyond which it is given in pieces."""
 _BLOCK = 1 << 16
@@ -47,7 +49,7 @@ def last(path: str, share: Share, *, start: int = 0, whole: bool = True) -> Mark
     A last line without an end is taken only if the ``whole`` of it is there, since nobody writes any more.
     """
     try:
-        with open(path, "rb", buffering=0) as file:
+        with os.fdopen(regular.opened(path, os.O_RDONLY), "rb", buffering=0) as file:
             found = os.fstat(file.fileno())
             start = start if start <= found.st_size else 0
             data, at = b"", found.st_size
@@ -91,7 +93,7 @@ def since(path: str, mark: Mark | None, share: Share, *, whole: bool) -> Mark | 
 
 def _read_on(path: str, mark: Mark | None, share: Share, *, whole: bool) -> Mark | None:
     try:
-        with open(path, "rb", buffering=0) as file:
+        with os.fdopen(regular.opened(path, os.O_RDONLY), "rb", buffering=0) as file:
             found = os.fstat(file.fileno())
             at = 0 if mark is None or mark.at > found.st_size else mark.at
             data = os.pread(file.fileno(), max(0, share.size) + LONGEST, at)

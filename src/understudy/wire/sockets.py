@@ -30,7 +30,7 @@ _ROOM_EVERY = 0.005
 _LONG = 65536
 _LONGEST_POLL = 86_400.0  # seconds; what zmq polls for is an int of milliseconds
 _STATUS_HWM = 10_000
-_REQUESTS, _REPLIES = 32, 16
+_REQUESTS, _REPLIES = 32, 2
 """Of one client: requests beyond wait with it, replies beyond with who sends them."""
 
 Frames = list[Any]

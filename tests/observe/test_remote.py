@@ -70,6 +70,13 @@ def test_verbs_for_many_take_an_iterable_of_names_and_globs(remote, crew):
 
 
 @pytest.mark.requirement("K1")
+def test_answers_come_in_the_order_in_which_actors_were_meant_and_once_for_each(remote, crew):
+    assert list(remote.stop(["lone", "crew/*", "crew/*", "crew/b", "*"])) == ["lone", "crew/a", "crew/b"]
+    assert list(remote.stop(["crew/*", "crew/*", "lone"])) == ["crew/a", "crew/b", "lone"]
+    assert [crew[name].wait(20) for name in crew] == [Status.FINISHED] * 3
+
+
+@pytest.mark.requirement("K1")
 @pytest.mark.parametrize("verb", ["stop", "kill", "restart", "info", "healthy", "story", "stacks", "logs"])
 def test_what_is_no_name_is_refused_before_it_is_sent(remote, crew, verb):
     one = ["lone"] if verb in {"info", "healthy", "story"} else ["lone", crew["lone"]]

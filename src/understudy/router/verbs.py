@@ -50,9 +50,16 @@ def meant(selector: Any) -> Meant:
 
 def select(world: World, wanted: Meant) -> list[Actor]:
     """The actors that are meant; raises UnknownActor for an unknown name, an empty list for a glob without a match."""
-    globs = [one for one in wanted if isinstance(one, str) and is_glob(one)]  # held against all at once
-    named = [_found(world, one) for one in wanted if not (isinstance(one, str) and is_glob(one))]
-    return list({actor.uid: actor for actor in (*named, *(world.registry.match(*globs) if globs else ()))}.values())
+    globs = [one for one in wanted if isinstance(one, str) and is_glob(one)]
+    found: dict[int, Actor] = {}
+    for one in wanted:
+        if not (isinstance(one, str) and is_glob(one)):
+            actor = _found(world, one)
+            found[actor.uid] = actor
+        elif globs:  # all are held against the names at once, in the place of the first
+            found |= {actor.uid: actor for actor in world.registry.match(*globs)}
+            globs = []
+    return list(found.values())
 
 
 def check_grace(grace: object) -> float | None:

@@ -177,14 +177,15 @@ class Link:
 
     def _obey(self, frames: Frames) -> None:
         try:
-            identity, orders = decode(frames[1:], ORDERS)
+            identity, order = decode(frames[1:], ORDERS)
         except ProtocolError:
             return  # only the parent speaks here; what is no order changes nothing
         if (identity.uid, identity.incarnation) != (self._birth.uid, self._birth.incarnation):
             return
-        self.obey(orders)
-        if not (orders.acknowledged or orders.verdict):  # to these the process answers by going on, or away
-            self._outbox.say_nowait(Heard(orders.number))
+        if isinstance(order, Orders):
+            self.obey(order)
+            if not (order.acknowledged or order.verdict):  # to these the process answers by going on, or away
+                self._outbox.say_nowait(Heard(order.number))
 
     def obey(self, orders: Orders) -> None:
         """Take all wishes that stand; to hear them twice changes nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 from understudy.errors import ProtocolError
 from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
@@ -170,6 +170,7 @@ READERS: dict[type[Any], Callable[[Reports, Identity, Any], None]] = {
     messages.Beat: Reports._nothing,  # noqa: SLF001
     messages.Heard: Reports._heard,  # noqa: SLF001
     messages.Progress: Reports._progress,  # noqa: SLF001
+    **dict.fromkeys(get_args(messages.Mail), Reports._nothing),  # noqa: SLF001
     messages.Finishing: Reports._finishing,  # noqa: SLF001
     messages.KillMe: Reports._kill_me,  # noqa: SLF001
     messages.Error: Reports._error,  # noqa: SLF001

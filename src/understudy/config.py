@@ -35,7 +35,9 @@ class Timeouts(Settings):
 
     def shortest(self) -> float:
         """Seconds of the shortest one among those of the sections; infinite where none has a limit."""
-        found = (self.preloop, self.loop, self.postloop, self.onfinish, self.result, self.error)
+        found = (
+            self.preloop, self.loop, self.postloop, self.onfinish, self.result, self.error, self.receive,
+        )  # fmt: skip
         return min((seconds for seconds in found if seconds is not None), default=math.inf)
 
     def disable(self) -> None:

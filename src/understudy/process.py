@@ -294,7 +294,7 @@ def hooks_of(cls: type) -> frozenset[str]:
     """The hooks that a class defines; raises NotAnActor if it could do nothing."""
     _refuse_generators(cls)
     hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
-    if "loop" not in hooks:
+    if "loop" not in hooks and not callable(getattr(cls, "__receive__", None)):
         stand_in = next((name for name in _STAND_INS if callable(getattr(cls, name, None))), None)
         hint = f"; its {stand_in}() is not called: name it __loop__" if stand_in else ""
         raise NotAnActor(f"{cls.__qualname__} defines no __loop__, so there is nothing for it to do{hint}")

@@ -48,6 +48,26 @@ class Outside(Protocol):
     def stacks_uid(self, uid: int) -> str: ...
     def timers_uid(self, uid: int) -> Timers | None: ...
 
+    @property
+    def post(self) -> Post: ...
+
+
+class Courier(Protocol):
+    """The same for asyncio."""
+
+    async def tell(self, uid: int, name: str, message: Any, *, urgent: bool = False) -> None: ...
+    async def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any: ...
+
+
+class Post(Protocol):
+    """What takes messages to actors, named by uid; the name is for texts."""
+
+    @property
+    def courier(self) -> Courier: ...
+
+    def tell(self, uid: int, name: str, message: Any, urgent: bool = False) -> None: ...  # noqa: FBT001, FBT002
+    def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any: ...
+
 
 class Stage(Protocol):
     """What a free-standing Process asks of the default system."""
@@ -61,6 +81,7 @@ class Inside(Protocol):
     name: str
     system_id: str
     stop_event: threading.Event
+    post: Post
 
     @property
     def lap(self) -> int: ...

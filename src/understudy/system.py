@@ -73,6 +73,7 @@ class ActorSystem:
         self._router = Router(self._world, self._calls)
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
         self._closing = Closing(self, self._router, self._leash)
+        self._closing.also(self._answers.post.close)
         self._gauges = Gauges(self._router, self._closing)
         self._router.start()
         runtime.systems[self._world.system] = self._answers

@@ -22,6 +22,8 @@ class Actor:
     def __init__(self, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox) -> None:
         self.name = birth.name
         self.system_id = birth.system
+        self.uid = birth.uid
+        self.post = link.office
         self.stop_event: threading.Event = halt.event
         self.error: BaseException | None = None
         self.times = LapTimes()

@@ -18,10 +18,11 @@ from understudy.engine.sections import Sections
 from understudy.engine.stacks import Stacks
 from understudy.engine.streams import forward
 from understudy.errors import ProtocolError
+from understudy.mail.office import Myself, Office
 from understudy.spawners import guard
 from understudy.spawners.base import Birth
 from understudy.wire.codec import decode
-from understudy.wire.messages import ORDERS, Beat, Heard, Orders, Progress
+from understudy.wire.messages import ORDERS, Beat, Cycle, Fate, Heard, Orders, Progress, Sought, Still
 from understudy.wire.page import DEADLINE, NEVER
 from understudy.wire.sockets import Frames, Line, topic
 
@@ -44,6 +45,14 @@ class Link:
         self._output: Output | None
         self._config = _UNTOLD
         self._shortest = NEVER
+        self.office = Office(
+            Myself(birth.system, birth.uid, birth.incarnation, birth.name),
+            birth.key,
+            line.exchange,
+            outbox.say,
+            outbox.say,
+            outbox.say,
+        )
         self._told_place = -1
         self._progress: Progress | None = None
         self._progress_at = 0.0
@@ -186,6 +195,18 @@ class Link:
             self.obey(order)
             if not (order.acknowledged or order.verdict):  # to these the process answers by going on, or away
                 self._outbox.say_nowait(Heard(order.number))
+        else:
+            self._pass_on(order)
+
+    def _pass_on(self, word: Fate | Sought | Still | Cycle) -> None:
+        """What is for those who send messages."""
+        office = self.office
+        if isinstance(word, Fate):
+            office.fate(word)
+        elif isinstance(word, Still):
+            office.still(word)
+        elif isinstance(word, Cycle):
+            office.cycle(word)
 
     def obey(self, orders: Orders) -> None:
         """Take all wishes that stand; to hear them twice changes nothing."""

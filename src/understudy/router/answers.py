@@ -9,6 +9,7 @@ from typing import Any
 from understudy import runtime
 from understudy.errors import UnknownActor, WrongProcess
 from understudy.lifecycle.actor import Actor
+from understudy.mail.office import Myself, Office
 from understudy.outcome import Sealed, open_outcome
 from understudy.ref import ActorRef
 from understudy.router import verbs
@@ -20,6 +21,8 @@ from understudy.router.watch import Watch
 from understudy.router.world import Cell, World
 from understudy.status import ActorInfo, Life, Status
 from understudy.timing import Timers
+from understudy.wire.messages import Meet
+from understudy.wire.sockets import Exchange
 
 BULKY = 1 << 20
 """Bytes from which a result that was given is not kept beyond the last ref."""
@@ -31,6 +34,18 @@ class Answers:
     def __init__(self, world: World, calls: Calls, watch: Watch, sampler: Sampler) -> None:
         self._world, self._calls, self._watch, self._sampler = world, calls, watch, sampler
         self._pid = os.getpid()
+        self._office = Office(
+            Myself(world.system, 0, 0, ""), world.key, lambda: Exchange(world.directory), self._meet, lambda _: None
+        )
+
+    @property
+    def post(self) -> Office:
+        """What takes messages from this process to actors; raises WrongProcess in a forked copy."""
+        self.check_process()
+        return self._office
+
+    def _meet(self, meet: Meet) -> None:
+        pass
 
     def check_process(self) -> None:
         """Raise WrongProcess in a forked copy."""

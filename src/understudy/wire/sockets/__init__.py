@@ -12,4 +12,8 @@ from understudy.wire.sockets.frames import topic as topic
 from understudy.wire.sockets.hub import Hub as Hub
 from understudy.wire.sockets.hub import Sent as Sent
 from understudy.wire.sockets.line import Line as Line
+from understudy.wire.sockets.mail import Exchange as Exchange
+from understudy.wire.sockets.mail import Inlet as Inlet
+from understudy.wire.sockets.mail import Outlet as Outlet
+from understudy.wire.sockets.mail import mailbox_of as mailbox_of
 from understudy.wire.sockets.tap import Tap as Tap

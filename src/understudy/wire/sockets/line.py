@@ -9,6 +9,7 @@ from typing import Any
 import zmq
 
 from understudy.wire.sockets.frames import LONG, Frames, endpoint, milliseconds, take
+from understudy.wire.sockets.mail import Exchange
 
 _CHILD_HWM = 20_000
 _ROOM_EVERY = 0.005
@@ -65,6 +66,10 @@ class Line:
             except zmq.Again:
                 return False
         return True
+
+    def exchange(self) -> Exchange:
+        """What the sockets of messages are made from, in the same context."""
+        return Exchange(self._directory, self._context)
 
     def flush(self, milliseconds: int) -> None:
         """Close the reports' socket and give what is unsent so long to leave; the link must have let go."""

@@ -1,0 +1,165 @@
+"""What an actor was sent and has not handled: taken in by its main thread, counted, and given credit for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from understudy.errors import ProtocolError
+from understudy.spawners.base import Birth
+from understudy.wire import letters
+from understudy.wire.page import HANDLED, TAKEN, Page
+from understudy.wire.sockets import Inlet
+
+_CREDITS = 4
+"""In how many parts the window of a sender is given back."""
+_MOST_SENDERS = 10_000
+
+
+class Connection:
+    """One sending thread, as the mailbox knows it."""
+
+    __slots__ = ("held", "ident", "incarnation", "last", "name", "told", "uid")
+
+    def __init__(self, ident: bytes, uid: int, incarnation: int, name: str) -> None:
+        self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
+        self.last = 0
+        """The seq of the last that was taken in."""
+        self.held = 0
+        self.told = 0
+        """The credit that it knows of."""
+
+    @property
+    def credit(self) -> int:
+        """Through which seq all is handled, in number."""
+        return self.last - self.held
+
+
+@dataclass(slots=True)
+class Batch:
+    """Plain tells of one sender; those before ``at`` are handled."""
+
+    connection: Connection
+    bodies: list[Any]
+    at: int = 0
+
+
+@dataclass(slots=True)
+class Single:
+    """A tell that bears frames, or an ask with its number."""
+
+    connection: Connection
+    seal: letters.Seal
+    frames: Sequence[Any]
+    ask: int | None = None
+
+
+Entry = Batch | Single
+
+
+class Mailbox:
+    """The mailbox of one incarnation; its main thread's."""
+
+    def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page) -> None:
+        self._inlet, self._birth, self._size, self._page = inlet, birth, size, page
+        self._packer = letters.Packer(birth.system)
+        self._connections: dict[bytes, Connection] = {}
+        self.entries: deque[Entry] = deque()
+        self.held = 0
+        self.dropped = 0
+        """What was no letter to this actor."""
+
+    def take_in(self) -> None:
+        """Take what has arrived, as far as there is room."""
+        take = self._inlet.take
+        while self.held < self._size and (frames := take()) is not None:
+            try:
+                letter = letters.decode_inbound(frames[1], self._birth.system, self._birth.uid)
+            except (ProtocolError, IndexError):
+                self.dropped += 1
+                continue
+            known = self._connections.get(frames[0]) or self._admit(frames[0], letter)
+            self._sort(known, letter, frames[2:])
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait so long for a letter, or until somebody rings."""
+        self._inlet.wait(seconds)
+
+    def done(self, connection: Connection, count: int) -> None:
+        """So many of that sender need no room any more."""
+        connection.held -= count
+        self.held -= count
+        if connection.credit - connection.told >= max(1, self._size // _CREDITS):
+            self._send(connection, letters.CREDIT, None)
+
+    def answer(self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = ()) -> None:
+        """Say something to a sender, its credit with it."""
+        self._send(connection, kind, content, frames)
+
+    def close(self, linger: float) -> None:
+        """Take nothing more; answers are given so many seconds to leave."""
+        self._inlet.close(linger)
+
+    def _sort(self, connection: Connection, letter: letters.Inbound, frames: list[Any]) -> None:
+        kind, content = letter.kind, letter.content
+        if kind == letters.TELLS:
+            self._keep(connection, letter.seq + len(content) - 1, len(content))
+            self.entries.append(Batch(connection, content))
+        elif isinstance(content, letters.Told):
+            self._keep(connection, letter.seq, 1)
+            entry = Single(connection, content.seal, frames)
+            if content.urgent:
+                self.entries.appendleft(entry)
+            else:
+                self.entries.append(entry)
+        elif isinstance(content, letters.Asked):
+            self._keep(connection, letter.seq, 1)
+            if content.incarnation < self._birth.incarnation:
+                self._refuse(connection, content.ask)
+            else:
+                self.entries.append(Single(connection, content.seal, frames, content.ask))
+        elif kind == letters.SYNC:
+            connection.last = max(connection.last, letter.seq)
+            self._send(connection, letters.CREDIT, None)
+        elif kind == letters.CANCEL:
+            self._forget(connection, content)
+        elif kind == letters.BYE and not connection.held:
+            self._connections.pop(connection.ident, None)
+
+    def _keep(self, connection: Connection, last: int, count: int) -> None:
+        connection.last = last
+        connection.held += count
+        self.held += count
+        self._page.words[TAKEN] += count
+
+    def _refuse(self, connection: Connection, ask: int) -> None:
+        """It was made for a life that has ended; who asked was told so."""
+        why = f"{self._birth.name} ended before it answered"
+        self._page.words[HANDLED] += 1
+        self.done(connection, 1)
+        self._send(connection, letters.REFUSED, [ask, why])
+
+    def _forget(self, connection: Connection, ask: int) -> None:
+        """Nobody waits for that answer any more."""
+        for entry in self.entries:
+            if isinstance(entry, Single) and entry.ask == ask and entry.connection is connection:
+                self.entries.remove(entry)
+                self._page.words[HANDLED] += 1
+                self.done(connection, 1)
+                return
+
+    def _admit(self, ident: bytes, letter: letters.Inbound) -> Connection:
+        if len(self._connections) >= _MOST_SENDERS:  # who was killed did not say that it leaves
+            for old in [known for known in self._connections.values() if not known.held][: _MOST_SENDERS // 2]:
+                del self._connections[old.ident]
+        made = self._connections[ident] = Connection(ident, letter.sender, letter.incarnation, letter.name)
+        made.last = made.told = max(0, letter.seq - 1)
+        return made
+
+    def _send(self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = ()) -> None:
+        credit = connection.told = connection.credit
+        birth = self._birth
+        head = self._packer.answer(kind, birth.uid, birth.incarnation, credit, content)
+        self._inlet.send(connection.ident, [head, *frames])

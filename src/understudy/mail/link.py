@@ -1,0 +1,91 @@
+"""What one thread has under way to one actor: the batch that it gathers, and its credit."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from understudy.wire import letters
+
+MOST = 64
+"""Tells that make a batch full."""
+_PARTS = 4
+"""A window is given back in so many parts, so a batch is no larger than one of them."""
+
+
+class Peer:
+    """An actor that this process speaks to, as far as it was told how that stands."""
+
+    __slots__ = ("deaths", "name", "on_full", "state", "uid", "window")
+
+    def __init__(self, uid: int, name: str) -> None:
+        self.uid, self.name = uid, name
+        self.state = ""
+        """As in a `Fate`; "" until the first one."""
+        self.deaths = 0
+        self.window = 1000
+        self.on_full = "block"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing that is sent there will ever be handled."""
+        return self.state in {"ended", "unknown"}
+
+
+class Link:
+    """One thread's way to one actor. Only that thread uses it, or who holds its sender's lock.
+
+    Bodies are gathered without the lock: to append, and to take from the other end, are one step each.
+    """
+
+    __slots__ = (
+        "_heading", "_headings", "_pack", "bodies", "credit", "most", "peer", "route", "sent_at", "seq", "synced",
+    )  # fmt: skip
+
+    def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
+        self.peer, self.route = peer, route
+        self._pack, self._heading = packer.pack, heading
+        self._headings: dict[str, bytes] = {}
+        self.bodies: deque[bytes] = deque()
+        self.most = MOST
+        self.seq = 0
+        """Of the last tell or ask that was sent; those that are gathered follow."""
+        self.credit = 0
+        """Through which seq they are handled."""
+        self.sent_at = 0.0
+        self.synced = 0
+        """After how many deaths of the actor its mailbox was last asked for the credit."""
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what is gathered has to wait for credit."""
+        return self.seq + len(self.bodies) - self.credit >= self.peer.window
+
+    def size_up(self) -> None:
+        """How many make a batch full: as many as the window allows for."""
+        self.most = max(1, min(MOST, self.peer.window // _PARTS))
+
+    def batch(self) -> bytes:
+        """The gathered tells, as one frame; they are gathered no more."""
+        bodies = self.bodies
+        count = len(bodies)
+        frame = b"".join((
+            self._begun(letters.TELLS),
+            self._pack(self.seq + 1),
+            letters.array_head(count),
+            *[bodies.popleft() for _ in range(count)],
+        ))  # fmt: skip
+        self.seq += count
+        return frame
+
+    def head(self, kind: str, content: Any) -> bytes:
+        """The envelope of a letter that is no batch, under the seq that stands."""
+        return self._begun(kind) + self._pack(self.seq) + self._pack(content)
+
+    def _begun(self, kind: str) -> bytes:
+        try:
+            return self._headings[kind]
+        except KeyError:
+            made = self._headings[kind] = self._heading(kind)
+            return made

@@ -1,0 +1,272 @@
+"""The mail of one process: a sender for each of its threads, and what it knows of the actors that they speak to."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from understudy.errors import AskCycle, SystemClosed, WrongProcess
+from understudy.mail.courier import Courier
+from understudy.mail.flusher import Flusher
+from understudy.mail.link import Link, Peer
+from understudy.mail.sender import LARGE, Sender
+from understudy.settings import check_timeout
+from understudy.wire import letters
+from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Still, Unblocked
+from understudy.wire.payload import plain
+from understudy.wire.sockets import Exchange
+
+_BLOCKED = 0.05
+"""Seconds after which a wait of an actor's main thread is told to the router, which looks for circles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Myself:
+    """Who speaks: an actor's life, or the parent, which is number 0."""
+
+    system: str
+    uid: int
+    incarnation: int
+    name: str
+
+
+class Office:
+    """One process's mail; any of its threads may use it.
+
+    ``meet`` asks how an actor stands, once for each; `fate` is the answer, and called again at each change. ``lost`` is
+    told of messages that nobody will handle. ``say`` tells
+    the router what an actor's main thread waits for; the parent has none.
+    """
+
+    def __init__(
+        self,
+        myself: Myself,
+        key: bytes,
+        exchange: Callable[[], Exchange],
+        meet: Callable[[Meet], None],
+        lost: Callable[[Letter], object],
+        say: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._myself, self.system, self.key = myself, myself.system, key
+        self._make, self._meet, self._tell_lost, self._say = exchange, meet, lost, say
+        self._exchange: Exchange | None = None
+        self._numbers = itertools.count(1)
+        self._peers: dict[int, Peer] = {}
+        self._own = threading.local()
+        self._senders: weakref.WeakSet[Sender] = weakref.WeakSet()
+        self._lock = threading.RLock()
+        self._closed = False
+        self._blocked: dict[int, int] = {}
+        self._cycles: dict[int, list[str]] = {}
+        self._main = threading.main_thread().ident
+        self.dropped = 0
+        """Frames that were no answers of a mailbox of ours."""
+        self.courier = Courier(self)
+        self.flusher = Flusher(f"understudy-mail-{myself.system}")
+        self.is_copy = False
+        _offices.add(self)
+
+    # --- sending
+
+    def tell(self, uid: int, name: str, message: Any, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - see ref
+        """As `ActorRef.tell`."""
+        try:
+            link = self._own.links[uid]
+        except (AttributeError, KeyError):
+            link = self._link(uid, name)
+        if not urgent:
+            body = plain(message)
+            if body is not None and len(body) <= LARGE:
+                bodies = link.bodies
+                bodies.append(body)
+                gathered = len(bodies)
+                if gathered == 1 or gathered >= link.most:
+                    self._own.sender.gathered(link)
+                return
+        self._own.sender.tell(link, message, urgent=urgent)
+
+    def check_not_myself(self, uid: int, name: str) -> None:
+        """Raise WrongProcess for an actor that asks itself."""
+        if uid == self._myself.uid:
+            raise WrongProcess(f"{name} cannot ask itself: nobody would be there to answer")
+
+    def _link(self, uid: int, name: str) -> Link:
+        sender = getattr(self._own, "sender", None)
+        if sender is None:
+            sender = self._own.sender = self.hire()
+            self._own.links = sender.links
+        return sender.link(self._peers.get(uid) or self.peer(uid, name))
+
+    def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any:
+        """As `ActorRef.ask`."""
+        seconds = check_timeout(timeout)
+        self.check_not_myself(uid, name)
+        link = self._link(uid, name)
+        return self._own.sender.ask(link, message, seconds)
+
+    def flush(self) -> None:
+        """Send what this thread has gathered; it is about to wait."""
+        sender = getattr(self._own, "sender", None)
+        if sender is not None:
+            sender.flush()
+
+    @property
+    def exchange(self) -> Exchange:
+        """What sockets are made from; made itself at first use."""
+        with self._lock:
+            if self._exchange is None:
+                self._exchange = self._make()
+            return self._exchange
+
+    def peer(self, uid: int, name: str) -> Peer:
+        """What is known of an actor; at first it is asked for."""
+        with self._lock:
+            known = self._peers.get(uid)
+            if known is not None:
+                return known
+            known = self._peers[uid] = Peer(uid, name)
+        self._meet(Meet(uid))
+        return known
+
+    def heading(self, packer: letters.Packer, kind: str, uid: int) -> bytes:
+        """How letters of a kind to that actor begin."""
+        me = self._myself
+        return packer.heading(kind, uid, me.uid, me.incarnation, me.name)
+
+    def number(self) -> int:
+        """Of the next ask."""
+        return next(self._numbers)
+
+    def hire(self) -> Sender:
+        """A sender for one thread; raises WrongProcess, SystemClosed."""
+        if self.is_copy:
+            raise WrongProcess(f"this is a forked copy of {self._myself.name or 'the program'}: it can send nothing")
+        if self._closed:
+            raise SystemClosed("this system was shut down")
+        sender = Sender(self)
+        with self._lock:
+            self._senders.add(sender)
+        return sender
+
+    # --- what the router says
+
+    def fate(self, fate: Fate) -> None:
+        """How an actor stands."""
+        peer = self._peers.get(fate.uid)
+        if peer is None:
+            return
+        peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
+        if fate.size:
+            peer.window, peer.on_full = fate.size, fate.on_full
+        if peer.over:
+            for sender in self._all():
+                if peer.uid in sender.links:
+                    self.flusher.note(sender)
+        self._wake()
+
+    def still(self, still: Still) -> None:
+        """Whether that ask still waits."""
+        if (uid := self._blocked.get(still.ask)) is not None and self._say is not None:
+            self._say(Blocked(still.ask, uid))
+
+    def cycle(self, cycle: Cycle) -> None:
+        """That ask waits for itself."""
+        if cycle.ask in self._blocked:
+            self._cycles[cycle.ask] = cycle.names
+            self._wake()
+
+    def lost(self, peer: Peer, count: int) -> None:
+        """So many messages of this process were under way to who has ended."""
+        me = self._myself
+        reason = f"{peer.name} has ended"
+        self._tell_lost(Letter(peer.uid, reason, "tell", "", count, me.uid, me.name))
+
+    def _wake(self) -> None:
+        for sender in self._all():
+            sender.ring()
+
+    def _all(self) -> list[Sender]:
+        with self._lock:
+            return list(self._senders)
+
+    # --- waiting
+
+    @contextmanager
+    def blocking(self, ask: int, uid: int) -> Iterator[Watch]:
+        """While a thread waits for that actor."""
+        tells = self._say is not None and threading.get_ident() == self._main
+        watch = Watch(self, ask, uid, monotonic() + _BLOCKED if tells else None)
+        try:
+            yield watch
+        finally:
+            if self._blocked.pop(ask, None) is not None and self._say is not None:
+                self._say(Unblocked(ask))
+            self._cycles.pop(ask, None)
+
+    def tell_blocked(self, ask: int, uid: int) -> None:
+        """The actor's main thread has waited for a while."""
+        self._blocked[ask] = uid
+        if self._say is not None:
+            self._say(Blocked(ask, uid))
+
+    def cycle_of(self, ask: int) -> list[str] | None:
+        """The names of those that wait in a circle with it."""
+        return self._cycles.get(ask)
+
+    # --- the end
+
+    def close(self) -> None:
+        """Send what waits, and end; threads that wait get SystemClosed."""
+        with self._lock:
+            self._closed = True
+        self.flusher.close()
+        for sender in self._all():
+            sender.close()
+        self.courier.close()
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def disown(self) -> None:
+        """In a forked copy: hold nothing, send nothing."""
+        self.is_copy = True
+        self._own = threading.local()
+
+
+class Watch:
+    """One wait: after a moment it is told, and it may turn out to be part of a circle."""
+
+    def __init__(self, office: Office, ask: int, uid: int, tell_at: float | None) -> None:
+        self._office, self._ask, self._uid, self._tell_at = office, ask, uid, tell_at
+
+    def check(self) -> None:
+        """Before each look: tells the wait when it is time; raises AskCycle."""
+        if self._tell_at is not None and monotonic() >= self._tell_at:
+            self._tell_at = None
+            self._office.tell_blocked(self._ask, self._uid)
+        names = self._office.cycle_of(self._ask)
+        if names is not None:
+            raise AskCycle("a circle of actors that wait for each other: " + " -> ".join([*names, names[0]]))
+
+    def patience(self, until: float | None) -> float | None:
+        """Seconds until the next look is due, None for never."""
+        due = [at for at in (until, self._tell_at) if at is not None]
+        return max(0.0, min(due) - monotonic()) if due else None
+
+
+_offices: weakref.WeakSet[Office] = weakref.WeakSet()
+
+
+def _disown_all() -> None:
+    for office in list(_offices):
+        office.disown()
+
+
+os.register_at_fork(after_in_child=_disown_all)
+

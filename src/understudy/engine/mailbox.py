@@ -71,6 +71,10 @@ class Mailbox:
         self.dropped = 0
         """What was no letter to this actor."""
 
+    def fileno(self) -> int:
+        """For an event loop; see `Inlet.fileno`."""
+        return self._inlet.fileno()
+
     def take_in(self) -> None:
         """Take what has arrived, as far as there is room."""
         take = self._inlet.take
@@ -87,16 +91,39 @@ class Mailbox:
         """Wait so long for a letter, or until somebody rings."""
         self._inlet.wait(seconds)
 
+    def next_body(self) -> tuple[Connection, Any] | Single | None:
+        """Take the next one out, as handled: a plain tell opened, another one as it is; None if there is none."""
+        if not self.entries:
+            return None
+        entry = self.entries[0]
+        self._page.words[HANDLED] += 1
+        if isinstance(entry, Single):
+            self.entries.popleft()
+            self.done(entry.connection, 1)
+            return entry
+        body = entry.bodies[entry.at]
+        entry.at += 1
+        if entry.at == len(entry.bodies):
+            self.entries.popleft()
+        self.done(entry.connection, 1)
+        return entry.connection, body
+
     def done(self, connection: Connection, count: int) -> None:
         """So many of that sender need no room any more."""
         connection.held -= count
         self.held -= count
         if connection.credit - connection.told >= max(1, self._size // _CREDITS):
-            self._send(connection, letters.CREDIT, None)
+            self.answer(connection, letters.CREDIT, None)
 
     def answer(self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = ()) -> None:
         """Say something to a sender, its credit with it."""
-        self._send(connection, kind, content, frames)
+        credit = connection.told = connection.credit
+        head = self._packer.answer(kind, self._birth.uid, self._birth.incarnation, credit, content)
+        self._inlet.send(connection.ident, [head, *frames])
+
+    def refuse(self, connection: Connection, ask: int, how: str) -> None:
+        """Nobody will answer that ask."""
+        self.answer(connection, letters.REFUSED, [ask, f"{self._birth.name} {how}"])
 
     def close(self, linger: float) -> None:
         """Take nothing more; answers are given so many seconds to leave."""
@@ -116,13 +143,15 @@ class Mailbox:
                 self.entries.append(entry)
         elif isinstance(content, letters.Asked):
             self._keep(connection, letter.seq, 1)
-            if content.incarnation < self._birth.incarnation:
-                self._refuse(connection, content.ask)
+            if content.incarnation < self._birth.incarnation:  # made for a life that has ended; who asked was told so
+                self._page.words[HANDLED] += 1
+                self.done(connection, 1)
+                self.refuse(connection, content.ask, "ended before it answered")
             else:
                 self.entries.append(Single(connection, content.seal, frames, content.ask))
         elif kind == letters.SYNC:
             connection.last = max(connection.last, letter.seq)
-            self._send(connection, letters.CREDIT, None)
+            self.answer(connection, letters.CREDIT, None)
         elif kind == letters.CANCEL:
             self._forget(connection, content)
         elif kind == letters.BYE and not connection.held:
@@ -133,13 +162,6 @@ class Mailbox:
         connection.held += count
         self.held += count
         self._page.words[TAKEN] += count
-
-    def _refuse(self, connection: Connection, ask: int) -> None:
-        """It was made for a life that has ended; who asked was told so."""
-        why = f"{self._birth.name} ended before it answered"
-        self._page.words[HANDLED] += 1
-        self.done(connection, 1)
-        self._send(connection, letters.REFUSED, [ask, why])
 
     def _forget(self, connection: Connection, ask: int) -> None:
         """Nobody waits for that answer any more."""
@@ -157,9 +179,3 @@ class Mailbox:
         made = self._connections[ident] = Connection(ident, letter.sender, letter.incarnation, letter.name)
         made.last = made.told = max(0, letter.seq - 1)
         return made
-
-    def _send(self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = ()) -> None:
-        credit = connection.told = connection.credit
-        birth = self._birth
-        head = self._packer.answer(kind, birth.uid, birth.incarnation, credit, content)
-        self._inlet.send(connection.ident, [head, *frames])

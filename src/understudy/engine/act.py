@@ -19,7 +19,6 @@ from understudy.engine.inside import Actor
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
-from understudy.engine.serving import Serving
 from understudy.engine.telling import Told
 from understudy.errors import TooLarge
 from understudy.outcome import build_error
@@ -49,12 +48,10 @@ class Act:
         link: Link,
         outbox: Outbox,
         loop: Loop,
-        serving: Serving | None,
     ) -> None:
         self._process, self._config, self._actor = process, config, actor
         self._halt, self._sections, self._link, self._outbox = halt, sections, link, outbox
         self._hooks: dict[str, Callable[..., Any] | None] = {name: hook(process, name, loop) for name in HOOKS}
-        self._serving = serving
         self._copied = False
         self._reserve = mmap.mmap(-1, _RESERVE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         os.register_at_fork(after_in_child=self._disown)
@@ -99,7 +96,7 @@ class Act:
                     sections = ", ".join(f"{name} {seconds:.6f}" for name, seconds in spent.items())
                     log.debug("lap %d took %.6f s (%s)", lap, self._actor.last_lap_time, sections)
 
-        serving = self._serving
+        serving = self._actor.serving
         if serving is None:
             laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap)
         elif hooks["loop"] is None:
@@ -111,8 +108,8 @@ class Act:
 
     def _finish(self) -> int:
         self._link.flush()
-        if self._serving is not None:
-            self._serving.end()
+        if self._actor.serving is not None:
+            self._actor.serving.finish(self._actor.lap)
         if not self._link.ordered:  # else the parent knows
             self._outbox.say(messages.Finishing(self._halt.cause or "laps done", self._halt.level != NO))
         try:

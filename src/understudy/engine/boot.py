@@ -12,25 +12,24 @@ from understudy.config import ProcessConfig
 from understudy.engine.act import CRASHED, Act
 from understudy.engine.debugger import Debugger
 from understudy.engine.halt import Halt
-from understudy.engine.hooks import Loop, hook
+from understudy.engine.hooks import Loop
 from understudy.engine.inside import Actor
 from understudy.engine.leave import leave
 from understudy.engine.link import Link
-from understudy.engine.mailbox import Mailbox
+from understudy.engine.opening import serving_of
 from understudy.engine.outbox import Outbox
 from understudy.engine.output import Output
 from understudy.engine.sections import Sections
-from understudy.engine.serving import Serving
 from understudy.engine.stacks import Stacks
 from understudy.engine.streams import Tee, forward, forward_records
 from understudy.engine.telling import Told
 from understudy.process import part_of
+from understudy.receiving.marks import methods_of
 from understudy.spawners import circumstances, family, guard
 from understudy.spawners.base import Birth
 from understudy.spawners.signals import STACKS
 from understudy.status import Crash
 from understudy.wire import messages
-from understudy.wire.bell import Bell
 from understudy.wire.codec import prepare
 from understudy.wire.page import FAULT_AT, Page, Phase
 from understudy.wire.pickling import loads
@@ -114,13 +113,14 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     if birth.stop:
         link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
     loop = Loop()
-    code = _open_and_play(page, birth, halt, sections, link, outbox, loop, line)
-    leave(page, line, link, outbox, loop, birth.incarnation)
+    code = _open_and_play(page, birth, halt, sections, link, outbox, loop)
+    inside = runtime.inside
+    leave(page, line, link, outbox, loop, inside.serving if isinstance(inside, Actor) else None, birth.incarnation)
     return code
 
 
 def _open_and_play(
-    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop, line: Line
+    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
 ) -> int:
     page.phase = Phase.OPENING
     actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
@@ -140,20 +140,16 @@ def _open_and_play(
         link.judged.wait()
         return CRASHED
     part.inside = actor
-    bell = Bell()
-    halt.waiter = bell
-    receive = hook(process, "receive", loop)
-    serving = None
-    if receive is not None:
-        mailbox = Mailbox(line.exchange().inlet(birth.uid, bell.read), birth, 1000, page)
-        serving = Serving(mailbox, lambda _: receive, birth, config, halt, sections, outbox, link.office, bell)
+    actor.begin_serving = lambda: serving_of(process, config, birth, halt, sections, outbox, link.office, loop)
+    if methods_of(type(process)):
+        actor.serving = actor.begin_serving()
     part.config = config
     link.take_on(config)
     sys.breakpointhook = Debugger(sections, link, halt, config, birth.terminal)
     failpoints.hit("child.ready", birth.incarnation)
     page.phase = Phase.READY
     outbox.say(messages.Ready(os.getpid(), None, imported))
-    act = Act(process, config, actor, halt, sections, link, outbox, loop, serving)
+    act = Act(process, config, actor, halt, sections, link, outbox, loop)
     if page.stop:  # the orders for it may still be on their way
         link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
     if birth.rites is not None:

@@ -203,6 +203,8 @@ class Link:
         office = self.office
         if isinstance(word, Fate):
             office.fate(word)
+        elif isinstance(word, Sought):
+            office.sought(word)
         elif isinstance(word, Still):
             office.still(word)
         elif isinstance(word, Cycle):
@@ -212,6 +214,7 @@ class Link:
         """Take all wishes that stand; to hear them twice changes nothing."""
         if orders.stop:
             self.ordered = True
+            self._halt.drain = self._halt.drain or orders.drain
             self._halt.stop(AFTER_SECTION, "stop")
         if orders.verdict and not self.judged.is_set():
             self.verdict = orders.verdict

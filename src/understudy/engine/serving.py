@@ -12,7 +12,7 @@ from understudy.engine.halt import NO, Halt
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Batch, Mailbox, Single
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
-from understudy.errors import ProtocolError, UnderstudyError, WaitTimeout
+from understudy.errors import UnderstudyError, WaitTimeout
 from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
@@ -46,6 +46,7 @@ class Serving:
         self._run, self._birth, self._config = run, birth, config
         self._halt, self._sections, self._flush = halt, sections, flush
         self._hand: Hand | None = None
+        self._received: Hand | None = None
         self._draining = False
         self._find: dict[type, Callable[[Any], Any] | None] = {}
         """What handles plain messages, by their type; filled as they come."""
@@ -76,32 +77,41 @@ class Serving:
     def receive(self, timeout: float | None) -> Any:
         """The next message, in place of its handler; raises WaitTimeout, also when a stop stands."""
         until = None if timeout is None else monotonic() + timeout
+        self.settle()
         self._flush()
         while True:
             self.mailbox.take_in()
             self.answers.catch_up()
             found = self.mailbox.next_body()
             if isinstance(found, Single):
-                self._hand = Hand(found.connection, found.ask)
+                self._hand = self._received = Hand(found.connection, found.ask)
                 try:
                     return self.open(found)
-                except ProtocolError as error:
+                except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
+                    self._received = None
                     self._unopened(found, error)
                     continue
             if found is not None:
                 self._hand = Hand(found[0], None)
                 return found[1]
             if self._halt.level != NO:
-                raise WaitTimeout(f"{self._birth.name} was told to stop before a message came")
+                self._sections.cut()
             if until is not None and monotonic() >= until:
                 raise WaitTimeout(f"no message came to {self._birth.name} within {timeout:g} s")
             self.mailbox.wait(None if until is None else max(0.0, until - monotonic()))
+
+    def settle(self) -> None:
+        """What `receive` gave last is handled: who asked, and is not to be answered later, gets None."""
+        hand, self._received = self._received, None
+        if hand is not None and not hand.deferred:
+            self.answers.reply(hand, None)
 
     # --- serving
 
     def serve(self, lap: int) -> None:
         """Handle what has arrived, until nothing is left or a stop stands; raises what the handler of a tell raises."""
         mailbox = self.mailbox
+        self.settle()
         mailbox.take_in()
         while mailbox.entries and not self._is_over():
             entry = mailbox.entries[0]
@@ -124,6 +134,7 @@ class Serving:
 
     def finish(self, lap: int) -> None:
         """The laps are over: what has arrived is handled if that was asked for; the rest is not, and told so."""
+        self.settle()
         if self._halt.drain:
             self._draining = True
             self.serve(lap)
@@ -200,9 +211,6 @@ class Serving:
     def _act(self, entry: Single, hand: Hand) -> None:
         try:
             body = self.open(entry)
-        except ProtocolError as error:
-            self._unopened(entry, error)
-            return
         except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
             self._unopened(entry, error)
             return

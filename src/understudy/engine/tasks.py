@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextvars import ContextVar
 from time import monotonic
 from typing import Any
 
-from understudy.engine.halt import NO
 from understudy.engine.hand import Hand
 from understudy.engine.mailbox import Connection, Single
 from understudy.engine.sections import Overrun, timeout_of
@@ -26,21 +24,31 @@ class Tasks(Serving):
 
     _crash: BaseException | None = None
     _changed: asyncio.Event
-    _deadlines: dict[asyncio.Task[Any], float]
+
+    def __init__(self, *parts: Any) -> None:
+        *others, self._loop, self._bell = parts
+        super().__init__(*others)
+        self._deadlines: dict[asyncio.Task[Any], float] = {}
 
     @property
     def hand(self) -> Hand | None:
         """The message in hand: of this task, or, of a plain handler, of this thread."""
         return _own_hand.get() or self._hand
 
-    def run_all(self, lap: int, bell_fd: int, concurrency: int) -> Coroutine[Any, Any, None]:
-        """Handle and wait until a stop stands and no message is in hand; raises what the handler of a tell raises."""
-        return self._serve_all(lap, bell_fd, concurrency)
+    def serve(self, lap: int) -> None:
+        """Handle what has arrived, until nothing is left or in hand; raises what the handler of a tell raises."""
+        self.settle()
+        self._loop.run(self._serve(lap, on=False))
 
-    async def _serve_all(self, lap: int, bell_fd: int, concurrency: int) -> None:
+    def serve_on(self, lap: int) -> None:
+        """Handle and wait, until a stop stands and nothing is in hand."""
+        self._loop.run(self._serve(lap, on=True))
+
+    async def _serve(self, lap: int, *, on: bool) -> None:
         loop = asyncio.get_running_loop()
-        self._changed, self._deadlines = asyncio.Event(), {}
-        descriptors = (self.mailbox.fileno(), bell_fd)
+        self._changed = asyncio.Event()
+        concurrency = self._config.mailbox.concurrency
+        descriptors = (self.mailbox.fileno(), self._bell.read)
         for descriptor in descriptors:
             loop.add_reader(descriptor, self._changed.set)
         try:
@@ -51,11 +59,12 @@ class Tasks(Serving):
                 while len(self._deadlines) < concurrency and not self._is_over() and self._take_up(lap):
                     self.mailbox.take_in()
                 self.answers.catch_up()
-                if self._halt.level != NO and not self._deadlines and (self._is_over() or not self.mailbox.entries):
+                if not self._deadlines and (self._is_over() or not (self.mailbox.entries or (on and not self._draining))):
                     break
                 self._flush()
                 self._show(lap)
                 await self._changed.wait()
+                self._bell.hush()
         finally:
             for descriptor in descriptors:
                 loop.remove_reader(descriptor)

@@ -9,22 +9,26 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
-from understudy.errors import AskCycle, SystemClosed, WrongProcess
+from understudy.errors import AskCycle, SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.courier import Courier
 from understudy.mail.flusher import Flusher
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import LARGE, Sender
 from understudy.settings import check_timeout
 from understudy.wire import letters
-from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Still, Unblocked
+from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
 from understudy.wire.payload import plain
 from understudy.wire.sockets import Exchange
 
 _BLOCKED = 0.05
 """Seconds after which a wait of an actor's main thread is told to the router, which looks for circles."""
+
+_SEEK = 30.0
+"""Seconds that the router may take to say who is meant: it answers within one of its rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Office:
         self._lock = threading.RLock()
         self._closed = False
         self._blocked: dict[int, int] = {}
+        self._sought: dict[int, SimpleQueue[Sought]] = {}
         self._cycles: dict[int, list[str]] = {}
         self._main = threading.main_thread().ident
         self.dropped = 0
@@ -118,6 +123,11 @@ class Office:
             sender.flush()
 
     @property
+    def in_use(self) -> bool:
+        """Whether any mail socket was made."""
+        return self._exchange is not None
+
+    @property
     def exchange(self) -> Exchange:
         """What sockets are made from; made itself at first use."""
         with self._lock:
@@ -170,6 +180,33 @@ class Office:
                 if peer.uid in sender.links:
                     self.flusher.note(sender)
         self._wake()
+
+    def seek(self, pattern: str) -> list[tuple[int, str]]:
+        """The living actors that a name or glob means, asked of the router; raises UnknownActor for a name."""
+        request, answer = self.number(), SimpleQueue[Sought]()
+        self._sought[request] = answer
+        try:
+            if self._say is None:
+                raise WrongProcess("only actors ask their router by messages")
+            self._say(Seek(request, pattern))
+            found: list[tuple[int, str]] = []
+            while True:
+                said = answer.get(timeout=_SEEK)
+                found.extend((int(uid), str(name)) for uid, name in said.found)
+                if said.hint:
+                    raise UnknownActor(said.hint)
+                if not said.more:
+                    return found
+        except Empty:
+            raise SystemClosed(f"the system {self.system} did not answer within {_SEEK:g} s") from None
+        finally:
+            del self._sought[request]
+
+    def sought(self, sought: Sought) -> None:
+        """Which actors are meant."""
+        answer = self._sought.get(sought.request)
+        if answer is not None:
+            answer.put(sought)
 
     def still(self, still: Still) -> None:
         """Whether that ask still waits."""

@@ -91,7 +91,9 @@ class Inside(Protocol):
     system_name: str
     endpoint: str
     stop_event: threading.Event
-    post: Post
+
+    @property
+    def post(self) -> Post: ...
 
     @property
     def ref(self) -> ActorRef[Any]: ...

@@ -113,17 +113,16 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     if birth.stop:
         link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
     loop = Loop()
-    code = _open_and_play(page, birth, halt, sections, link, outbox, loop)
-    inside = runtime.inside
-    leave(page, line, link, outbox, loop, inside.serving if isinstance(inside, Actor) else None, birth.incarnation)
+    actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
+    code = _open_and_play(page, birth, actor, halt, sections, link, outbox, loop)
+    leave(page, line, link, outbox, loop, actor.serving, birth.incarnation)
     return code
 
 
 def _open_and_play(
-    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
+    page: Page, birth: Birth, actor: Actor, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
 ) -> int:
     page.phase = Phase.OPENING
-    actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
     try:
         failpoints.hit("child.open", birth.incarnation)
         known = len(sys.modules)

@@ -20,7 +20,9 @@ from understudy.wire.sockets import Line
 _FLUSH_MS = 200
 
 
-def leave(page: Page, line: Line, link: Link, outbox: Outbox, loop: Loop, serving: Serving | None, incarnation: int) -> None:
+def leave(
+    page: Page, line: Line, link: Link, outbox: Outbox, loop: Loop, serving: Serving | None, incarnation: int
+) -> None:
     """Do what an interpreter does at its end; then the caller may `os._exit`."""
     page.phase = Phase.LEAVING
     failpoints.hit("child.exit", incarnation)

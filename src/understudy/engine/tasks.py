@@ -59,7 +59,9 @@ class Tasks(Serving):
                 while len(self._deadlines) < concurrency and not self._is_over() and self._take_up(lap):
                     self.mailbox.take_in()
                 self.answers.catch_up()
-                if not self._deadlines and (self._is_over() or not (self.mailbox.entries or (on and not self._draining))):
+                if not self._deadlines and (
+                    self._is_over() or not (self.mailbox.entries or (on and not self._draining))
+                ):
                     break
                 self._flush()
                 self._show(lap)
@@ -159,5 +161,3 @@ class Tasks(Serving):
         page = self._sections.page
         page.reals[DEADLINE] = min(self._deadlines.values()) + _HELD
         page.words[PLACE] = place_of(lap, "receive")
-
-

@@ -230,7 +230,9 @@ class Sender:
         if not link.is_full:
             return
         if peer.on_full == "raise":
-            raise MailboxFull(f"{peer.name} has {peer.window} messages of this sender to handle, as mailbox.size allows")
+            raise MailboxFull(
+                f"{peer.name} has {peer.window} messages of this sender to handle, as mailbox.size allows"
+            )
         self.flush()
         with self._office.blocking(number or self._office.number(), peer.uid) as watch:
             while link.is_full:

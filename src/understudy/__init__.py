@@ -8,6 +8,7 @@ process takes over from the original serialized state. Where things live, from t
     stats       what an actor's lives came to, in figures
     logs        what actors wrote and logged, as values
     status      what an actor is, was, and died of: frozen values
+    deadletters a message that nobody handled, as a value
     config      every setting, checked when set
     timing      measured sections
     lifecycle   pure decisions: states, lives, stops
@@ -37,6 +38,7 @@ if _typing.TYPE_CHECKING:
     from understudy.config import Sampling as Sampling
     from understudy.config import StopLadder as StopLadder
     from understudy.config import Timeouts as Timeouts
+    from understudy.deadletters import DeadLetter as DeadLetter
     from understudy.errors import AccessDenied as AccessDenied
     from understudy.errors import ActorDied as ActorDied
     from understudy.errors import ActorError as ActorError
@@ -87,6 +89,7 @@ if _typing.TYPE_CHECKING:
     from understudy.receiving.marks import callable_remotely as callable_remotely
     from understudy.receiving.marks import receives as receives
     from understudy.ref import ActorRef as ActorRef
+    from understudy.router.letters import DeadLetters as DeadLetters
     from understudy.spawners import Spawner as Spawner
     from understudy.spawners import Target as Target
     from understudy.stats import ErrorEvent as ErrorEvent
@@ -117,6 +120,7 @@ else:
         "Sampling": "config",
         "StopLadder": "config",
         "Timeouts": "config",
+        "DeadLetter": "deadletters",
         "AccessDenied": "errors",
         "ActorDied": "errors",
         "ActorError": "errors",
@@ -167,6 +171,7 @@ else:
         "callable_remotely": "receiving.marks",
         "receives": "receiving.marks",
         "ActorRef": "ref",
+        "DeadLetters": "router.letters",
         "Spawner": "spawners",
         "Target": "spawners",
         "ErrorEvent": "stats",

@@ -64,7 +64,7 @@ class Office:
         self._numbers = itertools.count(1)
         self._peers: dict[int, Peer] = {}
         self._own = threading.local()
-        self._senders: weakref.WeakSet[Sender] = weakref.WeakSet()
+        self._senders: dict[int, weakref.ref[Sender]] = {}
         self._lock = threading.RLock()
         self._closed = False
         self._blocked: dict[int, int] = {}
@@ -161,8 +161,8 @@ class Office:
         if self._closed:
             raise SystemClosed("this system was shut down")
         sender = Sender(self)
-        with self._lock:
-            self._senders.add(sender)
+        number = self.number()
+        self._senders[number] = weakref.ref(sender, lambda _: self._senders.pop(number, None))
         return sender
 
     # --- what the router says
@@ -230,8 +230,8 @@ class Office:
             sender.ring()
 
     def _all(self) -> list[Sender]:
-        with self._lock:
-            return list(self._senders)
+        # Without a lock: who was interrupted while it held one might wait for the router, which calls this.
+        return [sender for held in list(self._senders.values()) if (sender := held()) is not None]
 
     # --- waiting
 

@@ -7,7 +7,7 @@ import weakref
 from typing import Any
 
 from understudy import runtime
-from understudy.errors import UnknownActor, WrongProcess
+from understudy.errors import SystemClosed, UnknownActor, WrongProcess
 from understudy.lifecycle.actor import Actor
 from understudy.mail.office import Myself, Office
 from understudy.outcome import Sealed, open_outcome
@@ -15,13 +15,15 @@ from understudy.ref import ActorRef
 from understudy.router import verbs
 from understudy.router.calls import Calls
 from understudy.router.latch import Latch
+from understudy.router.letters import deliver, keep
 from understudy.router.listing import info, is_healthy
+from understudy.router.post import PARENT
 from understudy.router.sampling import Sampler
 from understudy.router.watch import Watch
 from understudy.router.world import Cell, World
 from understudy.status import ActorInfo, Life, Status
 from understudy.timing import Timers
-from understudy.wire.messages import Meet
+from understudy.wire.messages import Letter, Meet
 from understudy.wire.sockets import Exchange
 
 BULKY = 1 << 20
@@ -35,8 +37,9 @@ class Answers:
         self._world, self._calls, self._watch, self._sampler = world, calls, watch, sampler
         self._pid = os.getpid()
         self._office = Office(
-            Myself(world.system, 0, 0, ""), world.key, lambda: Exchange(world.directory), self._meet, lambda _: None
+            Myself(world.system, 0, 0, ""), world.key, lambda: Exchange(world.directory), self._meet, self._lost
         )
+        world.post.office = self._office.fate
 
     @property
     def post(self) -> Office:
@@ -45,7 +48,16 @@ class Answers:
         return self._office
 
     def _meet(self, meet: Meet) -> None:
-        pass
+        """The router tells the office how that actor stands, now and at each change."""
+        post = self._world.post
+        self._calls.make(lambda: post.meet(PARENT, meet.uid), lambda: self._office.fate(post.fate(meet.uid)))
+
+    def _lost(self, letter: Letter) -> None:
+        """A message of the parent's that nobody will handle; from any thread, and after the system's end too."""
+        try:
+            self._calls.make(lambda: deliver(self._world, letter, None), lambda: None)
+        except SystemClosed:
+            keep(self._world, letter)
 
     def check_process(self) -> None:
         """Raise WrongProcess in a forked copy."""
@@ -89,9 +101,9 @@ class Answers:
         if ref is not None and result is not None and result.bytes >= BULKY:
             weakref.finalize(ref, cell.lighten).atexit = False
 
-    def stop_uid(self, uid: int, *, grace: float | None = None) -> str:
+    def stop_uid(self, uid: int, *, grace: float | None = None, drain: bool = False) -> str:
         """As `ActorSystem.stop`."""
-        return self._word(uid, verbs.Stopping(self._spawned(uid), grace))
+        return self._word(uid, verbs.Stopping(self._spawned(uid), grace, drain=drain))
 
     def kill_uid(self, uid: int) -> str:
         """As `ActorSystem.kill`."""

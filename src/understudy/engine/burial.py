@@ -33,8 +33,8 @@ class Burial:
         self._tell(connection, f"it cannot be opened: {type(error).__name__}: {error}"[:_SHOWN], "")
 
     def all_of(self, mailbox: Mailbox, page: Page) -> None:
-        """The actor has stopped: who waits for an answer is told, what was told to it is buried."""
-        reason, single = f"{self._birth.name} has stopped", _KEPT
+        """This life is over: who waits for an answer is told, what was told to it is buried."""
+        reason, single = f"{self._birth.name} has ended", _KEPT
         mailbox.take_in()
         while mailbox.entries:
             entry = mailbox.entries.popleft()
@@ -46,7 +46,7 @@ class Burial:
                     self._tell(entry.connection, reason, "", count=count - single)
             elif entry.ask is not None:
                 count = 1
-                mailbox.refuse(entry.connection, entry.ask, "stopped before it answered")
+                mailbox.refuse(entry.connection, entry.ask, "ended before it answered")
             else:
                 count = 1
                 self._bury(entry, reason)

@@ -144,11 +144,11 @@ def serve(
     if halt.level:
         return
     if preloop is not None:
-        sections.run("preloop", preloop, timeout_of(config.timeouts, "preloop"))
+        sections.step("preloop", preloop, timeout_of(config.timeouts, "preloop"))
     if halt.level != AFTER_SECTION:
         serve_on(lap)
     if postloop is not None and halt.level == AFTER_LAP:
-        sections.run("postloop", postloop, timeout_of(config.timeouts, "postloop"))
+        sections.step("postloop", postloop, timeout_of(config.timeouts, "postloop"))
 
 
 def run_between(
@@ -177,7 +177,7 @@ def run_between(
                 serve_now(lap)
             if halt.level == AFTER_SECTION:
                 return
-            sections.run(name, hook, seconds)
+            sections.step(name, hook, seconds)
         times.fresh.append(monotonic() - start)
         if len(times.fresh) >= _BATCH:
             times.fold()

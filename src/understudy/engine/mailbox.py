@@ -121,6 +121,12 @@ class Mailbox:
         head = self._packer.answer(kind, self._birth.uid, self._birth.incarnation, credit, content)
         self._inlet.send(connection.ident, [head, *frames])
 
+    def tell_credit(self) -> None:
+        """At the end: what was handled is not to be taken for lost."""
+        for connection in self._connections.values():
+            if connection.credit > connection.told:
+                self.answer(connection, letters.CREDIT, None)
+
     def refuse(self, connection: Connection, ask: int, how: str) -> None:
         """Nobody will answer that ask."""
         self.answer(connection, letters.REFUSED, [ask, f"{self._birth.name} {how}"])

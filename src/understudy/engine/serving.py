@@ -145,6 +145,7 @@ class Serving:
         """End, and take nothing more."""
         self.answers.catch_up()
         self.burial.all_of(self.mailbox, self._sections.page)
+        self.mailbox.tell_credit()
         self.mailbox.close(_LINGER)
 
     def open(self, entry: Single) -> Any:
@@ -190,8 +191,8 @@ class Serving:
                 else:
                     handler(body)
                 words[HANDLED] += 1
-        finally:
             self._sections.close(lap)
+        finally:
             self._hand = None
             batch.at = at
             if at == count:
@@ -202,7 +203,7 @@ class Serving:
         self.mailbox.entries.popleft()
         self._hand = Hand(entry.connection, entry.ask)
         try:
-            self._sections.run("receive", self._act, timeout_of(self._config.timeouts, "receive"), entry, self._hand)
+            self._sections.step("receive", self._act, timeout_of(self._config.timeouts, "receive"), entry, self._hand)
         finally:
             self._hand = None
             self._sections.page.words[HANDLED] += 1

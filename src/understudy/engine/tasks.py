@@ -108,7 +108,7 @@ class Tasks(Serving):
         try:
             if handler is None:
                 raise self.handlers.refusal(body)
-            value = self._sections.run("receive", handler, seconds, body)
+            value = self._sections.step("receive", handler, seconds, body)
         except BaseException as error:
             if hand.ask is None:
                 raise

@@ -85,7 +85,7 @@ class Courier:
 
     async def _send(self, uid: int, name: str, message: Any, *, urgent: bool, number: int | None) -> Said | None:
         sealed, frames = seal(message, "message", self._office.key, None)
-        peer = await asyncio.to_thread(self._office.peer, uid, name)
+        peer = self._office.known(uid) or await asyncio.to_thread(self._office.peer, uid, name)
         parcel = Parcel(peer, sealed, frames, urgent=urgent, number=number)
         self._given.append(parcel)
         self._begin().ring()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +18,14 @@ _PARTS = 4
 class Peer:
     """An actor that this process speaks to, as far as it was told how that stands."""
 
-    __slots__ = ("deaths", "name", "on_full", "state", "uid", "window")
+    __slots__ = ("deaths", "met", "name", "on_full", "state", "uid", "window")
 
     def __init__(self, uid: int, name: str) -> None:
         self.uid, self.name = uid, name
         self.state = ""
-        """As in a `Fate`; "" until the first one."""
+        """As in a `Fate`."""
+        self.met = threading.Event()
+        """Set by the first one: before that, nobody could say whether a message was sent before a death, or after it."""
         self.deaths = 0
         self.window = 1000
         self.on_full = "block"

@@ -27,8 +27,8 @@ from understudy.wire.sockets import Exchange
 _BLOCKED = 0.05
 """Seconds after which a wait of an actor's main thread is told to the router, which looks for circles."""
 
-_SEEK = 30.0
-"""Seconds that the router may take to say who is meant: it answers within one of its rounds."""
+_ROUTER = 30.0
+"""Seconds that the router may take to say who is meant, and how that one stands: it answers within one of its rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Office:
         if sender is None:
             sender = self._own.sender = self.hire()
             self._own.links = sender.links
-        return sender.link(self._peers.get(uid) or self.peer(uid, name))
+        return sender.link(self.known(uid) or self.peer(uid, name))
 
     def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any:
         """As `ActorRef.ask`."""
@@ -135,14 +135,20 @@ class Office:
                 self._exchange = self._make()
             return self._exchange
 
+    def known(self, uid: int) -> Peer | None:
+        """What is known of an actor that was met."""
+        peer = self._peers.get(uid)
+        return peer if peer is not None and peer.met.is_set() else None
+
     def peer(self, uid: int, name: str) -> Peer:
         """What is known of an actor; at first it is asked for."""
         with self._lock:
             known = self._peers.get(uid)
-            if known is not None:
-                return known
-            known = self._peers[uid] = Peer(uid, name)
-        self._meet(Meet(uid))
+            if known is None:
+                known = self._peers[uid] = Peer(uid, name)
+                self._meet(Meet(uid))
+        if not known.met.wait(_ROUTER):
+            raise SystemClosed(f"the system {self.system} did not say within {_ROUTER:g} s how {name} stands")
         return known
 
     def heading(self, packer: letters.Packer, kind: str, uid: int) -> bytes:
@@ -175,6 +181,7 @@ class Office:
         peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
         if fate.size:
             peer.window, peer.on_full = fate.size, fate.on_full
+        peer.met.set()
         if peer.over:
             for sender in self._all():
                 if peer.uid in sender.links:
@@ -191,14 +198,14 @@ class Office:
             self._say(Seek(request, pattern))
             found: list[tuple[int, str]] = []
             while True:
-                said = answer.get(timeout=_SEEK)
+                said = answer.get(timeout=_ROUTER)
                 found.extend((int(uid), str(name)) for uid, name in said.found)
                 if said.hint:
                     raise UnknownActor(said.hint)
                 if not said.more:
                     return found
         except Empty:
-            raise SystemClosed(f"the system {self.system} did not answer within {_SEEK:g} s") from None
+            raise SystemClosed(f"the system {self.system} did not answer within {_ROUTER:g} s") from None
         finally:
             del self._sought[request]
 

@@ -24,6 +24,8 @@ _QUIET = 0.0002
 LARGE = 4096
 """Bytes of a body beyond which it does not go with others."""
 _SOON = 0.05
+_LAST_WORDS = 0.05
+"""Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
 _LINGER = 1.0
 """Seconds for what was handed over to leave, once nobody sends any more."""
 
@@ -185,7 +187,10 @@ class Sender:
     def bury(self) -> None:
         """Under the lock: what was under way to who has ended is lost, and told so."""
         for link in [link for link in list(self.links.values()) if link.peer.over]:
-            self.drain()
+            self._bell.hush()
+            while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._bell.read):
+                if not self.drain():
+                    break  # it was the bell
             lost = link.seq - link.credit + len(link.bodies)
             link.bodies.clear()
             self.links.pop(link.peer.uid, None)
@@ -259,10 +264,13 @@ class Sender:
         else:
             self._bell.hush()
 
-    def drain(self) -> None:
-        """Read all that has arrived."""
+    def drain(self) -> bool:
+        """Read all that has arrived; whether there was anything."""
+        found = False
         while (frames := self._outlet.take()) is not None:
+            found = True
             self._sort(frames)
+        return found
 
     def _sort(self, frames: list[Any]) -> None:
         try:

@@ -12,6 +12,8 @@ process takes over from the original serialized state. Where things live, from t
     timing      measured sections
     lifecycle   pure decisions: states, lives, stops
     wire        messages, pickles, the shared page, sockets
+    receiving   what takes an actor's messages
+    part        the runtime's place in a user's object
     ref         ActorRef, and runtime, the slot through which it finds its system
     handle      an ActorSystem in a process that does not run it
     process     Process, what a user subclasses
@@ -29,6 +31,7 @@ if _typing.TYPE_CHECKING:
     from understudy.config import Backoff as Backoff
     from understudy.config import Heartbeat as Heartbeat
     from understudy.config import Limits as Limits
+    from understudy.config import Mailbox as Mailbox
     from understudy.config import ProcessConfig as ProcessConfig
     from understudy.config import Restart as Restart
     from understudy.config import Sampling as Sampling
@@ -80,6 +83,9 @@ if _typing.TYPE_CHECKING:
     from understudy.observe import Observer as Observer
     from understudy.observe import Remote as Remote
     from understudy.process import Process as Process
+    from understudy.receiving.deferred import Deferred as Deferred
+    from understudy.receiving.marks import callable_remotely as callable_remotely
+    from understudy.receiving.marks import receives as receives
     from understudy.ref import ActorRef as ActorRef
     from understudy.spawners import Spawner as Spawner
     from understudy.spawners import Target as Target
@@ -105,6 +111,7 @@ else:
         "Backoff": "config",
         "Heartbeat": "config",
         "Limits": "config",
+        "Mailbox": "config",
         "ProcessConfig": "config",
         "Restart": "config",
         "Sampling": "config",
@@ -156,6 +163,9 @@ else:
         "Observer": "observe",
         "Remote": "observe",
         "Process": "process",
+        "Deferred": "receiving.deferred",
+        "callable_remotely": "receiving.marks",
+        "receives": "receiving.marks",
         "ActorRef": "ref",
         "Spawner": "spawners",
         "Target": "spawners",
@@ -211,6 +221,7 @@ __all__ = [
     "Backoff",
     "ConfigError",
     "DeathReport",
+    "Deferred",
     "DepthExceeded",
     "ErrorEvent",
     "ErrorHandlerError",
@@ -222,6 +233,7 @@ __all__ = [
     "Limits",
     "LogEntry",
     "Logs",
+    "Mailbox",
     "MailboxFull",
     "MainLoopError",
     "MainLoopTimeoutError",
@@ -268,6 +280,8 @@ __all__ = [
     "Usage",
     "WaitTimeout",
     "WrongProcess",
+    "callable_remotely",
+    "receives",
     "timethis",
     "travels",
 ]

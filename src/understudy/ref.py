@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from understudy import runtime
 from understudy.errors import UnderstudyError, WaitTimeout, WrongProcess
+from understudy.receiving.calls import Calls
 from understudy.settings import check_timeout
 
 if TYPE_CHECKING:
@@ -40,6 +41,16 @@ class ActorRef(Generic[A]):
     def aio(self) -> AioRef:
         """The same calls for asyncio."""
         return AioRef(self)
+
+    @property
+    def call(self) -> A:
+        """Its methods that are marked `callable_remotely`: ``ref.call.add(2)`` asks, and gives what ``add`` returns.
+
+        ``ref.call(timeout=2).add(2)`` waits no longer than 2 s. Raises what ``ask`` raises; AttributeError is the cause
+        where there is no such method, or no mark on it. An ``async def`` method, too, gives its value, though type
+        checkers expect the coroutine.
+        """
+        return cast("A", Calls(self.ask))  # type: ignore[attr-defined]
 
     def wait_ready(self, timeout: float | None = None) -> None:
         """Wait until it has been READY once; ``timeout`` in seconds.
@@ -167,6 +178,11 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
 
     def __init__(self, ref: ActorRef[Any]) -> None:
         self._ref = ref
+
+    @property
+    def call(self) -> Any:
+        """As `ActorRef.call`; what is called is to be awaited."""
+        return Calls(self.ask)  # type: ignore[attr-defined]
 
     async def wait_ready(self, timeout: float | None = None) -> None:
         """As `ActorRef.wait_ready`."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import types
     from collections.abc import Callable
 
+    from understudy.ref import ActorRef
     from understudy.stats import Stats
     from understudy.status import ActorInfo, Life, Status
     from understudy.timing import Timers
@@ -55,13 +56,24 @@ class Stage(Protocol):
     def spawn(self, target: Any, /, *args: Any, name: str | None = None, **options: Any) -> Any: ...
 
 
+class Answer(Protocol):
+    """Where the answer to one message goes; of one that was told, nowhere. Called once, in any thread of the actor."""
+
+    def reply(self, value: Any) -> None: ...
+    def fail(self, error: BaseException) -> None: ...
+
+
 class Inside(Protocol):
     """What a Process asks of the engine that runs it."""
 
     name: str
     system_id: str
+    system_name: str
+    endpoint: str
     stop_event: threading.Event
 
+    @property
+    def ref(self) -> ActorRef[Any]: ...
     @property
     def lap(self) -> int: ...
     @property
@@ -82,6 +94,12 @@ class Inside(Protocol):
     def kill(self) -> None: ...
     def sleep(self, seconds: float) -> bool: ...
     def progress(self, percent: float | None, note: str | None) -> None: ...
+    @property
+    def sender(self) -> ActorRef[Any] | None: ...
+    def defer(self) -> Answer: ...
+    def receive(self, timeout: float | None) -> Any: ...
+    def ref_of(self, name: str) -> ActorRef[Any]: ...
+    def refs_of(self, pattern: str) -> list[ActorRef[Any]]: ...
 
 
 class Interruption(BaseException):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from understudy import runtime
 from understudy.config import ProcessConfig, StopLadder, overrides_of
@@ -17,6 +17,7 @@ from understudy.errors import ConfigError, NoCapacity, SystemClosed, WrongProces
 from understudy.handle import arrived, here
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.registry import check_name
+from understudy.process import Process
 from understudy.ref import ActorRef
 from understudy.router import endings, verbs
 from understudy.router.answers import Answers
@@ -34,6 +35,7 @@ from understudy.wire.travelling.names import spawned_at_import
 
 HOSTS = ("process", "spawn")
 T = TypeVar("T")
+P = TypeVar("P", bound=Process)
 
 
 class ActorSystem:
@@ -80,6 +82,30 @@ class ActorSystem:
         endings.enter(self, signals=signals)
 
     # --- spawning
+
+    @overload
+    def spawn(
+        self,
+        target: type[P] | P,
+        /,
+        *args: Any,
+        name: str | None = None,
+        host: str = "process",
+        config: dict[str, Any] | ProcessConfig | None = None,
+        **kwargs: Any,
+    ) -> ActorRef[P]: ...
+
+    @overload
+    def spawn(
+        self,
+        target: Any,
+        /,
+        *args: Any,
+        name: str | None = None,
+        host: str = "process",
+        config: dict[str, Any] | ProcessConfig | None = None,
+        **kwargs: Any,
+    ) -> ActorRef[Any]: ...
 
     def spawn(  # one argument each for what a user may say
         self,

@@ -14,7 +14,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"settings", "stats", "globs"}),
     frozenset({"status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal"}),
-    frozenset({"lifecycle", "wire"}),
+    frozenset({"lifecycle", "wire", "receiving", "part"}),
     frozenset({"ref", "outcome", "handle"}),
     frozenset({"process", "spawners", "observe"}),
     frozenset({"router", "engine", "targets"}),

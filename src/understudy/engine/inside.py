@@ -21,7 +21,8 @@ class Actor:
 
     def __init__(self, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox) -> None:
         self.name = birth.name
-        self.system_id = birth.system
+        self.system_id, self.system_name = birth.system, birth.system_name
+        self.endpoint = f"ipc://{birth.directory}"
         self.stop_event: threading.Event = halt.event
         self.error: BaseException | None = None
         self.times = LapTimes()

@@ -69,6 +69,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
     record.begin(actor.incarnation, page, rites=actor.rites_for is not None)
     birth = Birth(
         system=world.system,
+        system_name=world.name,
         uid=actor.uid,
         incarnation=actor.incarnation,
         name=actor.name,

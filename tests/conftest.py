@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -24,6 +25,17 @@ def pytest_configure(config: pytest.Config) -> None:
         root = Path(__file__).parents[1]
         for folder in ("src", "tests"):
             compileall.compile_dir(root / folder, quiet=2)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_begin_as_usual():
+    """What `nohup`, or a shell for its background, has told this process to ignore would be ignored by all it starts."""
+    ignored = [one for one in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT) if signal.getsignal(one) is signal.SIG_IGN]
+    for one in ignored:
+        signal.signal(one, signal.default_int_handler if one is signal.SIGINT else signal.SIG_DFL)
+    yield
+    for one in ignored:
+        signal.signal(one, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)

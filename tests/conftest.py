@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def signals_begin_as_usual():
-    """What `nohup`, or a shell for its background, has told this process to ignore would be ignored by all it starts."""
+    """What `nohup`, or a shell for its background, told this process to ignore would be ignored by all it starts."""
     ignored = [one for one in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT) if signal.getsignal(one) is signal.SIG_IGN]
     for one in ignored:
         signal.signal(one, signal.default_int_handler if one is signal.SIGINT else signal.SIG_DFL)

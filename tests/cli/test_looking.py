@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -284,6 +285,10 @@ def test_a_shell_is_offered_names_and_a_failure_offers_nothing(cast, apart, tmp_
 
 
 def test_completion_can_be_shown_for_a_shell(tmp_path):
-    shown = command("--show-completion", "bash", cwd=tmp_path)
+    # The nearest shell above the command is meant: this one, not that of whoever runs the tests, if any.
+    script = f"{shlex.quote(str(COMMAND))} --show-completion; exit $?"
+    shown = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path, env=environment(), timeout=40, check=True
+    )
     assert "understudy" in shown.stdout
     assert "complete " in shown.stdout

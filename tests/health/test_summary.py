@@ -193,14 +193,15 @@ def held_up(system, monkeypatch, tmp_path):
 def test_a_process_that_holds_up_its_measuring_silences_nobody_who_asks_from_outside(system, held_up):
     with Remote(system.endpoint) as remote:
         rows = {row.name: row for row in remote.ps()}
-        assert rows["held"].memory_mb > 1, "from the sample before"
+        assert (rows["held"].memory_mb or 0) > 1, "from the sample before"
         assert rows["held"].health is Health.HEALTHY
         assert remote.info("held").memory_mb == rows["held"].memory_mb
         assert remote.healthy("held") is True
         assert remote.summary().sampled == 2
         # Another thread took over: the figures of the other one follow it.
-        free = [remote.info("free").threads is not None and system._world.records[2].sample.at for _ in range(2)]
-        assert free[0] < free[1]
+        before = system._world.records[2].sample
+        assert (remote.info("free").memory_mb or 0) > 1
+        assert system._world.records[2].sample.at > before.at
     assert notes(held_up) == ["!"], "one thread is held up, no more"
 
 

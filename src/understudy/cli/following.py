@@ -55,7 +55,10 @@ class Ends:
         if any(self._is_newer(name, word) for name, word in words.items()):
             self._known = latest(self._far.ps(all=True))
         for name in words:
-            info = self._known[name]
+            info = self._known.get(name)
+            if info is None:  # it has ended, and so many others have since that it is forgotten
+                self.finals[name] = None
+                continue
             self._uids[name] = info.uid
             if info.status.ended:
                 self.finals[name] = info.status

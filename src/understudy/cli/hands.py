@@ -73,12 +73,18 @@ class Hands:
         self._thread.join(1.0)
 
     def _work(self) -> None:
-        with Remote(self._endpoint, timeout=_PATIENCE) as far:
-            while (wish := self._wishes.get()) is not None:
-                try:
-                    self._tell(_done(far, wish))
-                except Exception as error:  # noqa: BLE001 - a defect, too, is told, and other wishes can be carried out
-                    self._tell(Said(f"{wish.verb} {wish.name}: {shown(str(error))}", "bold red"))
+        try:
+            with Remote(self._endpoint, timeout=_PATIENCE) as far:
+                while (wish := self._wishes.get()) is not None:
+                    self._carry_out(far, wish)
+        except Exception as error:  # noqa: BLE001 - raised again where the terminal has been given back
+            self._tell(Gone(error))
+
+    def _carry_out(self, far: Remote, wish: Wish) -> None:
+        try:
+            self._tell(_done(far, wish))
+        except Exception as error:  # noqa: BLE001 - a defect, too, is told, and other wishes can be carried out
+            self._tell(Said(f"{wish.verb} {wish.name}: {shown(str(error))}", "bold red"))
 
 
 def _done(far: Remote, wish: Wish) -> News:

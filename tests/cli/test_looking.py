@@ -81,7 +81,9 @@ def test_ps_of_an_unknown_name_tells_the_nearest(cast, say):
     done = say("ps", "leed")
     assert (done.code, done.out, done.err) == (4, "", "understudy ps: no actor is named 'leed'; did you mean lead?\n")
     done = say("ps", "x*")
-    assert (done.code, done.out, done.err) == (0, "(no actors)\n", "understudy ps: no actor matches 'x*'\n")
+    told = "understudy ps: no living actor matches 'x*'; --all lists the ended, too\n"
+    assert (done.code, done.out, done.err) == (0, "(no actors)\n", told)
+    assert say("ps", "x*", "--all").err == "understudy ps: no actor matches 'x*'\n"
 
 
 def test_ps_on_a_terminal_is_as_wide_as_that_and_in_colour(cast, tmp_path):
@@ -172,7 +174,18 @@ def test_without_a_system_or_with_several_a_verb_says_which_there_are(apart, say
     with contextlib.ExitStack() as stack:
         for name in others:
             stack.enter_context(ActorSystem(name))
-        for words in ("ps", "watch", "info a", "stop a", "stop a --wait", "kill a", "restart a", "logs", "dump"):
+        for words in (
+            "ps",
+            "watch",
+            "info a",
+            "stop a",
+            "stop a --wait",
+            "kill a",
+            "restart a",
+            "shutdown",
+            "logs",
+            "dump",
+        ):
             verb, *rest = words.split()
             done, other = say(verb, *rest), say(verb, *rest, "--system", "cinema")
             assert (done.code, done.out) == (other.code, other.out) == (3, "")
@@ -192,6 +205,21 @@ def test_a_system_is_chosen_by_its_name_or_its_endpoint(theatre, cast, say):
         assert say("ps", "--system", opera.endpoint, "--json").json == []
     gone = say("ps", "--system", opera.endpoint)
     assert gone.code == 3
+
+
+def test_a_system_is_chosen_before_the_verb_too_and_the_one_behind_it_holds(theatre, cast, say):
+    with ActorSystem("opera"):
+        assert say("--system", "opera", "ps").out == "(no actors)\n"
+        assert say("--system=opera", "ps", "--json").json == []
+        assert len(say("--system", "opera", "ps", "--system", "theatre", "--json").json) == 3
+    unknown = say("--system", "cinema", "ps")
+    assert unknown.code == 3
+    assert unknown.err.startswith("understudy ps: no system named 'cinema' runs here")
+    useless = say("--system", "theatre", "systems")
+    assert (useless.code, useless.err) == (
+        2,
+        "understudy systems: --system is for verbs on a running system; systems is about none\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,7 +251,7 @@ def test_help_alone_names_every_verb_in_a_line(say):
     shown = say("--help")
     assert shown.code == 0
     assert say().out == shown.out
-    for verb in ("run", "ps", "top", "watch", "info", "stop", "kill", "restart", "logs", "dump", "systems"):
+    for verb in ("run", "ps", "top", "watch", "info", "stop", "kill", "restart", "shutdown", "logs", "dump", "systems"):
         assert f" {verb} " in shown.out
 
 

@@ -157,7 +157,7 @@ def test_until_what_is_so_already_ends_at_once_and_what_never_comes_at_the_timeo
     assert (late.code, late.err) == (124, "understudy watch: not FINISHED within 0.3 s\n")
     nobody = say("watch", "x*", "--until", "FINISHED", "--timeout", "0.2")
     assert nobody.code == 124
-    assert "no actor matches 'x*'" in nobody.err
+    assert "no living actor matches 'x*'" in nobody.err
     assert say("watch", "led", "--until", "FINISHED").code == 4
 
 
@@ -166,7 +166,7 @@ def test_a_system_that_closes_before_is_a_failure(theatre):
         assert watcher.end()[0] == 4
     running(theatre.spawn(Patient, name="lead"))
     with watching("lead", "x*", "--until", "RESTARTING", "--kind", "health") as watcher:
-        assert "no actor matches" in watcher.error.readline()
+        assert "no living actor matches" in watcher.error.readline()
         theatre.shutdown()
         code, error = watcher.end()
         assert code == 1, error

@@ -10,6 +10,7 @@ info      everything about one actor
 stop      ask actors to end in order
 kill      end them at once
 restart   begin anew
+shutdown  close a system
 logs      what they say
 dump      where their threads stand
 systems   what runs here
@@ -31,7 +32,7 @@ voice     standard output: colours, plain text, JSON
 sheet     tables that fit; rows: an actor in one; portrait: an actor on a page; telling: an event as a line
 formats   figures as people read them
 styles    which colour means what
-steering  outcomes of stop, kill, restart
+steering  outcomes of stop, kill, restart, shutdown
 following until something has come about
 
 For top:

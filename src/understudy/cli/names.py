@@ -10,12 +10,14 @@ from understudy.cli.voice import note
 from understudy.globs import Globs, is_glob
 from understudy.status import ActorInfo
 
+BY_NAME = "who has ended is meant by name alone"
 
-def tell_unmatched(verb: str, patterns: Iterable[str], names: Collection[str]) -> None:
-    """A note on each glob that matched none of the names."""
+
+def tell_unmatched(verb: str, patterns: Iterable[str], names: Collection[str], how: str = BY_NAME) -> None:
+    """A note on each glob that matched none of the names, with ``how`` the ended are reached: "" where they were."""
     for one in patterns:
         if is_glob(one) and not any(map(Globs([one]).mean, names)):
-            note(verb, f"no actor matches {one!r}")
+            note(verb, f"no living actor matches {one!r}; {how}" if how else f"no actor matches {one!r}")
 
 
 def latest(infos: Iterable[ActorInfo]) -> dict[str, ActorInfo]:

@@ -23,7 +23,7 @@ def ps(
     patterns = names or []
     with remote(system) as far:
         infos = picked(far.ps(all=all_ or bool(patterns)), patterns, ended=all_)
-    tell_unmatched("ps", patterns, [info.name for info in infos])
+    tell_unmatched("ps", patterns, [info.name for info in infos], "" if all_ else "--all lists the ended, too")
     if json:
         as_json([info.to_dict() for info in infos])
     elif infos:

@@ -315,3 +315,18 @@ def test_completion_can_be_shown_for_a_shell(tmp_path):
     shown = command("--show-completion", "bash", cwd=tmp_path)
     assert "understudy" in shown.stdout
     assert "complete " in shown.stdout
+
+
+def test_ctrl_c_while_its_parts_are_imported_ends_it_without_a_word(tmp_path):
+    (tmp_path / "typer.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(600)\n", encoding="utf-8"
+    )
+    for words in ([COMMAND], [sys.executable, "-m", "understudy"]):
+        done = subprocess.run(
+            [*words, "ps"],
+            env={**environment(), "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            timeout=40,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -17,6 +17,7 @@ systems   what runs here
 
 For all of them:
 
+entry       where it begins
 app         the command
 bare        how it stays light
 exits       exit codes, and how a verb ends early
@@ -54,6 +55,6 @@ records   log records, a line each
 refusal   what cannot be run
 """
 
-from understudy.cli.app import main as main
+from understudy.cli.entry import main as main
 
 __all__ = ["main"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum, auto
@@ -9,9 +10,12 @@ from time import monotonic
 from typing import ClassVar
 
 from understudy.cli.names import latest
+from understudy.cli.voice import check_reader
 from understudy.observe.observer import Observer
 from understudy.observe.remote import Remote
 from understudy.status import ActorInfo, Event, Status
+
+_LOOK = 0.5  # seconds between two looks whether standard output is read
 
 
 class Halt(Enum):
@@ -22,20 +26,27 @@ class Halt(Enum):
     CLOSED = auto()
 
 
-def follow(
-    observer: Observer, is_done: Callable[[], bool], seconds: float | None, note: Callable[[Event], None]
-) -> Halt:
-    """Note each event until it is done, the time is over, or the system has closed."""
-    deadline = None if seconds is None else monotonic() + seconds
+def follow(observer: Observer, is_done: Callable[[], bool], deadline: float, note: Callable[[Event], None]) -> Halt:
+    """Note each event until it is done, the time is over, or the system has closed.
+
+    Raises BrokenPipeError when nobody reads standard output any more.
+    """
     while not is_done():
-        event = observer.next(None if deadline is None else max(0.0, deadline - monotonic()))
+        check_reader()
+        until = min(deadline, monotonic() + _LOOK)
+        event = observer.next(max(0.0, until - monotonic()))
         if event is not None:
             note(event)
-        elif deadline is not None and monotonic() >= deadline:
-            return Halt.LATE
-        else:
+        elif monotonic() < until:
             return Halt.CLOSED
+        elif until == deadline:
+            return Halt.LATE
     return Halt.DONE
+
+
+def deadline_of(timeout: float | None) -> float:
+    """When so many seconds from now are over."""
+    return math.inf if timeout is None else monotonic() + timeout
 
 
 class Goal(ABC):

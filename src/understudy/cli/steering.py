@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from understudy.cli import styles
-from understudy.cli.choosing import chosen, lasting
+from understudy.cli.choosing import chosen, lasting, patience
 from understudy.cli.exits import FAILED, LATE, Failure
-from understudy.cli.following import Goal, Halt, follow
+from understudy.cli.following import Goal, Halt, deadline_of, follow
 from understudy.cli.names import tell_unmatched
 from understudy.cli.sheet import Column
 from understudy.cli.voice import Voice, as_json
@@ -64,7 +64,7 @@ def ask(
 ) -> None:
     """Ask, and tell the answer."""
     place = chosen(system)
-    with lasting(place), Remote(place.endpoint) as far:
+    with lasting(place), Remote(place.endpoint, timeout=patience(None)) as far:
         words = act(far)
     tell(verb, patterns, words, json=json)
 
@@ -80,12 +80,17 @@ def ask_and_wait(
     json: bool,
 ) -> Mapping[str, Status | None]:
     """Ask, wait for what comes of it, and tell it; what each came to. Fails where not all did."""
+    deadline, limit = deadline_of(seconds), patience(seconds)
     place = chosen(system)
-    with lasting(place), Observer(place.endpoint, kinds="state") as observer, Remote(place.endpoint) as far:
+    with (
+        lasting(place),
+        Observer(place.endpoint, kinds="state", timeout=limit) as observer,
+        Remote(place.endpoint, timeout=limit) as far,
+    ):
         aim = goal(observer, far)
         words = act(far)
         aim.expect(words)
-        halt = follow(observer, aim.is_reached, seconds, aim.note)
+        halt = follow(observer, aim.is_reached, deadline, aim.note)
     tell(verb, patterns, words, aim.finals, json=json)
     if halt is Halt.LATE:
         raise Failure(LATE, f"{listed(aim.missing())} did not {aim.DEED} within {seconds:g} s")

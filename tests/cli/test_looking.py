@@ -9,13 +9,15 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from tests.cli.screens import COMMAND, command, environment, screen
 from tests.stage import parent, running, said, until
 from understudy import ActorInfo, ActorSystem, Process, Status
+from understudy.cli.portrait import portrait
+from understudy.cli.sheet import plain
 
 choosing = importlib.import_module("understudy.cli.choosing")
 systems = importlib.import_module("understudy.cli.systems")
@@ -51,8 +53,8 @@ def test_ps_in_a_pipe_is_a_plain_table_of_the_living(cast, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     head, *rows = done.stdout.splitlines()
     assert head.split()[:4] == ["name", "pid", "status", "health"]
-    assert [row.split()[0] for row in rows] == ["lead", "chorus/1", "chorus/2"]
-    assert rows[0].split()[1:6] == [str(cast["lead"].info().pid), "RUNNING", "healthy", "1", "2"]
+    assert [row.split()[0] for row in rows] == ["chorus/1", "chorus/2", "lead"]
+    assert rows[2].split()[1:6] == [str(cast["lead"].info().pid), "RUNNING", "healthy", "1", "2"]
     assert "\x1b" not in done.stdout
 
 
@@ -60,7 +62,7 @@ def test_ps_in_a_pipe_is_a_plain_table_of_the_living(cast, tmp_path):
 def test_ps_as_json_has_every_field_of_the_infos(cast, say):
     rows = say("ps", "--json").json
     assert [set(row) for row in rows] == [FIELDS] * 3
-    lead = ActorInfo.from_dict(rows[0])
+    lead = ActorInfo.from_dict(rows[-1])
     assert (lead.name, lead.status, lead.pid) == ("lead", Status.RUNNING, cast["lead"].info().pid)
     assert lead.memory_mb is not None, "the figures are measured for the asking"
 
@@ -70,8 +72,8 @@ def test_ps_is_about_those_that_are_named(cast, say):
         return [row["name"] for row in say("ps", "--json", *words).json]
 
     assert names("chorus/*") == ["chorus/1", "chorus/2"]
-    assert names("lead", "*/2") == ["lead", "chorus/2"]
-    assert names("--all") == ["lead", "chorus/1", "chorus/2", "gone"]
+    assert names("lead", "*/2") == ["chorus/2", "lead"]
+    assert names("--all") == ["chorus/1", "chorus/2", "gone", "lead"]
     assert names("gone") == ["gone"], "who asks for it by name means it"
     assert names("g*") == []
     assert names("g*", "-a") == ["gone"]
@@ -116,6 +118,15 @@ def test_info_tells_everything_and_the_story(cast, say):
     found = say("info", "lead", "--json").json
     assert set(found) == FIELDS | {"story"}
     assert any("RUNNING" in step for step in found["story"])
+
+
+def test_info_tells_the_age_of_the_spawn_apart_from_the_length_of_a_life():
+    info = ActorInfo("lead", 1, status=Status.RUNNING, started_at=1_000.0, runtime=5.0)
+    living = [plain(line) for line in portrait(info, (), 1_245.0)]
+    assert [line for line in living if line.startswith("  spawned") and line.endswith(", 4:05 ago")]
+    assert "  this life     for 5.0 s" in living
+    ended = [plain(line) for line in portrait(replace(info, status=Status.FINISHED), (), 1_245.0)]
+    assert "  last life     5.0 s long" in ended
 
 
 def test_info_of_the_ended_tells_why_and_of_the_unknown_who_is_near(cast, say):

@@ -11,7 +11,7 @@ import pickle
 import sys
 import threading
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, cast
 
 import cloudpickle
@@ -26,7 +26,7 @@ from understudy.wire.travelling.table import Reducer, entry, is_users
 PROTOCOL = 5
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _MAX_BUFFERS = 1024
-_LONG = 65536
+LONG = 65536
 """Bytes from which plain bytes leave as they are, beside their pickle."""
 _BULK_FRAMES = 2
 
@@ -49,7 +49,7 @@ def dumps(obj: Any, root: str, *beside: Any) -> bytes:
 def dump_frames(obj: Any, root: str) -> list[Any]:
     """A pickle and its out-of-band buffers, of what a child sends home. Raises SerializationError."""
     kind = type(obj)
-    if kind in _BULK and len(obj) > _LONG:
+    if kind in _BULK and len(obj) > LONG:
         return [_BULK[kind], obj]
     if kind in _PLAIN:
         return [pickle.dumps(obj, PROTOCOL)]
@@ -67,16 +67,18 @@ def dump_frames(obj: Any, root: str) -> list[Any]:
     return [stream.getvalue(), *(buffer.raw() for buffer in buffers)]
 
 
-def loads(frames: Sequence[Any]) -> Any:
+def loads(frames: Sequence[Any], lent: Container[int] = ()) -> Any:
     """The object out of its frames; raises what unpickling raises. Only for frames whose tag is right.
 
-    What was writable is again: a frame itself is not, so its buffers are copied, one after the other.
+    What was writable is again: a frame itself is not, so its buffers are copied, one after the other, but for those at
+    the places ``lent``, which are used where they are.
     """
     if len(frames) == _BULK_FRAMES:
         for kind, whole in _BULK.items():
             if whole == frames[0]:
                 return kind(frames[1])  # as the pickle says, without a copy for its sake
-    return pickle.loads(frames[0], buffers=map(bytearray, frames[1:]))  # noqa: S301 - the tag was verified by the caller
+    buffers = (frames[place] if place in lent else bytearray(frames[place]) for place in range(1, len(frames)))
+    return pickle.loads(frames[0], buffers=buffers)  # noqa: S301 - the tag was verified by the caller
 
 
 # --- one pickle

@@ -119,9 +119,9 @@ class ActorRef(Generic[A]):
     def ask(self, message: Any, timeout: float | None = None) -> Any:
         """Send it a message and wait for the answer: what its handler returns.
 
-        Raises ReceiveError with the handler's exception as its cause (ReceiveTimeoutError if it ran too long), AskTimeout
-        after ``timeout`` seconds, ActorDied as soon as it dies or if it has ended, MailboxFull, AskCycle if it waits for
-        the asker, SerializationError for what cannot travel, WrongProcess for an actor that asks itself.
+        Raises ReceiveError with the handler's exception as its cause (ReceiveTimeoutError if it ran too long),
+        AskTimeout after ``timeout`` seconds, ActorDied as soon as it dies or if it has ended, MailboxFull, AskCycle if
+        it waits for the asker, SerializationError for what cannot travel, WrongProcess for an actor that asks itself.
         """
         return self._post.ask(self.uid, self.name, message, timeout)
 

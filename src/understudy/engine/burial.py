@@ -46,9 +46,11 @@ class Burial:
                     self._tell(entry.connection, reason, "", count=count - single)
             elif entry.ask is not None:
                 count = 1
+                mailbox.pass_over(entry)
                 mailbox.refuse(entry.connection, entry.ask, "ended before it answered")
             else:
                 count = 1
+                mailbox.pass_over(entry)
                 self._bury(entry, reason)
             single = max(0, single - count)
             page.words[HANDLED] += count

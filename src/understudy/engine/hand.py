@@ -13,7 +13,7 @@ from understudy.engine.telling import Told
 from understudy.errors import SerializationError
 from understudy.wire import letters
 from understudy.wire.bell import Bell
-from understudy.wire.payload import seal
+from understudy.wire.sealing import seal
 
 
 class Hand:
@@ -38,7 +38,7 @@ class Answers:
         """Send a value; raises SerializationError for one that cannot travel."""
         if hand.ask is None:
             return
-        sealed, frames = seal(value, "the answer", self._key, None)
+        sealed, frames = letters.enclosed(seal(value, "the answer", self._key, self._mailbox.lender(hand.connection)))
         self._send(hand.connection, letters.REPLY, [*sealed, hand.ask], frames)
 
     def reply_or_fail(self, hand: Hand, value: Any) -> None:

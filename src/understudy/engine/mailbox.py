@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from understudy.errors import ProtocolError
 from understudy.spawners.base import Birth
 from understudy.wire import letters
+from understudy.wire.bulk import Borrower, Lender
 from understudy.wire.page import HANDLED, TAKEN, Page
+from understudy.wire.sealing import decline
 from understudy.wire.sockets import Inlet
 
 _CREDITS = 4
@@ -21,7 +24,7 @@ _MOST_SENDERS = 10_000
 class Connection:
     """One sending thread, as the mailbox knows it."""
 
-    __slots__ = ("held", "ident", "incarnation", "last", "name", "told", "uid")
+    __slots__ = ("held", "ident", "incarnation", "last", "lender", "loans", "name", "told", "uid")
 
     def __init__(self, ident: bytes, uid: int, incarnation: int, name: str) -> None:
         self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
@@ -30,6 +33,10 @@ class Connection:
         self.held = 0
         self.told = 0
         """The credit that it knows of."""
+        self.lender: Lender | None = None
+        """Of answers."""
+        self.loans: set[int] = set()
+        """What this one has lent us for messages, and has not back."""
 
     @property
     def credit(self) -> int:
@@ -67,6 +74,7 @@ class Mailbox:
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
         self.entries: deque[Entry] = deque()
+        self.borrower = Borrower()
         self.held = 0
         self.dropped = 0
         """What was no letter to this actor."""
@@ -75,8 +83,16 @@ class Mailbox:
         """For an event loop; see `Inlet.fileno`."""
         return self._inlet.fileno()
 
+    def lender(self, connection: Connection) -> Lender:
+        """What lends answers that are too large to be sent."""
+        if connection.lender is None:
+            connection.lender = Lender()
+        return connection.lender
+
     def take_in(self) -> None:
         """Take what has arrived, as far as there is room."""
+        if self.borrower.given_back:
+            self._give_back()
         take = self._inlet.take
         while self.held < self._size and (frames := take()) is not None:
             try:
@@ -142,26 +158,54 @@ class Mailbox:
             self.entries.append(Batch(connection, content))
         elif isinstance(content, letters.Told):
             self._keep(connection, letter.seq, 1)
-            entry = Single(connection, content.seal, frames)
+            entry = self._single(connection, content.seal, frames)
             if content.urgent:
                 self.entries.appendleft(entry)
             else:
                 self.entries.append(entry)
         elif isinstance(content, letters.Asked):
             self._keep(connection, letter.seq, 1)
+            entry = self._single(connection, content.seal, frames, content.ask)
             if content.incarnation < self._birth.incarnation:  # made for a life that has ended; who asked was told so
-                self._page.words[HANDLED] += 1
-                self.done(connection, 1)
+                self._pass_over(entry)
                 self.refuse(connection, content.ask, "ended before it answered")
             else:
-                self.entries.append(Single(connection, content.seal, frames, content.ask))
-        elif kind == letters.SYNC:
+                self.entries.append(entry)
+        else:
+            self._heed(connection, letter)
+
+    def _heed(self, connection: Connection, letter: letters.Inbound) -> None:
+        """What is no message."""
+        kind, content = letter.kind, letter.content
+        if kind == letters.SYNC:
             connection.last = max(connection.last, letter.seq)
             self.answer(connection, letters.CREDIT, None)
+            if unseen := [number for number in content if number not in connection.loans]:
+                self.answer(connection, letters.BACK, unseen)
+        elif kind == letters.BACK and connection.lender is not None:
+            for number in content:
+                connection.lender.returned(number)
         elif kind == letters.CANCEL:
             self._forget(connection, content)
         elif kind == letters.BYE and not connection.held:
-            self._connections.pop(connection.ident, None)
+            self._forget_sender(connection)
+
+    def _single(self, connection: Connection, seal: letters.Seal, frames: list[Any], ask: int | None = None) -> Single:
+        for loan in seal.loans:
+            if type(loan) is list and loan:
+                connection.loans.add(loan[0])
+        return Single(connection, seal, frames, ask)
+
+    def pass_over(self, entry: Single) -> None:
+        """It will not be opened: what was lent for it goes back."""
+        if entry.seal.loans:
+            with suppress(ProtocolError):
+                decline(entry.seal.sealed(entry.frames), self._birth.key, self.borrower, entry.connection.ident)
+
+    def _pass_over(self, entry: Single) -> None:
+        self.pass_over(entry)
+        self._page.words[HANDLED] += 1
+        self.done(entry.connection, 1)
 
     def _keep(self, connection: Connection, last: int, count: int) -> None:
         connection.last = last
@@ -174,14 +218,29 @@ class Mailbox:
         for entry in self.entries:
             if isinstance(entry, Single) and entry.ask == ask and entry.connection is connection:
                 self.entries.remove(entry)
-                self._page.words[HANDLED] += 1
-                self.done(connection, 1)
+                self._pass_over(entry)
                 return
+
+    def _forget_sender(self, connection: Connection) -> None:
+        self._connections.pop(connection.ident, None)
+        if connection.lender is not None:
+            connection.lender.close()
+
+    def _give_back(self) -> None:
+        """Tell who lent something that it is free again."""
+        by_lender: dict[bytes, list[int]] = {}
+        while self.borrower.given_back:
+            ident, number = self.borrower.given_back.popleft()
+            by_lender.setdefault(ident, []).append(number)
+        for ident, numbers in by_lender.items():
+            if (connection := self._connections.get(ident)) is not None:
+                connection.loans.difference_update(numbers)
+                self.answer(connection, letters.BACK, numbers)
 
     def _admit(self, ident: bytes, letter: letters.Inbound) -> Connection:
         if len(self._connections) >= _MOST_SENDERS:  # who was killed did not say that it leaves
             for old in [known for known in self._connections.values() if not known.held][: _MOST_SENDERS // 2]:
-                del self._connections[old.ident]
+                self._forget_sender(old)
         made = self._connections[ident] = Connection(ident, letter.sender, letter.incarnation, letter.name)
         made.last = made.told = max(0, letter.seq - 1)
         return made

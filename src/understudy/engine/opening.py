@@ -1,4 +1,4 @@
-"""The mailbox of an actor, opened: for who handles messages before its READY, for others when they first wait for one."""
+"""The mailbox of an actor, opened: before its READY if it has handlers, else when it first waits for a message."""
 
 from __future__ import annotations
 

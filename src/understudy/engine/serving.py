@@ -17,7 +17,7 @@ from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
 from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
-from understudy.wire.payload import unseal
+from understudy.wire.sealing import unseal
 
 _LINGER = 1.0
 """Seconds for answers to leave, at the end."""
@@ -150,7 +150,7 @@ class Serving:
 
     def open(self, entry: Single) -> Any:
         """The message; raises ProtocolError, and what opening it raises."""
-        return unseal(entry.seal, entry.frames, self._birth.key, None)
+        return unseal(entry.seal.sealed(entry.frames), self._birth.key, self.mailbox.borrower, entry.connection.ident)
 
     def _is_over(self) -> bool:
         return self._halt.level != NO and not self._draining

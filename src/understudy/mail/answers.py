@@ -9,16 +9,17 @@ from understudy.errors import ActorDied, ActorError, ProtocolError, ReceiveError
 from understudy.outcome import build_error
 from understudy.status import Crash
 from understudy.wire import letters
+from understudy.wire.bulk import Borrower
 from understudy.wire.keys import verify
-from understudy.wire.payload import unseal
+from understudy.wire.sealing import unseal
 
 
-def opened(said: letters.Outbound, frames: Sequence[Any], name: str, key: bytes, borrower: Any) -> Any:
+def opened(said: letters.Outbound, frames: Sequence[Any], name: str, key: bytes, borrower: Borrower, whose: int) -> Any:
     """The value; raises the error that was told, or one that says why the answer cannot be opened."""
     content = said.content
     if isinstance(content, letters.Answer):
         try:
-            return unseal(content.seal, frames, key, borrower)
+            return unseal(content.seal.sealed(frames), key, borrower, whose)
         except (KeyboardInterrupt, ProtocolError):
             raise
         except BaseException as error:

@@ -1,4 +1,4 @@
-"""Mail for asyncio: one thread sends it for all tasks of the process, so that no loop ever waits for room or for an answer.
+"""Mail for asyncio: one thread sends it for all tasks of the process, so that no loop is held up by a wait.
 
 What is sent through it is in order among itself. Answers are opened where they are awaited.
 """
@@ -17,7 +17,7 @@ from understudy.mail.link import Link, Peer
 from understudy.mail.sender import Said, Sender, died
 from understudy.settings import check_timeout
 from understudy.wire import letters
-from understudy.wire.payload import seal
+from understudy.wire.sealing import seal
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
@@ -81,11 +81,13 @@ class Courier:
             raise AskTimeout(f"{name} did not answer within {timeout:g} s") from None
         if said is None:
             raise SystemClosed("this system was shut down meanwhile")
-        return opened(*said, name, self._office.key, None)
+        return opened(*said, name, self._office.key, self._begin().borrower, uid)
 
     async def _send(self, uid: int, name: str, message: Any, *, urgent: bool, number: int | None) -> Said | None:
-        sealed, frames = seal(message, "message", self._office.key, None)
-        peer = self._office.known(uid) or await asyncio.to_thread(self._office.peer, uid, name)
+        sealed, frames = letters.enclosed(seal(message, "message", self._office.key))
+        peer = self._office.known(uid)
+        if peer is None:
+            peer = await asyncio.to_thread(self._office.peer, uid, name)
         parcel = Parcel(peer, sealed, frames, urgent=urgent, number=number)
         self._given.append(parcel)
         self._begin().ring()

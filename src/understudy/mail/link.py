@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from understudy.wire import letters
+from understudy.wire.bulk import Lender
 
 MOST = 64
 """Tells that make a batch full."""
@@ -25,7 +26,7 @@ class Peer:
         self.state = ""
         """As in a `Fate`."""
         self.met = threading.Event()
-        """Set by the first one: before that, nobody could say whether a message was sent before a death, or after it."""
+        """Set by the first one: until then nobody could say whether a message was sent before a death or after it."""
         self.deaths = 0
         self.window = 1000
         self.on_full = "block"
@@ -43,7 +44,8 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "bodies", "credit", "most", "peer", "route", "sent_at", "seq", "synced",
+        "_heading", "_headings", "_pack", "bodies", "credit", "lender", "most", "peer", "route", "sent_at", "seq",
+        "synced",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -57,6 +59,8 @@ class Link:
         self.credit = 0
         """Through which seq they are handled."""
         self.sent_at = 0.0
+        self.lender: Lender | None = None
+        """Of what is too large to be sent; made with the first of it."""
         self.synced = 0
         """After how many deaths of the actor its mailbox was last asked for the credit."""
 

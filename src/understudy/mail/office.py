@@ -28,7 +28,7 @@ _BLOCKED = 0.05
 """Seconds after which a wait of an actor's main thread is told to the router, which looks for circles."""
 
 _ROUTER = 30.0
-"""Seconds that the router may take to say who is meant, and how that one stands: it answers within one of its rounds."""
+"""Seconds that the router may take to say who is meant, or how an actor stands: it answers within a round or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Office:
         if fate.size:
             peer.window, peer.on_full = fate.size, fate.on_full
         peer.met.set()
-        if peer.over:
+        if peer.over or fate.state == "ready":
             for sender in self._all():
                 if peer.uid in sender.links:
                     self.flusher.note(sender)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from understudy.mail.answers import opened
 from understudy.mail.link import Link, Peer
 from understudy.wire import letters
 from understudy.wire.bell import Bell
-from understudy.wire.payload import seal
+from understudy.wire.bulk import Borrower, Lender
+from understudy.wire.sealing import Sealed, decline, seal
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
@@ -51,6 +52,7 @@ class Sender:
         """Who is to be given the answer of each ask."""
         self._bell = Bell()
         self._packer = letters.Packer(office.system)
+        self.borrower = Borrower()
         self.closed = False
 
     # --- sending
@@ -86,7 +88,7 @@ class Sender:
 
     def tell(self, link: Link, message: Any, *, urgent: bool) -> None:
         """One that does not go with others."""
-        sealed, frames = seal(message, "message", self._office.key, None)
+        sealed, frames = self.seal(link, message)
         if self._busy:
             self._later.append(lambda: self._tell(link, sealed, frames, urgent=urgent))
         else:
@@ -96,7 +98,7 @@ class Sender:
         """As `ActorRef.ask`."""
         if self._busy:
             raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
-        sealed, frames = seal(message, "message", self._office.key, None)
+        sealed, frames = self.seal(link, message)
         until = None if timeout is None else monotonic() + timeout
         number = self._office.number()
         box: list[Said] = []
@@ -112,7 +114,17 @@ class Sender:
                     self._await(link, number, deaths, until, timeout, box)
             finally:
                 self.expected.pop(number, None)
-        return opened(*box[0], link.peer.name, self._office.key, None)
+        return self.opened(link, box[0])
+
+    def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
+        """A message on its way to that actor; raises SerializationError."""
+        if link.lender is None:
+            link.lender = Lender()
+        return letters.enclosed(seal(message, "message", self._office.key, link.lender))
+
+    def opened(self, link: Link, said: Said) -> Any:
+        """What the answer holds, in the thread that asked; raises the error that was told."""
+        return opened(*said, link.peer.name, self._office.key, self.borrower, link.peer.uid)
 
     def put(
         self, link: Link, number: int, sealed: letters.Seal, frames: Sequence[Any], give: Callable[[Said], None]
@@ -153,6 +165,8 @@ class Sender:
         """Send one letter behind the batch that was gathered."""
         now = monotonic()
         self._send_batch(link, now)
+        if self.borrower.given_back:
+            self.give_back()
         link.seq += 1
         self._outlet.send(link.route, [link.head(kind, content), *frames])
         link.sent_at = now
@@ -179,6 +193,9 @@ class Sender:
             if not self.closed:
                 self.bury()
                 self.flush()
+                for link in list(self.links.values()):
+                    if link.lender is not None and link.lender.out:
+                        self.sync(link)
                 return not any(link.bodies for link in list(self.links.values()))
         finally:
             self._lock.release()
@@ -191,6 +208,8 @@ class Sender:
             while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._bell.read):
                 if not self.drain():
                     break  # it was the bell
+            if link.lender is not None:
+                link.lender.close()
             lost = link.seq - link.credit + len(link.bodies)
             link.bodies.clear()
             self.links.pop(link.peer.uid, None)
@@ -213,6 +232,10 @@ class Sender:
                 else:
                     self._send_batch(link, monotonic())
                     self._outlet.send_one(link.route, link.head(letters.BYE, None))
+            for link in self.links.values():
+                if link.lender is not None:
+                    link.lender.close()
+            self.borrower.close()
             self._outlet.close(_LINGER)
             self.links.clear()
 
@@ -253,7 +276,8 @@ class Sender:
         """What a life had taken in when it ended is handled by nobody: only the next one can tell what is left."""
         if link.synced != link.peer.deaths:
             link.synced = link.peer.deaths
-            self._outlet.send_one(link.route, link.head(letters.SYNC, None))
+            loans = [] if link.lender is None else link.lender.numbers
+            self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
 
     def wait(self, seconds: float | None) -> None:
         """Wait so long until something comes, or somebody rings, and read all of it; raises SystemClosed."""
@@ -285,10 +309,30 @@ class Sender:
         if link.credit < said.credit <= link.seq:
             link.credit = said.credit
         content = said.content
-        if isinstance(content, letters.Answer | letters.Failure | letters.Refusal):
+        if said.kind == letters.BACK and link.lender is not None:
+            for number in content:
+                link.lender.returned(number)
+        elif isinstance(content, letters.Answer | letters.Failure | letters.Refusal):
             give = self.expected.pop(content.ask, None)
             if give is not None:
                 give((said, frames[2:]))
+            elif isinstance(content, letters.Answer):
+                self._decline(content.seal.sealed(frames[2:]), said.uid)
+
+    def _decline(self, sealed: Sealed, uid: int) -> None:
+        """Nobody waits for that answer: what was lent for it goes back."""
+        with suppress(ProtocolError):
+            decline(sealed, self._office.key, self.borrower, uid)
+
+    def give_back(self) -> None:
+        """Tell who lent something that it is free again."""
+        by_lender: dict[int, list[int]] = {}
+        while self.borrower.given_back:
+            uid, number = self.borrower.given_back.popleft()
+            by_lender.setdefault(uid, []).append(number)
+        for uid, numbers in by_lender.items():
+            if (link := self.links.get(uid)) is not None:
+                self._outlet.send_one(link.route, link.head(letters.BACK, numbers))
 
     # --- answers
 

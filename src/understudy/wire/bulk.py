@@ -100,10 +100,15 @@ class Lender:
                         arena.free(number)
 
     @property
-    def out(self) -> int:
-        """How many loans are not back yet."""
+    def numbers(self) -> list[int]:
+        """The loans that are not back yet."""
         with self._lock:
-            return sum(len(arena.loans) for arena in self._arenas)
+            return [number for arena in self._arenas for number in arena.loans]
+
+    @property
+    def out(self) -> int:
+        """How many they are."""
+        return len(self.numbers)
 
     def let_go(self, idle: float) -> bool:
         """Let go of memory of which nothing is lent, nor was in the last `idle` seconds; whether any is left."""

@@ -1,17 +1,17 @@
 """What a sender and a mailbox say to each other. Decoding is total: any frames give a letter or a ProtocolError.
 
-The first frame is a msgpack array; a body is in it, or in the frames behind it (see `payload`).
+The first frame is a msgpack array; a body is in it, or in the frames behind it (see `sealing`).
 
 to the mailbox:    version, kind, system, uid, sender's uid, incarnation and name, seq, content
 from the mailbox:  version, kind, system, uid, incarnation, credit, content
 
-``seq`` counts the tells and asks of one connection; ``credit`` is the seq through which they are handled. The values are
-named tuples: one is made for each letter, and these are made quickly.
+``seq`` counts the tells and asks of one connection; ``credit`` is the seq through which they are handled. The values
+are named tuples: some are made for each letter, and these are made quickly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
@@ -19,6 +19,7 @@ import msgpack
 from understudy.errors import ProtocolError
 from understudy.settings import shown
 from understudy.wire.codec import LONE, VERSION, unpack
+from understudy.wire.sealing import INLINE, Sealed
 
 MAX_HEAD = 16 << 20
 """Bytes of the first frame of a letter: it may be a batch."""
@@ -26,19 +27,30 @@ _TO, _FROM = 9, 7
 _SHORT_ARRAY = 1 << 4
 
 TELLS, TELL, ASK, SYNC, CANCEL, BACK, BYE = "tells", "tell", "ask", "sync", "cancel", "back", "bye"
-"""To a mailbox: many plain tells; one that bears frames; an ask; tell me my credit; I ask no more; your memory is free
-again; I am leaving."""
+"""To a mailbox: many plain tells; one that bears frames; an ask; tell me my credit, and which of these loans you know
+nothing of; I ask no more; your memory is free again; I am leaving."""
 REPLY, FAILED, REFUSED, CREDIT = "reply", "failed", "refused", "credit"
 """From a mailbox: a value; an error; it was not handled, and why; nothing but the credit. BACK goes both ways."""
 
 
 class Seal(NamedTuple):
-    """How a body travels: see `payload`. ``inline`` is the whole of it where it is short and plain."""
+    """How a body travels: see `sealing`. ``inline`` is the whole of it where it is short and plain."""
 
     form: int
     inline: bytes | None
     tag: bytes | None
-    loans: list[Any]
+    loans: Sequence[Any]
+
+    def sealed(self, frames: Sequence[Any]) -> Sealed:
+        """With the frames that came behind the envelope."""
+        return Sealed(self.form, self.tag, frames if self.inline is None else (self.inline,), self.loans)
+
+
+def enclosed(sealed: Sealed) -> tuple[Seal, Sequence[Any]]:
+    """What goes into the envelope, and the frames that go behind it."""
+    if sealed.form == INLINE:
+        return Seal(INLINE, sealed.frames[0], None, ()), ()
+    return Seal(sealed.form, None, sealed.tag, sealed.loans), sealed.frames
 
 
 class Inbound(NamedTuple):
@@ -242,7 +254,7 @@ _INBOUND: dict[str, Callable[[Any], Any]] = {
     TELLS: _bodies,
     TELL: _told,
     ASK: _asked,
-    SYNC: _nothing,
+    SYNC: _numbers,
     CANCEL: _number,
     BACK: _numbers,
     BYE: _nothing,

@@ -13,7 +13,7 @@ from understudy.wire.sockets.frames import LONG, Frames, endpoint, milliseconds
 _AGAIN_MS, _AGAIN_MOST_MS = 2, 50
 """How soon, and at most how late, a mailbox that is not there is looked for again."""
 _TAKEN_AHEAD = 64
-"""Messages, of which one may be a batch, that libzmq reads ahead from each sender: what it holds dies with the actor."""
+"""Letters, each of which may be a batch, that libzmq reads ahead from each sender: these die with the actor."""
 _MAX_LETTER = 1 << 30
 _MORE = zmq.SNDMORE | zmq.NOBLOCK
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.stage import alive, note, notes, until
+from tests.stage import alive, note, notes, running, until
 from understudy import ActorDied, ActorError, MainLoopError, Process, Status
 
 
@@ -168,6 +168,7 @@ def test_a_sigterm_from_anywhere_is_a_stop(system, host, tmp_path, send):
     path = tmp_path / "said"
     ref = system.spawn(Waits, path, host=host, config={"lives": 3})
     pid = int(until(lambda: notes(path), 20, "the loop")[0])
+    running(ref)
     assert pid == ref.info().pid
     send(pid)
     assert ref.result(20) == "asked to go"

@@ -37,11 +37,13 @@ from tests.stage import hold, note
 class Counter(Process):
     """Counts its laps."""
 
-    def __init__(self, upto=3, word="laps"):
-        self.word = word
+    def __init__(self, upto=3, word="laps", gate=None):
+        self.word, self.gate = word, gate
         self.config.num_loops = upto
 
     def __loop__(self):
+        if self.gate:
+            hold(self.gate)
         print("at work", flush=True)
 
     def __result__(self):

@@ -16,7 +16,10 @@ PROMPT = "(Pdb) "
 
 
 def test_the_line_shows_how_the_actor_stands_and_is_gone_before_the_result(actors):
-    with screen(COMMAND, "run", "actors:Counter", cwd=actors) as shown:
+    gate = actors / "gate"
+    with screen(COMMAND, "run", "actors:Counter", "--arg", f"gate={gate}", cwd=actors) as shown:
+        shown.shows("life 1, 0 left")
+        gate.touch()
         assert shown.end() == 0
     assert re.search(r"counter\S* \S*(STARTING|RUNNING|STOPPING)\S*  lap \d+.*life 1, 0 left", shown.text)
     assert shown.text.count("at work") == 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stage import report_of, until
+from tests.stage import report_of, running, until
 from understudy import ActorDied, MainLoopError, PreloopError, Process, ResultError
 from understudy.spawners import oom
 
@@ -131,6 +131,7 @@ class Idle(Process):
 @pytest.mark.fault("F18")
 def test_a_death_by_the_kernel_for_lack_of_memory_is_told_as_that(system, counted):
     ref = system.spawn(Idle, name="idle")
+    running(ref)
     until(lambda: ref.info().section == "loop", 30, "its lap")
     counted.write_text("nr_free_pages 5\noom_kill 3\n")
     os.kill(ref.info().pid, signal.SIGKILL)

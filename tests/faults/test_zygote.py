@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.lives.leftovers import start
-from tests.stage import alive, descendants, gone, hold, note, noted, notes, state_of, until
+from tests.stage import alive, descendants, gone, hold, note, noted, notes, running, state_of, until
 from understudy import ActorDied, ActorSystem, Process, StartError, Status
 from understudy.spawners import generation
 
@@ -120,6 +120,7 @@ def test_a_zygote_killed_between_the_fork_and_the_word_of_it_leaves_one_process_
         os.kill(zygote, signal.SIGKILL)
         (pid,) = noted(tmp_path / "told")
         works_on(ref)
+        running(ref)
         assert (ref.info().pid, ref.info().incarnation) == (int(pid), 1)
         ref.stop()
         assert (ref.result(20), notes(tmp_path / "told")) == (int(pid), [pid])
@@ -223,6 +224,7 @@ def test_whose_zygote_is_dead_is_killed_and_swept_like_any_other(system, tmp_pat
 
     victim, dying = system.spawn(Parental), system.spawn(Parental)
     started = [int(pid) for pid in noted(tmp_path / "started", 4)]
+    running(victim, dying)
     zygote = zygote_of(system)
     os.kill(zygote, signal.SIGKILL)
     until(lambda: zygote_of(system) != zygote, 20, "another zygote")
@@ -309,6 +311,7 @@ def test_a_death_under_a_stopped_zygote_is_seen_and_made_good(system, tmp_path):
     os.kill(int(first), signal.SIGKILL)
     _, second = noted(tmp_path / "told", 2)
     works_on(ref)
+    running(ref)
     assert (ref.info().pid, ref.info().incarnation) == (int(second), 2)
     assert zygote_of(system) != zygote
     ref.kill()

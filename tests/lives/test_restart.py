@@ -59,8 +59,7 @@ def process_of(ref, incarnation):
 def test_a_restart_stops_and_begins_anew_with_the_original_arguments_and_all_lives(system, told, host):
     ref = system.spawn(Serving, told, 7, word="x", name="server", host=host)
     noted(told)
-    pid = ref.info().pid
-    os.kill(pid, signal.SIGKILL)
+    os.kill(process_of(ref, 1), signal.SIGKILL)
     noted(told, 2)
     assert system.restart("server") == {"server": "asked"}
     assert noted(told, 4) == [

@@ -254,6 +254,7 @@ def test_a_stop_of_what_is_held_waits_for_it_and_with_a_grace_does_not(system, t
     refs = [system.spawn(Member, tmp_path / f"{number}") for number in range(2)]
     for number, ref in enumerate(refs):
         noted(tmp_path / f"{number}")
+        running(ref)
         os.kill(ref.info().pid, signal.SIGSTOP)
     pid = refs[0].info().pid
     refs[0].stop()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.lives.leftovers import WAYS, start
-from tests.stage import alive, gone, note, noted, notes, state_of, until
+from tests.stage import alive, gone, note, noted, notes, running, state_of, until
 from understudy import ActorSystem, Process, Status
 
 
@@ -75,6 +75,7 @@ def test_the_sweep_leaves_a_forked_copy_of_the_parent_alone(system, tmp_path, ho
     """It shares the parent's memory, and so whatever the parent shares with its actors."""
     ref = system.spawn(Leaving, tmp_path / "started", "life", "own session", host=host)
     started = [int(pid) for pid in noted(tmp_path / "started")]
+    running(ref)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         if (copy := os.fork()) == 0:

@@ -82,6 +82,7 @@ def url(system):
 def test_a_scrape_tells_of_actors_lives_laps_and_figures(system, url):
     turns = system.spawn(Turns, name="crew/turns", config={"sampling.interval": 0.001})
     until(lambda: turns.info().completed_laps == 3 and turns.info().incarnation == 2, 20, "the second life")
+    running(turns)
     found = samples(url)
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/metrics", url)
     assert found["understudy_info"] == {(system.name, "0.1.0"): 1}

@@ -12,7 +12,7 @@ from understudy.wire.sockets import Hub, Sent
 
 BACKLOG, BACKLOGS = 1 << 20, 16 << 20
 """Bytes of a client's replies, and of all clients', from which further ones are dropped."""
-_FIRST_AGAIN, _LONGEST_AGAIN = 0.005, 1.0
+_FIRST_AGAIN, _LONGEST_AGAIN = 0.001, 1.0
 
 
 class _Backlog:

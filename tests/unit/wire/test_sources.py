@@ -52,6 +52,17 @@ def test_lines_that_a_file_holds_stay_there(tmp_path):
     assert "# this very line" in told(pickled)
 
 
+def test_a_function_and_those_within_it_keep_the_name_of_their_file():
+    def outer():
+        def inner():
+            pass
+
+        return inner
+
+    opened = loads([dumps(outer, "it")])
+    assert opened.__code__.co_filename == opened().__code__.co_filename == __file__
+
+
 class Loader:
     def __init__(self, answer):
         self.answer = answer

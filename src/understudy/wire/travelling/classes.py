@@ -1,6 +1,6 @@
 """Classes and functions by value, as cloudpickle takes them, with what it leaves behind.
 
-That is slots, qualified names, all of an enum, and variables that several functions close over.
+That is slots, qualified names, all of an enum, variables that several functions close over, and names of files.
 """
 
 from __future__ import annotations
@@ -9,6 +9,11 @@ import abc
 import enum
 import types
 from typing import Any
+
+import cloudpickle
+
+_FILENAME = 10
+"""Where the name of its file stands among what a code object is made of."""
 
 
 def whole(cls: type, reduced: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -87,6 +92,12 @@ def function_whole(function: types.FunctionType, reduced: tuple[Any, ...]) -> tu
         return reduced
     make, (*args, _), (attributes, parts), *rest = reduced
     return make, (*args, function.__closure__), (attributes, {**parts, "__closure__": None}), *rest
+
+
+def code(obj: types.CodeType) -> tuple[Any, ...]:
+    """With the name of its file, which cloudpickle leaves out from 3.1.3 on: tracebacks and debuggers look for it."""
+    make, arguments, *rest = cloudpickle.Pickler.dispatch_table[types.CodeType](obj)
+    return make, (*arguments[:_FILENAME], obj.co_filename, *arguments[_FILENAME + 1 :]), *rest
 
 
 def cell(obj: types.CellType) -> tuple[Any, ...]:

@@ -64,6 +64,7 @@ TABLE: dict[str, Reducer | Weak] = {
     "os._Environ": values.environment,
     # By value, where pickle can't or errs.
     "builtins.cell": classes.cell,
+    "builtins.code": classes.code,
     "builtins.memoryview": memory.view,
     "builtins.mappingproxy": values.proxied,
     "functools._lru_cache_wrapper": values.cached,

@@ -12,7 +12,7 @@ from understudy.engine.halt import NO, Halt
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Batch, Mailbox, Single
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
-from understudy.errors import UnderstudyError, WaitTimeout
+from understudy.errors import WaitTimeout, WrongProcess
 from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
@@ -70,7 +70,7 @@ class Serving:
         """The right to answer the message in hand; what its handler returns is no answer then."""
         hand = self.hand
         if hand is None:
-            raise UnderstudyError("defer() is for a handler, or after receive(): there is no message in hand")
+            raise WrongProcess("defer() is for a handler, or after receive(): there is no message in hand")
         hand.deferred = True
         return Ticket(hand, self.answers)
 

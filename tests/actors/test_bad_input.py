@@ -85,7 +85,7 @@ def bystander(system):
     assert ref.result(20) == "stayed"
 
 
-SPAWNS = [
+SPAWNS: list[tuple[Any, dict[str, Any], type[Exception], list[str]]] = [
     # what is spawned, with which options, the error, and what it has to say
     (Stays, {"config": {"timeouts.lop": 2}}, UnknownField, ["timeouts.lop", "did you mean 'timeouts.loop'"]),
     (Stays, {"config": {"live": 2}}, UnknownField, ["'live'", "did you mean 'lives'"]),

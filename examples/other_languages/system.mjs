@@ -7,6 +7,7 @@ import { decode, encode } from "@msgpack/msgpack";
 import { Dealer } from "zeromq";
 
 export const VERSION = 1;
+const UNREAD = 141; // as shells have it for SIGPIPE
 const PATIENCE = 5000; // milliseconds for an answer
 const LONGEST_BASE = 27; // bytes of a path that leave room for a socket's
 
@@ -114,8 +115,15 @@ export class Control {
   }
 }
 
-/** Run a program's main function; what it refuses, or waits for in vain, is one line on stderr. */
+/**
+ * Run a program's main function; what it refuses, or waits for in vain, is one line on stderr. It ends, as other programs
+ * do, when nobody reads its output any more.
+ */
 export async function run(main) {
+  process.stdout.on("error", (error) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(UNREAD);
+  });
   try {
     process.exitCode = await main(process.argv.slice(2));
   } catch (error) {

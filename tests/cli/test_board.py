@@ -226,3 +226,28 @@ def test_sparklines_show_the_last_minute_of_each_actor():
     assert cpu[-1] == "#"
     assert sorted(cpu, key="_.-=+*%#".index) == list(cpu), "it rose all the time"
     assert row.partition("10.0 MiB")[2].split()[0] == "_" * 12
+
+
+def test_numbers_in_names_are_sorted_as_numbers():
+    board = Board("theatre")
+    names = ["sorter/1", "sorter/2", "sorter/10", "sorter/10b", "stage", "1", "2/x", "10"]
+    board.show({name: actor(name, uid) for uid, name in enumerate(names)}, now=1.0)
+    assert order(board) == ["1", "2/x", "10", "sorter/1", "sorter/2", "sorter/10", "sorter/10b", "stage"]
+
+
+def test_how_to_leave_is_told_on_any_width(board):
+    for width in (6, 40, 60, 200):
+        told = screen(board, width=width)[1]
+        assert told.startswith("q quit")
+        assert len(told) <= max(width, 6)
+    assert screen(board, width=200)[1].endswith("r reverse")
+
+
+def test_a_system_that_does_not_answer_is_told_until_it_does(board):
+    board.miss(95.0)
+    assert "no answer for 5.0 s" in screen(board)[0]
+    board.miss(None)
+    assert "no answer" not in screen(board)[0]
+    board.miss(95.0)
+    board.show({info.name: info for info in CAST}, now=101.0)
+    assert "no answer" not in screen(board)[0]

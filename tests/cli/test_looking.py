@@ -10,13 +10,15 @@ import shlex
 import signal
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from tests.cli.screens import COMMAND, command, environment, screen
 from tests.stage import parent, running, said, until
 from understudy import ActorInfo, ActorSystem, Process, Status
+from understudy.cli.portrait import portrait
+from understudy.cli.sheet import plain
 
 choosing = importlib.import_module("understudy.cli.choosing")
 systems = importlib.import_module("understudy.cli.systems")
@@ -52,8 +54,8 @@ def test_ps_in_a_pipe_is_a_plain_table_of_the_living(cast, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     head, *rows = done.stdout.splitlines()
     assert head.split()[:4] == ["name", "pid", "status", "health"]
-    assert [row.split()[0] for row in rows] == ["lead", "chorus/1", "chorus/2"]
-    assert rows[0].split()[1:6] == [str(cast["lead"].info().pid), "RUNNING", "healthy", "1", "2"]
+    assert [row.split()[0] for row in rows] == ["chorus/1", "chorus/2", "lead"]
+    assert rows[2].split()[1:6] == [str(cast["lead"].info().pid), "RUNNING", "healthy", "1", "2"]
     assert "\x1b" not in done.stdout
 
 
@@ -61,7 +63,7 @@ def test_ps_in_a_pipe_is_a_plain_table_of_the_living(cast, tmp_path):
 def test_ps_as_json_has_every_field_of_the_infos(cast, say):
     rows = say("ps", "--json").json
     assert [set(row) for row in rows] == [FIELDS] * 3
-    lead = ActorInfo.from_dict(rows[0])
+    lead = ActorInfo.from_dict(rows[-1])
     assert (lead.name, lead.status, lead.pid) == ("lead", Status.RUNNING, cast["lead"].info().pid)
     assert lead.memory_mb is not None, "the figures are measured for the asking"
 
@@ -71,8 +73,8 @@ def test_ps_is_about_those_that_are_named(cast, say):
         return [row["name"] for row in say("ps", "--json", *words).json]
 
     assert names("chorus/*") == ["chorus/1", "chorus/2"]
-    assert names("lead", "*/2") == ["lead", "chorus/2"]
-    assert names("--all") == ["lead", "chorus/1", "chorus/2", "gone"]
+    assert names("lead", "*/2") == ["chorus/2", "lead"]
+    assert names("--all") == ["chorus/1", "chorus/2", "gone", "lead"]
     assert names("gone") == ["gone"], "who asks for it by name means it"
     assert names("g*") == []
     assert names("g*", "-a") == ["gone"]
@@ -82,7 +84,9 @@ def test_ps_of_an_unknown_name_tells_the_nearest(cast, say):
     done = say("ps", "leed")
     assert (done.code, done.out, done.err) == (4, "", "understudy ps: no actor is named 'leed'; did you mean lead?\n")
     done = say("ps", "x*")
-    assert (done.code, done.out, done.err) == (0, "(no actors)\n", "understudy ps: no actor matches 'x*'\n")
+    told = "understudy ps: no living actor matches 'x*'; --all lists the ended, too\n"
+    assert (done.code, done.out, done.err) == (0, "(no actors)\n", told)
+    assert say("ps", "x*", "--all").err == "understudy ps: no actor matches 'x*'\n"
 
 
 def test_ps_on_a_terminal_is_as_wide_as_that_and_in_colour(cast, tmp_path):
@@ -115,6 +119,15 @@ def test_info_tells_everything_and_the_story(cast, say):
     found = say("info", "lead", "--json").json
     assert set(found) == FIELDS | {"story"}
     assert any("RUNNING" in step for step in found["story"])
+
+
+def test_info_tells_the_age_of_the_spawn_apart_from_the_length_of_a_life():
+    info = ActorInfo("lead", 1, status=Status.RUNNING, started_at=1_000.0, runtime=5.0)
+    living = [plain(line) for line in portrait(info, (), 1_245.0)]
+    assert [line for line in living if line.startswith("  spawned") and line.endswith(", 4:05 ago")]
+    assert "  this life     for 5.0 s" in living
+    ended = [plain(line) for line in portrait(replace(info, status=Status.FINISHED), (), 1_245.0)]
+    assert "  last life     5.0 s long" in ended
 
 
 def test_info_of_the_ended_tells_why_and_of_the_unknown_who_is_near(cast, say):
@@ -173,7 +186,18 @@ def test_without_a_system_or_with_several_a_verb_says_which_there_are(apart, say
     with contextlib.ExitStack() as stack:
         for name in others:
             stack.enter_context(ActorSystem(name))
-        for words in ("ps", "watch", "info a", "stop a", "stop a --wait", "kill a", "restart a", "logs", "dump"):
+        for words in (
+            "ps",
+            "watch",
+            "info a",
+            "stop a",
+            "stop a --wait",
+            "kill a",
+            "restart a",
+            "shutdown",
+            "logs",
+            "dump",
+        ):
             verb, *rest = words.split()
             done, other = say(verb, *rest), say(verb, *rest, "--system", "cinema")
             assert (done.code, done.out) == (other.code, other.out) == (3, "")
@@ -193,6 +217,21 @@ def test_a_system_is_chosen_by_its_name_or_its_endpoint(theatre, cast, say):
         assert say("ps", "--system", opera.endpoint, "--json").json == []
     gone = say("ps", "--system", opera.endpoint)
     assert gone.code == 3
+
+
+def test_a_system_is_chosen_before_the_verb_too_and_the_one_behind_it_holds(theatre, cast, say):
+    with ActorSystem("opera"):
+        assert say("--system", "opera", "ps").out == "(no actors)\n"
+        assert say("--system=opera", "ps", "--json").json == []
+        assert len(say("--system", "opera", "ps", "--system", "theatre", "--json").json) == 3
+    unknown = say("--system", "cinema", "ps")
+    assert unknown.code == 3
+    assert unknown.err.startswith("understudy ps: no system named 'cinema' runs here")
+    useless = say("--system", "theatre", "systems")
+    assert (useless.code, useless.err) == (
+        2,
+        "understudy systems: --system is for verbs on a running system; systems is about none\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -224,7 +263,7 @@ def test_help_alone_names_every_verb_in_a_line(say):
     shown = say("--help")
     assert shown.code == 0
     assert say().out == shown.out
-    for verb in ("run", "ps", "top", "watch", "info", "stop", "kill", "restart", "logs", "dump", "systems"):
+    for verb in ("run", "ps", "top", "watch", "info", "stop", "kill", "restart", "shutdown", "logs", "dump", "systems"):
         assert f" {verb} " in shown.out
 
 
@@ -292,3 +331,18 @@ def test_completion_can_be_shown_for_a_shell(tmp_path):
     )
     assert "understudy" in shown.stdout
     assert "complete " in shown.stdout
+
+
+def test_ctrl_c_while_its_parts_are_imported_ends_it_without_a_word(tmp_path):
+    (tmp_path / "typer.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(600)\n", encoding="utf-8"
+    )
+    for words in ([COMMAND], [sys.executable, "-m", "understudy"]):
+        done = subprocess.run(
+            [*words, "ps"],
+            env={**environment(), "PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            timeout=40,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

@@ -126,7 +126,8 @@ def test_logs_of_the_unknown_fail_and_of_globs_that_match_nobody_do_not(cast, sa
     assert (done.code, done.out, done.err.count("\n")) == (4, "", 1)
     assert "did you mean ada" in done.err
     done = say("logs", "x*")
-    assert (done.code, done.out, done.err) == (0, "", "understudy logs: no actor matches 'x*'\n")
+    told = "understudy logs: no living actor matches 'x*'; who has ended is meant by name alone\n"
+    assert (done.code, done.out, done.err) == (0, "", told)
     assert say("logs", "-n", "10001").code == say("logs", "-n", "-1").code == 2
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 
 from tests.cli.screens import command
 from tests.stage import gone, hold, note, noted, parent, running, said, tell, until
-from understudy import Process, Status
+from understudy import ActorInfo, ActorTable, Event, Process, Status
+from understudy.cli.following import Begins, Ends, Goal
 
 TWO_TERMINALS = """
 import sys
@@ -94,6 +96,20 @@ class Deaf(Patient):
         sum(range(10**15))  # within one call of C
 
 
+class Once(Patient):
+    """Does not get up a second time."""
+
+    def __init__(self, been):
+        super().__init__()
+        self.been = been
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if self.been.exists():
+            raise LookupError("never again")
+        self.been.touch()
+
+
 @pytest.fixture
 def cast(theatre):
     refs = {name: theatre.spawn(Patient, name=name) for name in ("lead", "chorus/1", "chorus/2")}
@@ -168,6 +184,101 @@ def test_restart_begins_anew_also_what_has_ended(theatre, cast, say):
     assert theatre.info("lead").uid != cast["lead"].uid
 
 
+def test_restart_tells_people_that_an_ended_one_was_spawned_anew(theatre, cast, say):
+    cast["lead"].kill()
+    cast["lead"].wait(20)
+    done = say("restart", "lead", "--wait")
+    assert done.code == 0
+    assert [line.split("  ") for line in done.out.splitlines()][1] == ["lead", "had ended, spawned anew", "RUNNING"]
+    assert theatre.info("lead").uid != cast["lead"].uid
+
+
+def test_restart_that_waits_ends_when_all_run_again_and_fails_if_one_does_not(theatre, cast, say, tmp_path):
+    done = say("restart", "*", "--wait", "--json")
+    assert (done.code, [row["status"] for row in done.json]) == (0, ["RUNNING"] * 3)
+    assert all(ref.info().incarnation == 2 for ref in cast.values())
+    ref = theatre.spawn(Once, tmp_path / "been", name="once")
+    running(ref)
+    done = say("restart", "once", "--wait", "--json")
+    assert (done.code, done.json[0]["status"]) == (1, "CRASHED")
+    assert done.err == "understudy restart: once did not run again\n"
+
+
+def test_restart_waits_no_longer_than_it_is_told(theatre, say, tmp_path):
+    ref = theatre.spawn(Patient, tmp_path / "gate", name="lead")
+    running(ref)
+    done = say("restart", "lead", "--wait", "--timeout", "0.3")
+    assert (done.code, done.err) == (124, "understudy restart: lead did not run again within 0.3 s\n")
+    (tmp_path / "gate").touch()
+    until(lambda: ref.info().incarnation == 2, 20, "the next life")
+
+
+def test_kill_that_waits_tells_how_each_ended(cast, say):
+    pid = cast["lead"].info().pid
+    done = say("kill", "lead", "chorus/*", "--wait", "--json")
+    assert done.code == 0
+    assert {row["status"] for row in done.json} == {"KILLED"}
+    gone(pid)
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)], ids=["in order", "by force"])
+def test_shutdown_closes_a_system_and_waits_for_it_if_asked(cast, theatre, say, force):
+    done = say("shutdown", *force, "--wait", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert {(row["name"], row["outcome"]) for row in done.json} == {(name, "asked") for name in cast}
+    assert {row["status"] for row in done.json} == {"KILLED" if force else "FINISHED"}
+    until(lambda: not theatre.is_open, 20, "the end")
+    assert say("ps").code == 3
+
+
+def test_shutdown_asks_and_returns_and_can_be_waited_for_no_longer_than_told(theatre, say, tmp_path):
+    running(theatre.spawn(Patient, tmp_path / "gate", name="lead"))
+    assert say("shutdown").out.split() == ["name", "outcome", "lead", "asked"]
+    done = say("shutdown", "--wait", "--timeout", "0.3")
+    assert (done.code, done.err) == (124, "understudy shutdown: theatre did not close within 0.3 s\n")
+    assert done.out.split()[-3:] == ["lead", "already", "-"]
+    (tmp_path / "gate").touch()
+    until(lambda: say("ps").code == 3, 20, "the end")
+
+
+class Script:
+    """An observer and a remote at once, of no system but of these rows."""
+
+    def __init__(self, *rows: ActorInfo) -> None:
+        self.rows = rows
+
+    def snapshot(self) -> None:
+        """Nothing follows."""
+
+    def ps(self, *, all: bool) -> ActorTable:
+        return ActorTable(self.rows)
+
+    def aim(self, goal: type[Goal]) -> Goal:
+        whole: Any = self
+        return goal(whole, whole)
+
+
+def test_one_that_was_forgotten_meanwhile_is_told_without_a_status():
+    goals: tuple[type[Goal], ...] = (Ends, Begins)
+    for goal in goals:
+        aim = Script().aim(goal)
+        aim.expect({"lead": "ended"})
+        assert (aim.is_reached(), aim.finals) == (True, {"lead": None})
+
+
+def test_of_a_name_that_another_bears_by_now_the_one_that_was_asked_is_waited_for():
+    script = Script(ActorInfo("lead", 1, status=Status.RUNNING, incarnation=1))
+    aim = script.aim(Ends)
+    aim.expect({"lead": "asked"})
+    assert aim.missing() == ["lead"]
+    script.rows = (
+        ActorInfo("lead", 1, status=Status.KILLED, incarnation=1),
+        ActorInfo("lead", 2, status=Status.RUNNING, incarnation=1),
+    )
+    aim.note(Event(9, 0, "snapshot", "", 0, 0))
+    assert aim.finals == {"lead": Status.KILLED}
+
+
 def test_an_unknown_name_is_told_with_the_nearest_and_nobody_is_touched(cast, say):
     for verb in ("stop", "kill", "restart"):
         done = say(verb, "lead", "chorus/11")
@@ -180,7 +291,11 @@ def test_an_unknown_name_is_told_with_the_nearest_and_nobody_is_touched(cast, sa
 def test_a_glob_without_a_match_is_no_failure_but_a_note(theatre, say):
     for verb in ("stop", "kill", "restart"):
         done = say(verb, "extra/*")
-        assert (done.code, done.out, done.err) == (0, "", f"understudy {verb}: no actor matches 'extra/*'\n")
+        assert (done.code, done.out, done.err) == (
+            0,
+            "",
+            f"understudy {verb}: no living actor matches 'extra/*'; who has ended is meant by name alone\n",
+        )
         assert say(verb, "extra/*", "--json").json == []
 
 

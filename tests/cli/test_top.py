@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.screens import COMMAND, command, environment
-from tests.stage import noted, notes, running, until
+from tests.stage import noted, notes, parent, running, said, until
 from understudy import Process, Status
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux here")
@@ -146,6 +146,47 @@ def test_it_fits_the_terminal_also_when_that_changes(cast, pane):
     assert all(len(line) <= 40 for line in pane.screen().splitlines())
     pane.type("q")
     assert pane.ended() == "code 0"
+
+
+def test_who_ended_before_it_began_is_listed_when_asked_for(theatre, cast, pane):
+    cast["eve"].kill()
+    cast["eve"].wait(20)
+    pane.run(COMMAND, "top")
+    pane.shows("theatre  2 living", "ada")
+    assert pane.rows() == ["ada", "bob"]
+    pane.type("a")
+    row = next(line for line in pane.shows("KILLED") if line.startswith("eve"))
+    assert "MiB" not in row, "the dead have no figures"
+    pane.type("q")
+    assert pane.ended() == "code 0"
+
+
+def test_a_name_that_nobody_bears_is_a_failure(cast, pane):
+    pane.run(COMMAND, "top", "adda")
+    assert pane.ended() == "code 4"
+    pane.shows("understudy top: no actor is named 'adda'; did you mean ada?")
+
+
+PAUSED = """
+import sys
+from understudy import ActorSystem
+with ActorSystem("opera"):
+    print("up", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_system_that_does_not_answer_is_told(apart, pane, tmp_path):
+    with parent(PAUSED, tmp_path, stdin=-1) as program:
+        assert said(program) == "up"
+        pane.run(COMMAND, "top")
+        pane.shows("(no actors)")
+        program.send_signal(signal.SIGSTOP)
+        pane.shows("no answer for")
+        program.send_signal(signal.SIGCONT)
+        until(lambda: "no answer" not in pane.screen(), 30, "its answer")
+        pane.type("q")
+        assert pane.ended() == "code 0"
 
 
 CRASHES = """

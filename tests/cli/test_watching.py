@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.screens import COMMAND, environment
-from tests.stage import hold, running
+from tests.stage import hold, parent, running, said, state_of, until
 from understudy import ActorSystem, Event, Process, Status
 from understudy.cli.following import Reach
 from understudy.cli.telling import told
@@ -157,7 +157,7 @@ def test_until_what_is_so_already_ends_at_once_and_what_never_comes_at_the_timeo
     assert (late.code, late.err) == (124, "understudy watch: not FINISHED within 0.3 s\n")
     nobody = say("watch", "x*", "--until", "FINISHED", "--timeout", "0.2")
     assert nobody.code == 124
-    assert "no actor matches 'x*'" in nobody.err
+    assert "no living actor matches 'x*'" in nobody.err
     assert say("watch", "led", "--until", "FINISHED").code == 4
 
 
@@ -166,7 +166,7 @@ def test_a_system_that_closes_before_is_a_failure(theatre):
         assert watcher.end()[0] == 4
     running(theatre.spawn(Patient, name="lead"))
     with watching("lead", "x*", "--until", "RESTARTING", "--kind", "health") as watcher:
-        assert "no actor matches" in watcher.error.readline()
+        assert "no living actor matches" in watcher.error.readline()
         theatre.shutdown()
         code, error = watcher.end()
         assert code == 1, error
@@ -245,3 +245,40 @@ def test_every_kind_of_event_has_a_line_and_none_can_steer_the_terminal():
     assert lines["report"].endswith("a  life 1 ended by SIGKILL")
     assert lines["log"].endswith("a  WARNING x: low\\x1b]0;")
     assert lines["figures"].endswith("a  figures  cpu_percent 3.2  memory_mb -")
+
+
+def test_on_a_quiet_stream_it_ends_when_nobody_reads_any_more(theatre):
+    ref = theatre.spawn(Patient, name="lead")
+    running(ref)
+    for words in (["watch"], ["watch", "--json"], ["logs", "-f"]):
+        with subprocess.Popen(
+            [COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert process.wait(30) == 141, words
+            assert process.stderr.read() == ""
+    ref.kill()
+
+
+HOLDS = """
+import time
+from understudy import ActorSystem
+with ActorSystem("opera"):
+    print("up", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_the_timeout_bounds_the_connecting_too(apart, say, tmp_path):
+    with parent(HOLDS, tmp_path) as program:
+        said(program)
+        program.send_signal(signal.SIGSTOP)
+        until(lambda: state_of(program.pid) == "T", 20, "the pause")
+        for words in (["watch"], ["stop", "*", "--wait"], ["shutdown", "--wait"]):
+            done = say(*words, "--timeout", "0.1")
+            assert (done.code, done.out) == (124, "")
+            assert "did not answer" in done.err
+            assert "within 0.5 s" in done.err
+        program.kill()

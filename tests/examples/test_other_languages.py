@@ -136,6 +136,18 @@ def test_the_observer_shows_the_actors_then_every_change_until_the_end(system, c
     assert errors == ""
 
 
+def test_the_observer_ends_when_nobody_reads_it_any_more(system, clients):
+    running(system.spawn(Idle, name="first"))
+    command = ["node", str(clients / "observe.mjs"), system.name]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "1 actors" in process.stdout.readline()
+        process.stdout.close()
+        until(lambda: system.spawn(os.getpid).wait(20) and process.poll() is not None, 30, "its end")
+        assert (process.returncode, process.stderr.read()) == (141, "")
+
+
 @pytest.mark.requirement("A4")
 @pytest.mark.fault("F51")
 def test_an_observer_that_was_cut_off_catches_up_with_what_is_kept(system, clients):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.guard import no_defect_is_told  # noqa: F401 - for the tests of this folder
 from understudy import ActorSystem
 
 
@@ -12,10 +13,3 @@ def system(nothing_is_left_behind):
     opened = ActorSystem()
     yield opened
     opened.shutdown(force=True)
-
-
-@pytest.fixture(autouse=True)
-def no_defect_is_told(caplog):
-    yield
-    told = [record.getMessage() for record in caplog.get_records("call") if record.name.startswith("understudy")]
-    assert not [text for text in told if "please report it" in text], told

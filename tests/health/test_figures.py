@@ -235,7 +235,7 @@ def test_who_asks_for_an_actor_that_holds_up_another_thread_gets_what_is_known(s
         return honest(pids, pss=pss)
 
     monkeypatch.setattr(sampling, "measure", stuck)
-    monkeypatch.setattr(sampling, "_PATIENCE", 0.05)
+    monkeypatch.setattr(sampling, "PATIENCE", 0.05)
     thread = threading.Thread(target=ref.info)
     thread.start()
     assert begun.wait(20)

@@ -6,15 +6,16 @@ import dataclasses
 import json
 import os
 import signal
+import urllib.request
 
 import msgpack
 import pytest
 import zmq
 
 from tests.health.household import Idle
-from tests.stage import until
+from tests.stage import note, notes, until
 from understudy import Health, Observer, Process, Remote, Status, Summary, UnknownActor
-from understudy.router import errands, sampling
+from understudy.router import desk, errands, sampling
 from understudy.spawners import figures
 from understudy.wire.page import HANDLED
 
@@ -116,6 +117,7 @@ def test_while_figures_are_measured_for_one_request_the_router_answers_others(sy
         return honest(pids, pss=pss)
 
     monkeypatch.setattr(sampling, "measure", slow)
+    monkeypatch.setattr(desk, "PATIENCE", 20)
     context = zmq.Context()
     try:
         dealer = context.socket(zmq.DEALER)
@@ -148,6 +150,7 @@ def test_a_flood_of_requests_is_answered_with_what_is_known(system, monkeypatch,
 
     monkeypatch.setattr(sampling, "measure", slow)
     monkeypatch.setattr(errands, "LIMIT", 2)
+    monkeypatch.setattr(desk, "PATIENCE", 20)
     context = zmq.Context()
     try:
         dealer = context.socket(zmq.DEALER)
@@ -165,6 +168,53 @@ def test_a_flood_of_requests_is_answered_with_what_is_known(system, monkeypatch,
     finally:
         context.destroy(linger=0)
     ref.kill()
+
+
+@pytest.fixture
+def held_up(system, monkeypatch, tmp_path):
+    """Two actors, of which whoever measures the first waits until the test is over, as for a process that is locked."""
+    refs = [system.spawn(Idle, name=name, config={"sampling.interval": 0}) for name in ("held", "free")]
+    for ref in refs:
+        ref.wait_ready(20)
+    held, gate, begun, honest = refs[0].info().pid, tmp_path / "gate", tmp_path / "begun", figures.measure
+
+    def slow(pids, *, pss):
+        if pids[0] == held:
+            note(begun, "!")
+            until(gate.exists, 120, "the gate")
+        return honest(pids, pss=pss)
+
+    monkeypatch.setattr(sampling, "measure", slow)
+    yield begun
+    gate.touch()
+
+
+@pytest.mark.requirement("H4")
+def test_a_process_that_holds_up_its_measuring_silences_nobody_who_asks_from_outside(system, held_up):
+    with Remote(system.endpoint) as remote:
+        rows = {row.name: row for row in remote.ps()}
+        assert (rows["held"].memory_mb or 0) > 1, "from the sample before"
+        assert rows["held"].health is Health.HEALTHY
+        assert remote.info("held").memory_mb == rows["held"].memory_mb
+        assert remote.healthy("held") is True
+        assert remote.summary().sampled == 2
+        # Another thread took over: the figures of the other one follow it.
+        before = system._world.records[2].sample
+        assert (remote.info("free").memory_mb or 0) > 1
+        assert system._world.records[2].sample.at > before.at
+    assert notes(held_up) == ["!"], "one thread is held up, no more"
+
+
+@pytest.mark.requirement("H4")
+def test_a_process_that_holds_up_its_measuring_silences_neither_figures_in_the_stream_nor_a_scrape(system, held_up):
+    url = system.serve_metrics(0)
+    with Observer(system.endpoint, kinds="figures") as observer:
+        for _ in range(2):
+            until(lambda: (event := observer.next(20)) is not None and event.name == "free", 40, "figures of the other")
+    for _ in range(2):
+        with urllib.request.urlopen(url, timeout=20) as answer:  # noqa: S310 - our own
+            assert 'understudy_actor_memory_bytes{actor="held"}' in answer.read().decode()
+    assert notes(held_up) == ["!"]
 
 
 @pytest.mark.requirement("H4")

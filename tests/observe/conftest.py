@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.guard import no_defect_is_told  # noqa: F401 - for the tests of this folder
 from tests.observe.scripted import Scripted
 from tests.stage import until
 from understudy import ActorSystem, Observer
@@ -37,12 +38,3 @@ def follow(system):
     yield make
     for observer in made:
         observer.close()
-
-
-@pytest.fixture(autouse=True)
-def no_defect_is_told(caplog):
-    yield
-    # Also what is told while the system closes: the router's own word goes by the thread of the log records.
-    records = [record for phase in ("call", "teardown") for record in caplog.get_records(phase)]
-    told = [record.getMessage() for record in records if record.name.startswith("understudy")]
-    assert not [text for text in told if "please report it" in text], told

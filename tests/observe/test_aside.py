@@ -63,6 +63,22 @@ def test_async_for_gives_every_event_once_in_order_until_the_system_closes(syste
     until(lambda: not observers(), what="the end of the thread")
 
 
+def test_a_call_after_close_is_answered_and_leaves_no_thread(system):
+    async def late():
+        observer = Observer(system.endpoint)
+        assert list(await observer.aio.snapshot()) == []
+        observer.close()
+        for ask in (observer.aio.snapshot, lambda: observer.aio.wait_for("nobody", status="RUNNING")):
+            with pytest.raises(SystemClosed):
+                await ask()
+        assert await observer.aio.next() is None
+        return observer
+
+    observer = asyncio.run(late())
+    until(lambda: not observers(), what="the end of the threads")
+    observer.close()
+
+
 @pytest.mark.requirement("A4")
 def test_nothing_is_lost_by_cancelling_again_and_again(scripted):
     async def watch():

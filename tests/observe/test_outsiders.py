@@ -11,6 +11,7 @@ import msgpack
 import pytest
 import zmq
 
+from tests.outside.stranger import mutated, nonsense
 from tests.stage import hold, note, noted, notes, until
 from understudy import Process, Status
 from understudy.wire import messages
@@ -80,30 +81,6 @@ def unharmed(system, ref):
     assert ref.wait(20) is Status.FINISHED
     assert ref.result(0) == "its own"
     assert len(ref.history()) == 1
-
-
-def nonsense(chance):
-    """One to four frames of anything."""
-    return [chance.randbytes(chance.choice([0, 1, 7, 64, 3000])) for _ in range(chance.randint(1, 4))]
-
-
-def mutated(chance, frames):
-    """A real message with some of it changed, cut off, doubled or left out."""
-    frames = [bytearray(frame) for frame in frames]
-    for _ in range(chance.randint(1, 4)):
-        frame = chance.choice(frames)
-        match chance.randrange(5):
-            case 0 if frame:
-                frame[chance.randrange(len(frame))] = chance.randrange(256)
-            case 1 if frame:
-                del frame[chance.randrange(len(frame)) :]
-            case 2:
-                frame.extend(chance.randbytes(3))
-            case 3:
-                frames.append(bytearray(frame))
-            case _ if frame:
-                del frame[0]
-    return [bytes(frame) for frame in frames]
 
 
 def genuine(system, ref):

@@ -64,6 +64,7 @@ WRONG: dict[str, tuple[Any, str, str | None]] = {
     "a number among the names": ({"name": ["idle", 5]}, "field", "name"),
     "an array among the names": ({"name": ["idle", ["idle"]]}, "field", "name"),
     "an endless name among the names": ({"name": ["idle", "x" * (ROOM + 1)]}, "field", "name"),
+    "too long globs": ({"name": [f"{number}-{'[a-z]' * 20}*" for number in range(10)]}, "field", "name"),
     "too many globs": ({"name": [f"none-{number}-*" for number in range(51)]}, "field", "name"),
     "too many names": ({"name": ["idle"] * 1001}, "field", "name"),
     "several names where one is meant": ({"verb": "info", "name": ["idle"]}, "field", "name"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.stage import note, noted, notes, report_of, running, until
+from tests.stage import hold, note, noted, notes, report_of, running, until
 from understudy import ActorDied, ActorSystem, ConfigError, Health, Process, Remote, Status
 
 FILE = {"output": "file", "heartbeat.interval": 0.05, "restart.backoff.base": 0}
@@ -214,6 +214,53 @@ def test_a_directory_that_cannot_be_had_leaves_the_parents_streams_and_is_told(c
         ref.stop()
         assert ref.wait(30) is Status.FINISHED
     assert "000001" in capfd.readouterr().out
+
+
+def test_actors_whose_names_are_like_those_of_files_have_files_of_their_own(kept, tmp_path):
+    for name in ("a/stdout", "a", "a/stderr.1/stdout", "stdout"):
+        assert kept.spawn(print, name, name=name, config=FILE).wait(30) is Status.FINISHED
+    paths = [path for path in (tmp_path / "kept").rglob("stdout") if path.is_file()]
+    found = {str(path.relative_to(tmp_path / "kept")): path.read_text() for path in paths}
+    assert found == {
+        "a/stdout": "a\n",
+        "a/_stdout/stdout": "a/stdout\n",
+        "a/_stderr.1/_stdout/stdout": "a/stderr.1/stdout\n",
+        "stdout/stdout": "stdout\n",
+    }
+    with Remote(kept.endpoint) as remote:
+        texts = [(entry.name, entry.text) for entry in remote.logs(["a/stdout", "a"]).entries]
+    assert texts == [("a/stdout", "a/stdout"), ("a", "a")]
+
+
+def test_long_lines_of_several_writers_are_whole(kept, tmp_path):
+    class Long(Process):
+        def __loop__(self):
+            print(str(self.current_lap % 10) * 100_000)
+            print("binary" * 5_000, file=sys.stderr)
+
+    # Two systems, for in one a name belongs to one living actor.
+    with ActorSystem(output_dir=tmp_path / "kept") as other:
+        refs = [each.spawn(Long, name="n", config={**FILE, "num_loops": 100}) for each in (kept, other)]
+        assert [ref.wait(40) for ref in refs] == [Status.FINISHED] * 2
+    lines = lines_of(tmp_path / "kept" / "n", "stdout")
+    assert len(lines) == 200
+    assert {(len(line), len(set(line))) for line in lines} == {(100_000, 1)}
+    assert lines_of(tmp_path / "kept" / "n", "stderr") == ["binary" * 5_000] * 200
+
+
+def test_bytes_that_python_streams_are_given_are_not_kept_for_long(kept, tmp_path):
+    class Raw(Process):
+        def __loop__(self):
+            for _ in range(200):
+                sys.stdout.buffer.write(b"a line of bytes, one of many that are alike\n")
+            hold(tmp_path / "gate")
+            self.stop()
+
+    ref = kept.spawn(Raw, name="n", config=FILE)
+    until(lambda: len(lines_of(tmp_path / "kept" / "n", "stdout")) > 150, 20, "most of them")
+    (tmp_path / "gate").touch()
+    assert ref.wait(30) is Status.FINISHED
+    assert len(lines_of(tmp_path / "kept" / "n", "stdout")) == 200
 
 
 def test_what_the_users_code_led_elsewhere_is_let_be(kept, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import itertools
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 
 from tests.stage import hold, note, noted, running, until
 from understudy import Process, Status, UnknownActor, WrongProcess
+from understudy.spawners import pulse
 from understudy.wire.page import DUMP_SIZE
 
 BOUND = 10.0
@@ -134,6 +136,33 @@ def test_one_that_holds_the_interpreter_is_dumped_and_goes_on_living(system, tmp
     assert "in hold_on" in text
     assert ref.result(60) == 1
     assert [life.exit_code for life in ref.history()] == [0]
+
+
+def test_looks_at_threads_have_a_tenth_of_the_routers_time_over_all_dumps_together(system, tmp_path, monkeypatch):
+    class Asleep(Process):
+        def __loop__(self):
+            note(tmp_path / "told", "held")
+            _sleep_held(120_000_000)
+
+    refs = [system.spawn(Asleep) for _ in range(3)]
+    noted(tmp_path / "told", 3)
+    running(*refs)
+    looks, honest = [], pulse.look
+
+    def slow(pid):
+        began = time.monotonic()
+        seen = honest(pid)
+        time.sleep(0.02)  # as hundreds of threads take
+        looks.append((pid, began, time.monotonic()))
+        return seen
+
+    monkeypatch.setattr(pulse, "look", slow)
+    system.stacks()
+    assert {pid for pid, _, _ in looks} == {ref.info().pid for ref in refs}, "each has its turn"
+    for (_, began, ended), (_, next_began, _) in itertools.pairwise(looks):
+        assert next_began - ended >= 9 * (ended - began)
+    for ref in refs:
+        ref.kill()
 
 
 @pytest.mark.fault("F20")

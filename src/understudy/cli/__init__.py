@@ -10,12 +10,14 @@ info      everything about one actor
 stop      ask actors to end in order
 kill      end them at once
 restart   begin anew
+shutdown  close a system
 logs      what they say
 dump      where their threads stand
 systems   what runs here
 
 For all of them:
 
+entry       where it begins
 app         the command
 bare        how it stays light
 exits       exit codes, and how a verb ends early
@@ -31,7 +33,7 @@ voice     standard output: colours, plain text, JSON
 sheet     tables that fit; rows: an actor in one; portrait: an actor on a page; telling: an event as a line
 formats   figures as people read them
 styles    which colour means what
-steering  outcomes of stop, kill, restart
+steering  outcomes of stop, kill, restart, shutdown
 following until something has come about
 
 For top:
@@ -53,6 +55,6 @@ records   log records, a line each
 refusal   what cannot be run
 """
 
-from understudy.cli.app import main as main
+from understudy.cli.entry import main as main
 
 __all__ = ["main"]

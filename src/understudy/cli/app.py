@@ -15,9 +15,10 @@ from typer.main import get_command
 
 from understudy.cli.bare import spare
 from understudy.cli.exits import DONE, FAILED, LATE, NO_ACTOR, PRESSED, REFUSED, UNREAD, Failure
+from understudy.cli.options import System
 from understudy.errors import ConfigError, UnderstudyError, UnknownActor, WaitTimeout
 
-VERBS = ("run", "ps", "top", "watch", "info", "stop", "kill", "restart", "logs", "dump", "systems")
+VERBS = ("run", "ps", "top", "watch", "info", "stop", "kill", "restart", "shutdown", "logs", "dump", "systems")
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer gives it no public name
 
@@ -52,7 +53,12 @@ class Verbs(TyperGroup):
         if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
             near = get_close_matches(args[0], VERBS, 1) or VERBS
             raise Failure(REFUSED, f"{args[0]!r} is no verb; there is {', '.join(near)}")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if (system := ctx.params.get("system")) is None or command is None:
+            return name, command, rest
+        if all(param.name != "system" for param in command.params):
+            raise Failure(REFUSED, f"--system is for verbs on a running system; {name} is about none")
+        return name, command, ["--system", system, *rest]  # one behind the verb comes last, and holds
 
     def invoke(self, ctx: Any) -> Any:
         """Carry it out."""
@@ -86,6 +92,7 @@ def understudy(
     version: Annotated[
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    system: System = None,
 ) -> None:
     """Run Python classes and functions as actors, and watch and steer the actors of running systems."""
 
@@ -98,10 +105,17 @@ def main(words: list[str] | None = None) -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # names and texts may hold what a terminal cannot show
     code, text = _perform(given or ["--help"])
     if text:
-        verb = next((f" {word}" for word in given[:1] if word in VERBS), "")
+        verb = next((f" {word}" for word in _behind_system(given)[:1] if word in VERBS), "")
         with contextlib.suppress(OSError):  # a terminal that hung up
             print(f"understudy{verb}: {text}", file=sys.stderr, flush=True)
     raise SystemExit(code if _is_flushed() else UNREAD)
+
+
+def _behind_system(given: list[str]) -> list[str]:
+    """The words without a system that is chosen before the verb."""
+    if given[:1] == ["--system"]:
+        return given[2:]
+    return given[1:] if given and given[0].startswith("--system=") else given
 
 
 def _perform(words: list[str]) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.cli import formats, styles
+from understudy.cli.names import natural
 from understudy.cli.sheet import Column, Line, lay
 from understudy.cli.sparks import Trail
 from understudy.globs import Globs
@@ -36,7 +37,7 @@ class Seen:
 
 
 SORTS: dict[str, tuple[str, Callable[[ActorInfo], Any], bool]] = {
-    "n": ("name", lambda info: info.name, False),
+    "n": ("name", lambda info: natural(info.name), False),
     "c": ("cpu", lambda info: info.cpu_percent or 0.0, True),
     "m": ("memory", lambda info: info.memory_mb or 0.0, True),
     "l": ("lap", lambda info: info.completed_laps, True),
@@ -44,8 +45,27 @@ SORTS: dict[str, tuple[str, Callable[[ActorInfo], Any], bool]] = {
 }
 """By key: the column, what is compared, and whether the largest comes first."""
 DEEDS = {"S": "stop", "K": "kill", "R": "restart", "i": "inspect", "enter": "inspect"}
-_HELP = "n c m l s sort  r reverse  S stop  K kill  R restart  i inspect  a ended too  q quit"
-_HELP_INSIDE = "arrows scroll  i again  q back"
+_HELP = (
+    "q quit",
+    "S stop",
+    "K kill",
+    "R restart",
+    "i inspect",
+    "a ended too",
+    "n c m l s sort",
+    "r reverse",
+)
+"""What the keys do; where room is short the last ones are left out."""
+_HELP_INSIDE = "q back  arrows scroll  i again"
+
+
+def _help(width: int) -> str:
+    shown = _HELP[0]
+    for one in _HELP[1:]:
+        if len(shown) + 2 + len(one) > width:
+            break
+        shown += f"  {one}"
+    return shown
 
 
 def _status(seen: Seen) -> str:
@@ -85,6 +105,7 @@ class Board:
         self._globs = Globs(patterns or "*")
         self._actors: dict[str, ActorInfo] = {}
         self._is_known = False
+        self._silent_since: float | None = None
         self._trails: dict[tuple[int, str], Trail] = {}
         self._sort, self._reversed, self._with_ended = "n", False, False
         self._chosen: str | None = None
@@ -102,7 +123,7 @@ class Board:
 
     def show(self, actors: Mapping[str, ActorInfo], now: float) -> None:
         """How all stand now; ``now`` in seconds."""
-        self._is_known = True
+        self._is_known, self._silent_since = True, None
         self._actors = {name: info for name, info in actors.items() if self._globs.mean(name)}
         living = {info.uid for info in self._actors.values() if not info.status.ended}
         self._trails = {key: trail for key, trail in self._trails.items() if key[0] in living}
@@ -112,6 +133,10 @@ class Board:
             for what, value in (("cpu", info.cpu_percent), ("memory", info.memory_mb)):
                 if value is not None:
                     self._trails.setdefault((info.uid, what), Trail()).add(now, value)
+
+    def miss(self, since: float | None) -> None:
+        """The system has not answered since then; None: it does."""
+        self._silent_since = since
 
     def inspect(self, title: str, lines: Iterable[Line]) -> None:
         """These lines over the table, until a key takes them away."""
@@ -191,7 +216,7 @@ class Board:
         rows = [self._seen(info, now) for info in infos[self._first : self._first + self._page]]
         laid = lay(COLUMNS, rows, width)
         sort = SORTS[self._sort][0]
-        out: list[Line] = [self._summary(), [(_HELP, "dim")]]
+        out: list[Line] = [self._summary(now), [(_help(width), "dim")]]
         out.append(laid.head(lambda one: "bold reverse" if one.title == sort else "bold"))
         for row in rows:
             line = laid.line(row)
@@ -214,7 +239,7 @@ class Board:
             return [(f"kill {self._asked.name} and all that it started? y/n", "bold red")]
         return [self._said]
 
-    def _summary(self) -> Line:
+    def _summary(self, now: float) -> Line:
         living = [info for info in self._actors.values() if not info.status.ended]
         ill = sum(info.health in {"unresponsive", "zombie"} for info in living)
         cpu = sum(info.cpu_percent or 0.0 for info in living)
@@ -223,6 +248,8 @@ class Board:
             (self._system, "bold"),
             (f"  {len(living)} living  cpu {formats.percent(cpu)}  memory {formats.mib(memory)}", ""),
         ]
+        if self._silent_since is not None:
+            line.append((f"  no answer for {formats.span(now - self._silent_since)}", "bold red"))
         if ill:
             line.append((f"  {ill} not healthy", "bold red"))
         if self._patterns:
@@ -232,7 +259,7 @@ class Board:
     def _listed(self) -> list[ActorInfo]:
         _, key, descending = SORTS[self._sort]
         infos = [info for info in self._actors.values() if self._with_ended or not info.status.ended]
-        infos.sort(key=lambda info: info.name)
+        infos.sort(key=lambda info: natural(info.name))
         infos.sort(key=key, reverse=descending != self._reversed)
         return infos
 

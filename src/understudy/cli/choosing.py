@@ -12,6 +12,8 @@ from understudy.observe.remote import Remote
 
 PATIENCE = 10.0
 """Seconds within which a system has to answer."""
+_LEAST = 0.5
+"""Seconds that it has in any case: with a timeout of 0 one asks how it stands now."""
 
 
 def chosen(system: str | None) -> rundir.Running:
@@ -31,6 +33,11 @@ def chosen(system: str | None) -> rundir.Running:
         names = ", ".join(each.name for each in running)
         raise Failure(NO_SYSTEM, f"{len(running)} systems run here; choose one by --system: {names}")
     return running[0]
+
+
+def patience(timeout: float | None) -> float:
+    """Seconds within which a system has to answer where the whole may take no longer than ``timeout``."""
+    return PATIENCE if timeout is None else min(PATIENCE, max(_LEAST, timeout))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ def actors(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of the living actors of the chosen system; no figures are measured for it."""
     from understudy.cli.choosing import chosen
     from understudy.cli.exits import Failure
+    from understudy.cli.names import natural
     from understudy.observe.observer import Observer
 
     try:
@@ -30,4 +31,4 @@ def actors(ctx: typer.Context, incomplete: str) -> list[str]:
             names = [info.name for info in observer.snapshot()]
     except (Failure, UnderstudyError, OSError):
         return []
-    return sorted(name for name in names if name.startswith(incomplete))
+    return sorted((name for name in names if name.startswith(incomplete)), key=natural)

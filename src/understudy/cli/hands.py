@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import monotonic
 
 from understudy.cli.board import Wish
 from understudy.cli.formats import shown
+from understudy.cli.names import latest
 from understudy.cli.portrait import portrait
 from understudy.cli.sheet import Line
+from understudy.errors import WaitTimeout
 from understudy.observe.observer import Observer
 from understudy.observe.remote import Remote
 from understudy.status import ActorInfo
 
 _EVERY = 0.25  # seconds between two pictures
 _PATIENCE = 5.0
+_SILENCE = 2.0  # seconds without a word after which the system is asked for one
 _SHOWN = ("state", "laps", "progress", "health", "figures")
 
 
@@ -51,7 +55,14 @@ class Gone:
     error: Exception | None
 
 
-News = Picture | Said | Pages | Gone
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The system does not answer: since that moment, by the monotonic clock; None: it does."""
+
+    since: float | None
+
+
+News = Picture | Said | Pages | Silent | Gone
 
 
 class Hands:
@@ -73,12 +84,18 @@ class Hands:
         self._thread.join(1.0)
 
     def _work(self) -> None:
-        with Remote(self._endpoint, timeout=_PATIENCE) as far:
-            while (wish := self._wishes.get()) is not None:
-                try:
-                    self._tell(_done(far, wish))
-                except Exception as error:  # noqa: BLE001 - a defect, too, is told, and other wishes can be carried out
-                    self._tell(Said(f"{wish.verb} {wish.name}: {shown(str(error))}", "bold red"))
+        try:
+            with Remote(self._endpoint, timeout=_PATIENCE) as far:
+                while (wish := self._wishes.get()) is not None:
+                    self._carry_out(far, wish)
+        except Exception as error:  # noqa: BLE001 - raised again where the terminal has been given back
+            self._tell(Gone(error))
+
+    def _carry_out(self, far: Remote, wish: Wish) -> None:
+        try:
+            self._tell(_done(far, wish))
+        except Exception as error:  # noqa: BLE001 - a defect, too, is told, and other wishes can be carried out
+            self._tell(Said(f"{wish.verb} {wish.name}: {shown(str(error))}", "bold red"))
 
 
 def _done(far: Remote, wish: Wish) -> News:
@@ -95,7 +112,7 @@ def _done(far: Remote, wish: Wish) -> News:
 
 
 def _pages(far: Remote, name: str) -> Iterator[Line]:
-    yield from portrait(far.info(name), far.story(name))
+    yield from portrait(far.info(name), far.story(name), time.time())
     for text in far.stacks(name).values():
         yield [("", "")]
         yield [("stacks", "bold underline")]
@@ -118,22 +135,39 @@ class Eyes:
 
     def _look(self) -> None:
         try:
-            with Observer(self._endpoint, kinds=_SHOWN, timeout=_PATIENCE) as observer:
+            with (
+                Observer(self._endpoint, kinds=_SHOWN, timeout=_PATIENCE) as observer,
+                Remote(self._endpoint, timeout=_SILENCE) as far,
+            ):
                 observer.snapshot()
-                self._follow(observer)
+                self._follow(observer, far)
         except Exception as error:  # noqa: BLE001 - raised again where the terminal has been given back
             self._tell(Gone(error))
 
-    def _follow(self, observer: Observer) -> None:
-        told_at, is_news = 0.0, True
+    def _follow(self, observer: Observer, far: Remote) -> None:
+        # No event tells of who had ended before it began.
+        former = {name: info for name, info in latest(far.ps(all=True)).items() if info.status.ended}
+        told_at, is_news, heard_at = 0.0, True, monotonic()
         while not self._closing.is_set():
             now = monotonic()
             if is_news and now - told_at >= _EVERY:
-                self._tell(Picture(dict(observer.actors)))
+                self._tell(Picture({**former, **observer.actors}))
                 told_at, is_news = now, False
             until = now + _EVERY
             if observer.next(_EVERY) is not None:
-                is_news = True
+                is_news, heard_at = True, monotonic()
             elif monotonic() < until:
                 self._tell(Gone(None))
                 return
+            elif monotonic() - heard_at >= _SILENCE:
+                heard_at = self._wonder(far, heard_at)
+
+    def _wonder(self, far: Remote, heard_at: float) -> float:
+        """After a silence: whether the system still answers; when it was heard last."""
+        try:
+            far.hello()
+        except WaitTimeout:
+            self._tell(Silent(heard_at))
+            return heard_at
+        self._tell(Silent(None))
+        return monotonic()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from understudy.cli.choosing import remote
 from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.options import Json, One, System
@@ -20,5 +22,5 @@ def info(name: One, system: System = None, json: Json = False) -> None:
         as_json({**found.to_dict(), "story": story})
         return
     voice = Voice()
-    for line in portrait(found, story):
+    for line in portrait(found, story, time.time()):
         voice.line(line)

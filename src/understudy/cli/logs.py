@@ -14,7 +14,7 @@ from understudy.cli.choosing import chosen, lasting
 from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.names import tell_unmatched
 from understudy.cli.options import Json, Names, System
-from understudy.cli.voice import Voice, as_json
+from understudy.cli.voice import Voice, as_json, check_reader
 from understudy.errors import UnderstudyError, WaitTimeout
 from understudy.globs import Globs, is_glob
 from understudy.logs import LogEntry
@@ -50,6 +50,7 @@ def logs(
         say(entries)
         while follow:
             time.sleep(_LOOK)
+            check_reader()
             try:
                 told = far.logs(patterns, lines=_MOST, after=told.cursor)
             except UnderstudyError as error:

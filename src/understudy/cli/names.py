@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -10,12 +11,21 @@ from understudy.cli.voice import note
 from understudy.globs import Globs, is_glob
 from understudy.status import ActorInfo
 
+_NUMBER = re.compile(r"(\d+)")
+BY_NAME = "who has ended is meant by name alone"
 
-def tell_unmatched(verb: str, patterns: Iterable[str], names: Collection[str]) -> None:
-    """A note on each glob that matched none of the names."""
+
+def tell_unmatched(verb: str, patterns: Iterable[str], names: Collection[str], how: str = BY_NAME) -> None:
+    """A note on each glob that matched none of the names, with ``how`` the ended are reached: "" where they were."""
     for one in patterns:
         if is_glob(one) and not any(map(Globs([one]).mean, names)):
-            note(verb, f"no actor matches {one!r}")
+            note(verb, f"no living actor matches {one!r}; {how}" if how else f"no actor matches {one!r}")
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """What names are sorted by: `sorter/2` before `sorter/10`."""
+    # Every second part is a number.
+    return [(int(part), "") if place % 2 else (0, part) for place, part in enumerate(_NUMBER.split(name))]
 
 
 def latest(infos: Iterable[ActorInfo]) -> dict[str, ActorInfo]:

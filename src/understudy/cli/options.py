@@ -43,6 +43,15 @@ Timeout = Annotated[
     typer.Option(metavar="SECONDS", help="Wait no longer than this; the exit code is 124 then."),
 ]
 
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for what comes of it, and tell it by actor.")]
+
+
+def check_wait(timeout: float | None, *, wait: bool) -> float | None:
+    """The timeout, if it is one and there is something to wait for."""
+    if timeout is not None and not wait:
+        raise Failure(REFUSED, "--timeout is for --wait")
+    return check_timeout(timeout)
+
 
 def check_timeout(timeout: float | None) -> float | None:
     """The timeout, if it is one."""

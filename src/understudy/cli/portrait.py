@@ -14,8 +14,8 @@ _WIDTH = 14
 _TITLE = "bold underline"
 
 
-def portrait(info: ActorInfo, story: Iterable[str]) -> Iterator[Line]:
-    """The actor, its figures, its statistics, its last steps."""
+def portrait(info: ActorInfo, story: Iterable[str], now: float) -> Iterator[Line]:
+    """The actor, its figures, its statistics, its last steps; ``now`` in seconds since the epoch."""
     yield [
         (info.name, "bold"),
         ("  ", ""),
@@ -23,7 +23,7 @@ def portrait(info: ActorInfo, story: Iterable[str]) -> Iterator[Line]:
         ("  ", ""),
         (str(info.health), styles.HEALTH.get(info.health, "dim")),
     ]
-    yield from _pairs(_facts(info))
+    yield from _pairs(_facts(info, now))
     if info.stats is not None:
         yield [("", "")]
         yield [("over all lives", _TITLE)]
@@ -35,7 +35,7 @@ def portrait(info: ActorInfo, story: Iterable[str]) -> Iterator[Line]:
         yield from ([(f"  {formats.shown(step)}", "")] for step in steps)
 
 
-def _facts(info: ActorInfo) -> Iterator[tuple[str, str]]:
+def _facts(info: ActorInfo, now: float) -> Iterator[tuple[str, str]]:
     known = [
         ("command", formats.first_line(info.command) or formats.UNKNOWN),
         ("uid", str(info.uid)),
@@ -44,8 +44,8 @@ def _facts(info: ActorInfo) -> Iterator[tuple[str, str]]:
         ("life", f"{info.incarnation}, {info.lives_left} left"),
         ("next life", info.next_restart is not None and f"in {formats.span(info.next_restart)}"),
         ("exit code", info.exit_code is not None and str(info.exit_code)),
-        ("started", info.started_at and _moment(info.started_at)),
-        ("this life", info.runtime is not None and formats.span(info.runtime)),
+        ("spawned", info.started_at and f"{_moment(info.started_at)}, {formats.span(now - info.started_at)} ago"),
+        ("last life" if info.status.ended else "this life", info.runtime is not None and _length(info)),
         ("lap", _lap(info)),
         ("section", info.section),
         ("time left", info.time_left is not None and formats.span(info.time_left)),
@@ -57,6 +57,10 @@ def _facts(info: ActorInfo) -> Iterator[tuple[str, str]]:
         ("open files", info.open_files is not None and str(info.open_files)),
     ]
     return ((title, str(text)) for title, text in known if text)
+
+
+def _length(info: ActorInfo) -> str:
+    return f"{formats.span(info.runtime)} long" if info.status.ended else f"for {formats.span(info.runtime)}"
 
 
 def _pid(info: ActorInfo) -> str:

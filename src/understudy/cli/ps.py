@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from understudy.cli.choosing import remote
-from understudy.cli.names import picked, tell_unmatched
+from understudy.cli.names import natural, picked, tell_unmatched
 from understudy.cli.options import Json, Names, System
 from understudy.cli.rows import COLUMNS
 from understudy.cli.voice import Voice, as_json
@@ -23,7 +23,8 @@ def ps(
     patterns = names or []
     with remote(system) as far:
         infos = picked(far.ps(all=all_ or bool(patterns)), patterns, ended=all_)
-    tell_unmatched("ps", patterns, [info.name for info in infos])
+    infos.sort(key=lambda info: (natural(info.name), info.uid))
+    tell_unmatched("ps", patterns, [info.name for info in infos], "" if all_ else "--all lists the ended, too")
     if json:
         as_json([info.to_dict() for info in infos])
     elif infos:

@@ -14,13 +14,15 @@ import typer
 from understudy.cli import presses
 from understudy.cli.bell import Bell
 from understudy.cli.board import Board
-from understudy.cli.choosing import chosen, lasting
+from understudy.cli.choosing import chosen, lasting, remote
 from understudy.cli.exits import FAILED, Failure
 from understudy.cli.glass import Glass
-from understudy.cli.hands import Eyes, Gone, Hands, News, Pages, Picture, Said
+from understudy.cli.hands import Eyes, Gone, Hands, News, Pages, Picture, Said, Silent
 from understudy.cli.keyboard import Decoder, Keyboard
+from understudy.cli.names import picked
 from understudy.cli.options import Names, System
 from understudy.cli.voice import note
+from understudy.globs import is_glob
 
 _FASTEST = 0.1  # seconds between two pictures
 _SLOWEST = 1.0
@@ -32,6 +34,9 @@ def top(names: Names = None, system: System = None) -> None:
     if not (os.isatty(0) and os.isatty(1)) or os.environ.get("TERM") in {None, "", "dumb"}:
         raise Failure(FAILED, "a terminal is needed; elsewhere there are ps and watch")
     place = chosen(system)
+    if any(not is_glob(name) for name in names or ()):
+        with remote(place.endpoint) as far:
+            picked(far.ps(all=True), names or (), ended=True)
     bell = Bell()
     board = Board(place.name, names or (), ascii_only="utf" not in (sys.stdout.encoding or "").lower())
     gone = _play(place.endpoint, board, bell)
@@ -92,5 +97,7 @@ def _take(board: Board, news: News) -> None:
             board.show(actors, monotonic())
         case Pages(title, lines):
             board.inspect(title, lines)
+        case Silent(since):
+            board.miss(since)
         case Said(text, style):
             board.say(text, style)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,17 @@ def _text(line: Line) -> Any:
     from rich.text import Text
 
     return Text.assemble(*line)
+
+
+def check_reader() -> None:
+    """Raise BrokenPipeError if standard output is a pipe that nobody reads any more."""
+    poll = select.poll()
+    try:
+        poll.register(sys.stdout.fileno(), 0)  # for what is told unasked: the other end of a pipe is closed
+    except (OSError, ValueError):
+        return  # it is closed, or no file
+    if any(told & select.POLLERR for _, told in poll.poll(0)):
+        raise BrokenPipeError
 
 
 def as_json(value: Any) -> None:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.choosing import chosen, lasting
+from understudy.cli.choosing import chosen, lasting, patience
 from understudy.cli.exits import FAILED, LATE, REFUSED, Failure
-from understudy.cli.following import Halt, Reach, follow
+from understudy.cli.following import Halt, Reach, deadline_of, follow
 from understudy.cli.names import picked, tell_unmatched
 from understudy.cli.options import Json, Names, System, Timeout, check_timeout
 from understudy.cli.telling import USUAL, told
@@ -49,12 +49,13 @@ def watch(
     patterns, seconds = names or [], check_timeout(timeout)
     reach = None if until is None else Reach(_wanted(until))
     kinds = _kinds(kind)
+    deadline, limit = deadline_of(seconds), patience(seconds)
     place = chosen(system)
     say = _json if json else _lines()
     wanted = kinds if reach is None else kinds | {"state"}
-    with lasting(place), Observer(place.endpoint, names=patterns or None, kinds=wanted) as observer:
+    with lasting(place), Observer(place.endpoint, names=patterns or None, kinds=wanted, timeout=limit) as observer:
         observer.snapshot()  # what is looked up after it is not older than what is followed
-        with Remote(place.endpoint) as far:
+        with Remote(place.endpoint, timeout=limit) as far:
             infos = picked(far.ps(all=bool(patterns)), patterns, ended=False)
         tell_unmatched("watch", patterns, [info.name for info in infos])
         if reach is not None:
@@ -68,7 +69,7 @@ def watch(
             elif reach is not None:
                 reach.note(event)
 
-        halt = follow(observer, lambda: reach is not None and reach.is_done(), seconds, note)
+        halt = follow(observer, lambda: reach is not None and reach.is_done(), deadline, note)
     if halt is Halt.LATE:
         raise Failure(LATE, f"not {until} within {seconds:g} s" if until else f"{seconds:g} s are over")
     if halt is Halt.CLOSED and until is not None:

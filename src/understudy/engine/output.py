@@ -1,8 +1,8 @@
 """The actor's own files for what it writes to stdout and stderr, it and whatever it starts.
 
-Descriptors 1 and 2 are theirs. Each line goes out in one write behind what stands there, so files are appended over
-lives, and several may write. A file that was renamed or removed is opened anew by the link's thread, between two lines.
-What finds no room, as on a full disk, is dropped and told once: output is no reason to fail.
+Descriptors 1 and 2 are theirs. Each line, up to a mebibyte, goes out in one write behind what stands there, so files
+are appended over lives, and several may write. A file that was renamed or removed is opened anew by the link's thread,
+between two lines. What finds no room, as on a full disk, is dropped and told once: output is no reason to fail.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from understudy.wire import regular
 from understudy.wire.page import Page
 
 NAMES = ("stdout", "stderr")
+LONGEST = 1 << 20
+"""Bytes of a line beyond which it goes out in pieces."""
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE, errno.EROFS})
 _FEED = 10
 Tell = Callable[[str], None]
@@ -68,6 +70,27 @@ class Lines(io.FileIO):
     def _renew(self) -> None:
         """In a copy that the user's code forked: another thread may have held it."""
         self.lock = threading.RLock()
+
+
+class Whole(io.BufferedWriter):
+    """Keeps a line that is longer than what is usually kept, until its end is there."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__(lines, LONGEST)
+        self._kept = 0
+
+    def write(self, data: Any) -> int:
+        """Keep it; with more than usual, and the end of a line in it, let it go."""
+        written = super().write(data)
+        self._kept += written
+        if self._kept >= io.DEFAULT_BUFFER_SIZE and b"\n" in bytes(data):
+            self.flush()
+        return written
+
+    def flush(self) -> None:
+        """Let it go."""
+        super().flush()
+        self._kept = 0
 
 
 class File:
@@ -185,4 +208,4 @@ def _last_byte(path: str, size: int) -> int:
 def _stream(lines: Lines, before: Any, name: str) -> io.TextIOWrapper:
     encoding = getattr(before, "encoding", None) or "utf-8"
     errors = getattr(before, "errors", None) or ("backslashreplace" if name == "stderr" else "strict")
-    return io.TextIOWrapper(io.BufferedWriter(lines), encoding=encoding, errors=errors, line_buffering=True)
+    return io.TextIOWrapper(Whole(lines), encoding=encoding, errors=errors, line_buffering=True)

@@ -22,12 +22,14 @@ class Aside:
     """Makes calls one by one in a thread of its own, which begins with the first of them.
 
     A call whose task is cancelled is told so: `given_up` says it to the call, and ``wake`` gets it out of its wait.
-    The task does not wait for that; the next call does.
+    The task does not wait for that; the next call does. What is asked for after `close` has a thread for itself alone.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
         self._jobs: SimpleQueue[_Job | None] | None = None
+        self._lock = threading.RLock()
+        self._closed = False
         self._mine = threading.local()
 
     def given_up(self) -> bool:
@@ -41,7 +43,7 @@ class Aside:
 
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._begun().put(partial(self._make, call, future, loop))
+        self._give(partial(self._make, call, future, loop))
         try:
             return await future
         finally:
@@ -50,15 +52,20 @@ class Aside:
 
     def close(self) -> None:
         """End the thread, when it is through with what it was given."""
-        jobs, self._jobs = self._jobs, None
-        if jobs is not None:
-            jobs.put(None)
+        with self._lock:
+            self._closed = True
+            jobs, self._jobs = self._jobs, None
+            if jobs is not None:
+                jobs.put(None)
 
-    def _begun(self) -> SimpleQueue[_Job | None]:
-        if self._jobs is None:
-            self._jobs = SimpleQueue()
-            threading.Thread(target=_work, args=(self._jobs,), name="understudy-observer", daemon=True).start()
-        return self._jobs
+    def _give(self, job: _Job) -> None:
+        with self._lock:
+            if self._jobs is None:
+                self._jobs = SimpleQueue()
+                threading.Thread(target=_work, args=(self._jobs,), name="understudy-observer", daemon=True).start()
+            self._jobs.put(job)
+            if self._closed:
+                self.close()
 
     def _make(self, call: Callable[[], T], future: asyncio.Future[T], loop: asyncio.AbstractEventLoop) -> None:
         if future.done():  # given up before it began

@@ -62,7 +62,8 @@ def _changed(info: ActorInfo, event: Event) -> ActorInfo:
     match event.kind:
         case "state" if event.after in _STATUSES:
             status = Status(event.after)
-            if status.ended:  # what was measured of a process is no figure of one that is gone
+            if status.ended or status is Status.RESTARTING:
+                # What was measured of a process is no figure of one that is gone.
                 info = replace(info, section="", heartbeat_age=None, next_restart=None, **_NO_FIGURES)
             return replace(info, status=status, health=health_of(status), **told)
         case "health":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from understudy.lifecycle.actor import Actor
 from understudy.router.errands import Errands, Outcome, outcome_of
 from understudy.router.outputs import Outputs
-from understudy.router.sampling import Sampler
+from understudy.router.sampling import PATIENCE, Sampler
 from understudy.router.watch import Watch
 from understudy.router.world import World
 
@@ -59,14 +60,19 @@ class Desk:
     def measured(self, actors: list[Actor], answer: Callable[[], Any]) -> Later | Any:
         """The answer, given by the router's thread when the figures of these are no older than their settings allow.
 
-        Where too much waits, it is given with the figures that are known.
+        Where too much waits, or measuring is held up for a second, it is given with the figures that are known.
         """
         due = [actor for actor in actors if self.sampler.is_due(actor)]
-        later = Later()
-        if due and self.errands.run(lambda: self.sampler.refresh(due), lambda _: _chain(later, answer)):
-            return later
-        return answer()
+        if not due:
+            return answer()
+        later, wanted = Later(), [answer]
 
+        def give() -> None:
+            if wanted:  # else the clock was first
+                self.world.timers.clear(later)
+                answered(wanted.pop()).then(later.give)
 
-def _chain(later: Later, answer: Callable[[], Any]) -> None:
-    answered(answer).then(later.give)
+        if not self.errands.run(lambda: self.sampler.refresh(due), lambda _: give()):
+            return answer()
+        self.world.timers.set(later, monotonic() + PATIENCE, give)
+        return later

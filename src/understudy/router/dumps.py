@@ -5,8 +5,9 @@ The router waits for none of them: it looks at their pages, by its clocks, and g
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ _FELT_FROM, _FORCED_FROM, _UNTIL = 0.2, 0.5, 1.3
 _FAINT_UNTIL, _HEEDED_WITHIN = 5.0, 1.0
 _DOOMED_FROM, _DOOMED_UNTIL = 0.1, 0.5
 _FIRST_LOOK, _LOOK, _LATE_LOOK = 0.002, 0.02, 0.05
+_RESTS = 9
+"""Times as long as a look took none is taken: all dumps together have a tenth of the router's time for theirs."""
 _FULL = FAULT_SIZE - 8192
 """Bytes in the fault handler's place beyond which it is not made to write again: who is held no more makes room."""
 _STOPPED = "is stopped, by a signal or a debugger, and tells its stacks when it goes on"
@@ -44,7 +47,8 @@ class _Dump:
     tells: list[Tell]
     doomed: bool = False
     """Whether the process is ended next: then nothing can harm it any more."""
-    pulse: Pulse = field(default_factory=Pulse)
+    pulse: Pulse | None = None
+    """What its threads were seen to do, from when it is worth a look."""
     forced_at: float = NEVER
     """When the fault handler was called."""
     seen: str = ""
@@ -57,13 +61,18 @@ class _Dump:
         return self.forced_at != NEVER
 
     @property
+    def is_held(self) -> bool:
+        """Whether one of its threads was seen to hold its interpreter."""
+        return self.pulse is not None and self.pulse.is_held
+
+    @property
     def patience(self) -> float:
         """Seconds after which it is given up: later where the process hardly gets to run."""
         if self.doomed:
             return _DOOMED_UNTIL
         if self.forced:
             return max(_UNTIL, self.forced_at - self.began + _HEEDED_WITHIN)
-        return _FAINT_UNTIL if self.pulse.is_faint else _UNTIL
+        return _FAINT_UNTIL if self.pulse is not None and self.pulse.is_faint else _UNTIL
 
 
 class Dumps:
@@ -71,6 +80,9 @@ class Dumps:
 
     def __init__(self) -> None:
         self._dumps: dict[int, _Dump] = {}
+        self._turns: deque[tuple[float, int, _Dump]] = deque()
+        """Whose threads are looked at next, and from when on."""
+        self._rests_until = 0.0
 
     def take(self, world: World, actors: Sequence[Actor], then: Callable[[dict[str, str]], None]) -> None:
         """Tell the stacks of all these, by name, when the last of them is told: within 1.5 s, or 5 on a busy machine.
@@ -98,6 +110,7 @@ class Dumps:
         """The router ends: who waits is told nothing."""
         for uid in list(self._dumps):
             self._end(world, uid, "")
+        self._turns.clear()
 
     def _begin(self, world: World, actor: Actor, tell: Tell, *, doomed: bool) -> None:
         uid, page = actor.uid, world.records[actor.uid].page
@@ -143,11 +156,13 @@ class Dumps:
             if text and text == dump.seen:
                 return ordered(text)
             dump.seen = text
-        elif waited >= _FELT_FROM and not dump.doomed:
-            dump.pulse.feel(pulse.look(dump.pid))
+        elif waited >= _FELT_FROM and not dump.doomed and dump.pulse is None:
+            dump.pulse = Pulse()
+            self._turns.append((monotonic(), actor.uid, dump))
+            self._set_turn(world)
         if waited >= dump.patience:
             return self._give_up(dump)
-        if not dump.forced and waited >= forced_from and (dump.doomed or dump.pulse.is_held):
+        if not dump.forced and waited >= forced_from and (dump.doomed or dump.is_held):
             if len(dump.page.fault()) > _FULL:
                 return f"{_excuse(dump.page, _STILL_HELD)}\n\n{ordered(dump.page.forced_text())}"
             if pulse.heeds(dump.pid, STACKS):
@@ -155,6 +170,21 @@ class Dumps:
                 dump.forced_at = monotonic()
                 world.spawner(actor).signal(actor.uid, STACKS)
         return None
+
+    def _set_turn(self, world: World) -> None:
+        if self._turns:
+            world.timers.set("pulse", max(self._turns[0][0], self._rests_until), lambda: self._take_turn(world))
+
+    def _take_turn(self, world: World) -> None:
+        """Look at the threads of one process: there may be hundreds, and a read for each."""
+        _, uid, dump = self._turns.popleft()
+        if self._dumps.get(uid) is dump and dump.pulse is not None and not dump.forced:
+            began = monotonic()
+            dump.pulse.feel(pulse.look(dump.pid))
+            now = monotonic()
+            self._rests_until = now + _RESTS * (now - began)
+            self._turns.append((now + _LATE_LOOK, uid, dump))
+        self._set_turn(world)
 
     def _give_up(self, dump: _Dump) -> str:
         if family.is_stopped(dump.pid):

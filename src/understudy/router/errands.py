@@ -7,13 +7,19 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 from understudy.errors import SystemClosed, UnderstudyError
 from understudy.router.calls import Calls
+from understudy.router.threads import LateThread
 
 LIMIT = 1_000
 """Errands that may wait."""
+HELD_UP = 1.0
+"""Seconds after which an errand holds up its thread."""
+MOST_HELD_UP = 8
+"""Threads that may be held up at once; beyond them what waits does wait."""
 _log = logging.getLogger("understudy")
 
 
@@ -33,47 +39,90 @@ def outcome_of(act: Callable[[], Any]) -> Outcome:
         return Outcome(error=error.with_traceback(None))  # it is kept, the frames that it came through are not
 
 
+@dataclass(slots=True, eq=False)
+class _Worker:
+    """A thread, and since when it has been at its present errand."""
+
+    thread: LateThread
+    since: float | None = None
+
+    @property
+    def is_held_up(self) -> bool:
+        since = self.since
+        return since is not None and monotonic() - since >= HELD_UP
+
+
 class Errands:
-    """One thread, begun with the first errand; they are run in the order of their coming."""
+    """One thread, begun with the first errand; they are run in the order of their coming.
+
+    What one errand holds up, as a process can whose figures are read, another thread takes over, a few times at most.
+    """
 
     def __init__(self, name: str, calls: Calls) -> None:
-        self._calls = calls
+        self._calls, self._name = calls, f"understudy-errands-{name}"
         self._waiting: queue.SimpleQueue[tuple[Callable[[], Any], Callable[[Outcome], None]] | None]
         self._waiting = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name=f"understudy-errands-{name}", daemon=True)
-        self._started = False
+        self._lock = threading.RLock()
+        self._held_up: list[_Worker] = []
+        self._worker = self._another()
 
     def run(self, work: Callable[[], Any], then: Callable[[Outcome], None]) -> bool:
         """Do it, then have the router's thread make that call with the outcome; False where too much waits already.
 
         Also where no thread is to be had.
-
-        For the router's thread.
         """
         if self._waiting.qsize() >= LIMIT or not self._begin():
             return False
         self._waiting.put((work, then))
         return True
 
-    def _begin(self) -> bool:
-        if not self._started:
+    def run_within(self, seconds: float, work: Callable[[], Any]) -> bool:
+        """Have it done, and wait for it so long; whether it is done. For any thread but the router's."""
+        done = threading.Event()
+
+        def act() -> None:
             try:
-                self._thread.start()
-            except RuntimeError:  # no thread is left, or this process is about to end
-                return False
-            self._started = True
-        return True
+                work()
+            finally:
+                done.set()
+
+        return self.run(act, lambda _: None) and done.wait(seconds)
 
     def close(self, seconds: float) -> None:
         """End, when the router has ended; what waits is dropped, with who asked for it."""
-        if self._started:
+        workers = [worker for worker in (*self._held_up, self._worker) if worker.thread.started]
+        until = monotonic() + seconds
+        for _ in workers:
             self._waiting.put(None)
-            self._thread.join(seconds)
+        for worker in workers:
+            worker.thread.join(until - monotonic())
 
-    def _run(self) -> None:
-        while (errand := self._waiting.get()) is not None:
+    def _begin(self) -> bool:
+        if self._worker.is_held_up:
+            with self._lock:
+                self._relieve()
+        return self._worker.thread.begin()
+
+    def _relieve(self) -> None:
+        """Let another thread take over from one that is held up."""
+        self._held_up = [one for one in self._held_up if one.thread.is_alive]
+        if self._worker.is_held_up and len(self._held_up) < MOST_HELD_UP:
+            another = self._another()
+            if another.thread.begin():
+                self._held_up.append(self._worker)
+                self._worker = another
+
+    def _another(self) -> _Worker:
+        worker = _Worker(LateThread(lambda: self._run(worker), self._name))
+        return worker
+
+    def _run(self, me: _Worker) -> None:
+        # One that was held up and comes free has been replaced.
+        while me not in self._held_up and (errand := self._waiting.get()) is not None:
             work, then = errand
+            me.since = monotonic()
             outcome = _attempted(work)
+            me.since = None
             try:
                 self._calls.make(lambda then=then, outcome=outcome: then(outcome))  # type: ignore[misc]
             except SystemClosed:

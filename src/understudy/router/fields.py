@@ -15,6 +15,8 @@ LONGEST_NAME = 1_024
 MOST_NAMES = 1_000
 MOST_GLOBS = 50
 """Among the names: each is made ready, and held against all actors."""
+LONGEST_GLOBS = 1_024
+"""Characters of all of them together: to make these ready takes the router 10 ms at the most."""
 LONGEST_KEY = 64
 """Characters of an idempotency key, and of an unknown key that is told back."""
 LONGEST_ID = 16 << 10
@@ -110,8 +112,11 @@ def names(value: Any) -> list[str]:
     if len(value) > MOST_NAMES:
         raise ProtocolError(f"may hold {MOST_NAMES} names, not {len(value)}")
     wanted = [a_name(one) for one in value]
-    if sum(map(is_glob, wanted)) > MOST_GLOBS:
+    globs = list(filter(is_glob, wanted))
+    if len(globs) > MOST_GLOBS:
         raise ProtocolError(f"may hold {MOST_GLOBS} globs among its names, not more")
+    if sum(map(len, globs)) > LONGEST_GLOBS:
+        raise ProtocolError(f"may hold globs of {LONGEST_GLOBS:,} characters in all, not more")
     return wanted
 
 

@@ -13,6 +13,8 @@ from understudy.router.tailing import Share, last
 from understudy.router.world import World
 from understudy.settings import shown
 
+STREAMS = ("stdout", "stderr")
+"""The names of the files."""
 _LAST_LINES, _LAST_BYTES = 100, 1 << 16
 
 
@@ -34,7 +36,9 @@ def directory_of(world: World, actor: Actor) -> str | None:
         return None
     if world.output_dir is None:
         return os.path.join(world.directory, "actors", str(actor.uid))
-    return os.path.join(world.output_dir, actor.name)
+    first, *others = actor.name.split("/")
+    # Beside the files of `a`, be they renamed, `a/stdout` needs another name: one that no actor has.
+    return os.path.join(world.output_dir, first, *(f"_{one}" if one.startswith(STREAMS) else one for one in others))
 
 
 def read_last_lines(world: World, actor: Actor, record: Record, files: Errands) -> None:

@@ -9,6 +9,7 @@ from understudy.errors import ConfigError
 from understudy.router.closing import Closing
 from understudy.router.listing import info
 from understudy.router.loop import Router
+from understudy.router.sampling import PATIENCE
 
 if TYPE_CHECKING:  # they need prometheus-client, which is an extra
     from understudy.observe.exporter import Exporter
@@ -44,18 +45,20 @@ class Gauges:
             exporter.abandon()
 
     def reading(self) -> Reading:
-        """The system now; figures that are too old are measured first, in this thread."""
+        """The system now; figures that are too old are measured first, as far as nothing holds that up for a second."""
         from understudy.observe.metrics import Reading, Row
 
-        world, registry = self._router.world, self._router.world.registry
-        self._router.sampler.refresh(registry.living())
+        router = self._router
+        world, registry = router.world, router.world.registry
+        if any(map(router.sampler.is_due, registry.living())):
+            router.errands.run_within(PATIENCE, lambda: router.sampler.refresh(registry.living()))
         rows = []
         for actor in registry.living():
             record = world.records.get(actor.uid)
             if record is not None:  # else it was admitted this instant
                 sample = record.sample_of(actor)
                 seconds = None if sample is None else sample.cpu_seconds
-                rows.append(Row(info(world, self._router.watch, actor), seconds))
+                rows.append(Row(info(world, router.watch, actor), seconds))
         return Reading(
             living=Counter(row.info.status for row in rows),
             spawned=registry.spawned,

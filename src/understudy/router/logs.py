@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import queue
 import sys
-import threading
 import traceback
 from typing import Any
 
 from understudy.observe.publisher import LONGEST_TEXT
+from understudy.router.threads import LateThread
 
 EACH = 8 << 20
 """Bytes of one actor's records that may wait for the handlers."""
@@ -41,8 +41,7 @@ class LogThread:
         self._records: queue.SimpleQueue[tuple[dict[str, Any], _Account, int] | None] = queue.SimpleQueue()
         self._accounts: dict[int, _Account] = {}
         self._total = _Account()
-        self._thread = threading.Thread(target=self._run, name=f"understudy-logs-{name}", daemon=True)
-        self._started = False
+        self._thread = LateThread(self._run, f"understudy-logs-{name}")
         self.dropped = 0
 
     @property
@@ -59,7 +58,7 @@ class LogThread:
 
     def put(self, record: dict[str, Any], *, uid: int = 0, size: int = _OWN) -> None:
         """Take a record of ``size`` bytes by that actor, or by ourselves; the thread begins with the first."""
-        if not self.has_room(uid) or not self._begin():
+        if not self.has_room(uid) or not self._thread.begin():
             self.dropped += 1
             return
         account = self._accounts.get(uid)
@@ -73,23 +72,14 @@ class LogThread:
 
     def close(self, seconds: float) -> None:
         """Wait so long for what is left, no longer; what is lost is told, past the handlers, on stderr."""
-        if not self._started:
+        if not self._thread.started:
             return
         self._records.put(None)
         self._thread.join(seconds)
         # In the queue the end stands where the record in hand stood.
-        lost = self.dropped + (self._records.qsize() if self._thread.is_alive() else 0)
+        lost = self.dropped + (self._records.qsize() if self._thread.is_alive else 0)
         if lost and sys.stderr is not None:
             sys.stderr.write(f"understudy: {lost} log records of actors are lost; the handlers did not keep up\n")
-
-    def _begin(self) -> bool:
-        if not self._started:
-            try:
-                self._thread.start()
-            except RuntimeError:  # no thread is left, or this process is about to end
-                return False
-            self._started = True
-        return True
 
     def _run(self) -> None:
         while (entry := self._records.get()) is not None:

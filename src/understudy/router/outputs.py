@@ -10,10 +10,9 @@ from understudy.errors import ProtocolError
 from understudy.globs import Globs, is_glob
 from understudy.lifecycle.actor import Actor
 from understudy.router.errands import Errands, Outcome
-from understudy.router.folders import directory_of
+from understudy.router.folders import STREAMS, directory_of
 from understudy.router.shelf import Entry
 from understudy.router.sources import (
-    STREAMS,
     Budget,
     FileMarks,
     Marks,

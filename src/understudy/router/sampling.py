@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from math import inf
 from time import monotonic
 
 from understudy.lifecycle.actor import Actor, Body
@@ -17,8 +18,8 @@ from understudy.spawners.figures import Figures, measure
 
 _SHORTEST = 0.01
 """Seconds: the system's clock of CPU time ticks no finer, so no share is of less."""
-_PATIENCE = 1.0
-"""Seconds that a thread waits for another one's sample of the same actor."""
+PATIENCE = 1.0
+"""Seconds that a thread waits for the samples that another one takes. Who is measured for longer is let alone."""
 _log = logging.getLogger("understudy")
 
 
@@ -27,11 +28,15 @@ class Sampler:
 
     def __init__(self, world: World, calls: Calls) -> None:
         self._world, self._calls = world, calls
+        self._measured_since: dict[int, float] = {}
+        """Who is being measured at this moment, by uid."""
 
     def is_due(self, actor: Actor) -> bool:
-        """Whether its figures are older than its settings allow."""
+        """Whether its figures are older than its settings allow, and whoever measures it is not held up by it."""
         record = self._world.records.get(actor.uid)
         if record is None or actor.body is not Body.LIVE:
+            return False
+        if monotonic() - self._measured_since.get(actor.uid, inf) >= PATIENCE:
             return False
         sample = record.sample_of(actor)
         return sample is None or monotonic() - sample.at > actor.spec.config.sampling.interval
@@ -42,16 +47,19 @@ class Sampler:
         if not due or threading.current_thread() is self._calls.thread:
             return
         census = Census(one.pid for one in self._world.registry.living() if one.pid is not None)
+        until = monotonic() + PATIENCE
         for actor in due:
             record = self._world.records.get(actor.uid)
             if record is None or actor.pid is None:
                 continue
-            if not record.sampling.acquire(timeout=_PATIENCE):
+            if not record.sampling.acquire(timeout=max(0.0, until - monotonic())):
                 continue  # the process holds up who looks at it: one thread is enough
             try:
                 if self.is_due(actor):
+                    self._measured_since[actor.uid] = monotonic()
                     record.sample = self._sample(actor, actor.pid, record, census)
             finally:
+                self._measured_since.pop(actor.uid, None)
                 record.sampling.release()
 
     def _sample(self, actor: Actor, pid: int, record: Record, census: Census) -> Sample:

@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Any
 
 from understudy.globs import Globs
+from understudy.router.folders import STREAMS
 from understudy.router.shelf import Entry
 from understudy.router.tailing import Mark, Share, last, since
 from understudy.wire.codec import pack
 
-STREAMS = ("stdout", "stderr")
 _TEXT_HEAD = 4
 """Bytes that the length of a text takes beyond that of an empty one."""
 _PART = 4

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from understudy.lifecycle.actor import Actor
 from understudy.router.errands import Errands
 from understudy.router.listing import ZOMBIE
-from understudy.router.sampling import Sampler
+from understudy.router.sampling import PATIENCE, Sampler
 from understudy.router.world import World
 
 
@@ -16,20 +18,29 @@ class Survey:
         self._world, self._sampler, self._errands = world, sampler, errands
         self._told: dict[int, float] = {}
         """When the figures of each actor were measured that were published last."""
-        self._under_way = False
+        self._under_way = 0
+        """The number of the survey that is under way, if one is."""
+        self._number, self._until = 0, 0.0
 
     def begin(self) -> None:
-        """Measure what is due, if somebody asks and the last survey is over."""
-        if self._under_way:
+        """Measure what is due, if somebody asks and the last survey is over, or held up: then others are measured."""
+        if self._under_way and monotonic() < self._until:
             return
         if not self._world.hub.audience.wants_figures:
             self._told.clear()
             return
         actors = self._world.registry.living()
-        self._under_way = self._errands.run(lambda: self._sampler.refresh(actors), lambda _: self._publish(actors))
+        self._number += 1
+        number, self._until = self._number, monotonic() + PATIENCE
+        begun = self._errands.run(lambda: self._sampler.refresh(actors), lambda _: self._end(number, actors))
+        self._under_way = number if begun else 0
+
+    def _end(self, number: int, actors: list[Actor]) -> None:
+        if number == self._under_way:  # else it was held up, and another one took its place
+            self._under_way = 0
+            self._publish(actors)
 
     def _publish(self, actors: list[Actor]) -> None:
-        self._under_way = False
         told, self._told = self._told, {}
         for uid in [actor.uid for actor in actors]:
             actor, record = self._world.registry.actors.get(uid), self._world.records.get(uid)

@@ -28,7 +28,7 @@ def look(pid: int) -> Look:
     found: Look = {}
     with suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task")[:_MOST]:
-            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/stat", "rb") as file:
+            with suppress(OSError), open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file:
                 values = (text := file.read())[text.rindex(b")") + 2 :].split()
                 found[int(thread)] = values[0].decode(), int(values[11]) + int(values[12])
     return found

@@ -20,7 +20,7 @@ from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
 from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
-from understudy.wire import audience, codec, keys, messages, sockets
+from understudy.wire import arena, audience, bulk, codec, keys, messages, sealing, sockets
 from understudy.wire.messages import ORDERS, REPORTS, Identity
 
 PATH = ROOT / "docs" / "protocol.md"
@@ -200,6 +200,16 @@ def test_the_tag_of_the_page_is_the_tag_of_the_code(capsys):
     assert (keys.KEY_BYTES, keys.TAG_BYTES) == (32, 16)
 
 
+def test_the_forms_of_messages_and_the_fields_of_loans_are_those_of_the_code():
+    forms, loan = tables(CHAPTERS["Messages"])
+    assert [int(row[0]) for row in forms] == [sealing.INLINE, sealing.PACKED, sealing.PICKLED]
+    assert [(int(place), field) for place, field, _ in loan] == list(enumerate(bulk.Loan._fields))
+    assert (sealing.SMALL, bulk.BULK, arena.TABLE, arena.LEAST) == (4 << 10, 1 << 20, 4096, 1 << 20)
+    numbers = [sealing.PICKLED, *range(1, 7), *[0] * 6]
+    told = sealing._told(sealing.PICKLED, [bulk.Loan(*range(1, 7)), None])
+    assert told == b"".join(number.to_bytes(8, "little") for number in numbers)
+
+
 def test_the_limits_are_those_of_the_code():
     mib = 1 << 20
     rows = {what: limit for what, limit, _ in tables(CHAPTERS["Limits"])[0]}
@@ -210,6 +220,7 @@ def test_the_limits_are_those_of_the_code():
         "one frame on `control`": f"{sockets.MAX_CONTROL // mib} MiB",
         "one event": "1 MiB",
         "connections to `status` and `control` together": f"1 in {door.SHARE} of the descriptors that the parent may open",
+        "lent by one process to one receiver at a time": f"{bulk.LIMIT // mib} MiB",
         "reports queued in an actor": f"{sockets._CHILD_HWM:,}",
         "events queued for a client": f"{sockets._STATUS_HWM:,}",
         "requests of a client queued": f"{sockets._REQUESTS}",

@@ -29,6 +29,7 @@ if _typing.TYPE_CHECKING:
     from understudy.config import Backoff as Backoff
     from understudy.config import Heartbeat as Heartbeat
     from understudy.config import Limits as Limits
+    from understudy.config import Mailbox as Mailbox
     from understudy.config import ProcessConfig as ProcessConfig
     from understudy.config import Restart as Restart
     from understudy.config import Sampling as Sampling
@@ -105,6 +106,7 @@ else:
         "Backoff": "config",
         "Heartbeat": "config",
         "Limits": "config",
+        "Mailbox": "config",
         "ProcessConfig": "config",
         "Restart": "config",
         "Sampling": "config",
@@ -222,6 +224,7 @@ __all__ = [
     "Limits",
     "LogEntry",
     "Logs",
+    "Mailbox",
     "MailboxFull",
     "MainLoopError",
     "MainLoopTimeoutError",

@@ -140,12 +140,12 @@ class Process:
         return _started(self, "ask the result of").result(timeout)
 
     @verb
-    def stop(self, *, after: str = "section", grace: float | None = None) -> str:
+    def stop(self, *, after: str = "section", grace: float | None = None, drain: bool = False) -> str:
         """Ask for the end.
 
         Inside hooks: ``after="section"`` (no further section begins) or ``"lap"`` (this lap is finished first); then
-        ``__onfinish__`` and ``__result__`` run. In the parent: as `ActorRef.stop`, with ``grace`` in seconds. Raises
-        ConfigError for what belongs to the other side.
+        ``__onfinish__`` and ``__result__`` run. In the parent: as `ActorRef.stop`, with ``grace`` in seconds and
+        ``drain``. Raises ConfigError for what belongs to the other side.
         """
         if after not in {"section", "lap"}:
             raise ConfigError(f"stop(after={shown(after)}): it is 'section' or 'lap'")
@@ -153,9 +153,11 @@ class Process:
         if inside is None:
             if after == "lap":
                 raise ConfigError("stop(after='lap') is for hooks; from outside, a stop is after the section under way")
-            return _started(self, "stop").stop(grace=grace)
+            return _started(self, "stop").stop(grace=grace, drain=drain)
         if grace is not None:
             raise ConfigError("stop(grace=...) is for the parent; from within, the section under way ends by itself")
+        if drain:
+            raise ConfigError("stop(drain=True) is for the parent; from within, no further message is handled")
         inside.stop(after)
         return "asked"
 

@@ -74,13 +74,15 @@ class ActorRef(Generic[A]):
         """Whether it has ended."""
         return self._outside.settled(self.uid).done()
 
-    def stop(self, *, grace: float | None = None) -> str:
+    def stop(self, *, grace: float | None = None, drain: bool = False) -> str:
         """Ask it to stop and return: ``asked``, ``already`` (it was asked before) or ``ended``.
 
         ``grace`` seconds from now it is killed, with SIGTERM at one half and three quarters of them; without it, the
-        section under way may finish within its own timeout.
+        section under way may finish within its own timeout. With ``drain`` the messages that have arrived are handled
+        first, within the grace, else each within its own timeout; without, they become dead letters. Who asks again
+        may shorten the grace, no more.
         """
-        return self._outside.stop_uid(self.uid, grace=grace)
+        return self._outside.stop_uid(self.uid, grace=grace, drain=drain)
 
     def kill(self) -> str:
         """SIGKILL to it and all that it started; returns when the signal is sent."""

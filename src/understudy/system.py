@@ -127,12 +127,13 @@ class ActorSystem:
 
     # --- verbs
 
-    def stop(self, who: Any, *, grace: float | None = None) -> dict[str, str]:
+    def stop(self, who: Any, *, grace: float | None = None, drain: bool = False) -> dict[str, str]:
         """Ask actors to stop, by name, glob, ref, or an iterable of these; ``{name: "asked"|"already"|"ended"}``.
 
-        ``grace`` as in `ActorRef.stop`. Raises UnknownActor for an unknown name; a glob without a match gives ``{}``.
+        ``grace`` and ``drain`` as in `ActorRef.stop`. Raises UnknownActor for an unknown name; a glob without a match
+        gives ``{}``.
         """
-        return self._give(verbs.Stopping(who, grace))
+        return self._give(verbs.Stopping(who, grace, drain=drain))
 
     def kill(self, who: Any) -> dict[str, str]:
         """SIGKILL actors and all that they started; returns when the signals are sent."""

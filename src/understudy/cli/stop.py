@@ -21,6 +21,7 @@ _SHOWN = 5
 def stop(
     names: Some,
     grace: Grace = None,
+    drain: Annotated[bool, typer.Option("--drain", help="Handle the messages that have arrived first.")] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until they have ended; the exit code is 1 if one did not finish.")
     ] = False,
@@ -33,14 +34,14 @@ def stop(
         raise Failure(REFUSED, "--timeout is for --wait")
     if not wait:
         with remote(system) as far:
-            words = far.stop(names, grace=grace)
+            words = far.stop(names, grace=grace, drain=drain)
         tell("stop", names, words, json=json)
         return
     seconds = check_timeout(timeout)
     place = chosen(system)
     with lasting(place), Observer(place.endpoint, kinds="state") as observer, Remote(place.endpoint) as far:
         ends = Ends(observer, far)
-        words = far.stop(names, grace=grace)
+        words = far.stop(names, grace=grace, drain=drain)
         ends.expect(words)
         halt = follow(observer, ends.are_told, seconds, ends.note)
     tell("stop", names, words, ends.finals, json=json)

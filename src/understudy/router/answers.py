@@ -74,9 +74,9 @@ class Answers:
         if ref is not None and result is not None and result.bytes >= BULKY:
             weakref.finalize(ref, cell.lighten).atexit = False
 
-    def stop_uid(self, uid: int, *, grace: float | None = None) -> str:
+    def stop_uid(self, uid: int, *, grace: float | None = None, drain: bool = False) -> str:
         """As `ActorSystem.stop`."""
-        return self._word(uid, verbs.Stopping(self._spawned(uid), grace))
+        return self._word(uid, verbs.Stopping(self._spawned(uid), grace, drain=drain))
 
     def kill_uid(self, uid: int) -> str:
         """As `ActorSystem.kill`."""

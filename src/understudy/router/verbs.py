@@ -71,6 +71,13 @@ def check_grace(grace: object) -> float | None:
     return float(grace)
 
 
+def check_drain(drain: object) -> bool:
+    """Whether to handle first what has arrived; raises ConfigError."""
+    if not isinstance(drain, bool):
+        raise ConfigError(f"drain must be True or False; got {drain!r}")
+    return drain
+
+
 class Order(ABC):
     """One verb and whom it is for; made in the thread that gives it, the rest is for the router's."""
 
@@ -103,12 +110,12 @@ class Stopping(Order):
 
     stands = frozenset({Wish.STOP, Wish.KILL})
 
-    def __init__(self, selector: Any, grace: object = None) -> None:
+    def __init__(self, selector: Any, grace: object = None, *, drain: object = False) -> None:
         super().__init__(selector)
-        self._grace = check_grace(grace)
+        self._grace, self._drain = check_grace(grace), check_drain(drain)
 
     def _one(self, world: World, actor: Actor) -> str:
-        stop_one(world, actor, ladder.graceful(self._grace, monotonic()))
+        stop_one(world, actor, ladder.graceful(self._grace, monotonic()), drain=self._drain)
         return self._word(actor)
 
 
@@ -151,10 +158,10 @@ class Restarting(Order):
         return self._word(actor)
 
 
-def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop") -> None:
+def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop", *, drain: bool = False) -> None:
     """One stop, by its rungs; of what has ended nothing."""
     if not actor.status.ended:
-        world.happen(actor.uid, Stop(rungs, cause))
+        world.happen(actor.uid, Stop(rungs, cause, drain))
 
 
 def _found(world: World, one: str | Spawned) -> Actor:

@@ -8,6 +8,7 @@ process takes over from the original serialized state. Where things live, from t
     stats       what an actor's lives came to, in figures
     logs        what actors wrote and logged, as values
     status      what an actor is, was, and died of: frozen values
+    deadletters a message that nobody handled, as a value
     config      every setting, checked when set
     timing      measured sections
     lifecycle   pure decisions: states, lives, stops
@@ -35,6 +36,7 @@ if _typing.TYPE_CHECKING:
     from understudy.config import Sampling as Sampling
     from understudy.config import StopLadder as StopLadder
     from understudy.config import Timeouts as Timeouts
+    from understudy.deadletters import DeadLetter as DeadLetter
     from understudy.errors import AccessDenied as AccessDenied
     from understudy.errors import ActorDied as ActorDied
     from understudy.errors import ActorError as ActorError
@@ -82,6 +84,7 @@ if _typing.TYPE_CHECKING:
     from understudy.observe import Remote as Remote
     from understudy.process import Process as Process
     from understudy.ref import ActorRef as ActorRef
+    from understudy.router.letters import DeadLetters as DeadLetters
     from understudy.spawners import Spawner as Spawner
     from understudy.spawners import Target as Target
     from understudy.stats import ErrorEvent as ErrorEvent
@@ -112,6 +115,7 @@ else:
         "Sampling": "config",
         "StopLadder": "config",
         "Timeouts": "config",
+        "DeadLetter": "deadletters",
         "AccessDenied": "errors",
         "ActorDied": "errors",
         "ActorError": "errors",
@@ -159,6 +163,7 @@ else:
         "Remote": "observe",
         "Process": "process",
         "ActorRef": "ref",
+        "DeadLetters": "router.letters",
         "Spawner": "spawners",
         "Target": "spawners",
         "ErrorEvent": "stats",
@@ -212,6 +217,8 @@ __all__ = [
     "AskTimeout",
     "Backoff",
     "ConfigError",
+    "DeadLetter",
+    "DeadLetters",
     "DeathReport",
     "DepthExceeded",
     "ErrorEvent",

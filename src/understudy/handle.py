@@ -12,8 +12,9 @@ here: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """The systems of this process, by id."""
 
 VERBS = frozenset({
-    "cleanup", "close_by", "close_default", "default", "disown", "healthy", "info", "kill", "ps", "reap", "ref",
-    "restart", "serve_metrics", "shutdown", "spawn", "stacks", "stop", "story", "summary", "wait_all",
+    "cleanup", "close_by", "close_default", "dead_letters", "default", "disown", "healthy", "info", "kill", "ps",
+    "reap", "ref", "refs", "restart", "serve_metrics", "shutdown", "spawn", "stacks", "stop", "story", "summary",
+    "wait_all",
 })  # fmt: skip
 """What only the process that opened it can do."""
 

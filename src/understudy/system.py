@@ -25,9 +25,10 @@ from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import Closing, end_all
 from understudy.router.founding import found
 from understudy.router.gauges import Gauges
+from understudy.router.letters import DeadLetters
 from understudy.router.listing import info, summary
 from understudy.router.loop import Router
-from understudy.settings import check_timeout
+from understudy.settings import check_timeout, shown
 from understudy.status import ActorInfo, ActorTable, Status, Summary
 from understudy.targets import target_of
 from understudy.wire.travelling.names import spawned_at_import
@@ -73,6 +74,7 @@ class ActorSystem:
         self._router = Router(self._world, self._calls)
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
         self._closing = Closing(self, self._router, self._leash)
+        self._dead_letters = DeadLetters(self._world.letters, self._calls)
         self._gauges = Gauges(self._router, self._closing)
         self._router.start()
         runtime.systems[self._world.system] = self._answers
@@ -124,6 +126,15 @@ class ActorSystem:
     def ref(self, name: str) -> ActorRef[Any]:
         """The ref of the living actor of that name, else of the last that bore it; raises UnknownActor."""
         return self._look(lambda: self._answers.ref(self._world.registry.find(name)))
+
+    def refs(self, pattern: str) -> list[ActorRef[Any]]:
+        """The refs of the living actors that a glob means (``*`` crosses ``/``), or that bear the name.
+
+        In the order of their spawn; an empty list where there is none. Raises ConfigError for what is no text.
+        """
+        if not isinstance(pattern, str):
+            raise ConfigError(f"{shown(pattern)} is no pattern: give a name or a glob as text")
+        return self._look(lambda: [self._answers.ref(actor) for actor in self._world.registry.match(pattern)])
 
     # --- verbs
 
@@ -234,6 +245,11 @@ class ActorSystem:
     def story(self, name: str) -> list[str]:
         """The last steps of an actor's life as the router saw them, a line each."""
         return self._look(lambda: self._world.registry.story(self._world.registry.find(name).uid))
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The messages that nobody handled, and why; see `DeadLetters`."""
+        return self._dead_letters
 
     def serve_metrics(self, port: int, addr: str = "127.0.0.1") -> str:
         """Serve Prometheus metrics over HTTP until the system closes; gives the URL.

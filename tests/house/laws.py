@@ -12,7 +12,7 @@ Law = Callable[[Sequence[Module]], Iterator[str]]
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"settings", "stats", "globs"}),
+    frozenset({"settings", "stats", "globs", "deadletters"}),
     frozenset({"status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal"}),
     frozenset({"lifecycle", "wire"}),
     frozenset({"ref", "outcome", "handle"}),

@@ -7,19 +7,22 @@ import weakref
 from typing import Any
 
 from understudy import runtime
-from understudy.errors import UnknownActor, WrongProcess
+from understudy.errors import SystemClosed, UnknownActor, WrongProcess
 from understudy.lifecycle.actor import Actor
 from understudy.outcome import Sealed, open_outcome
 from understudy.ref import ActorRef
 from understudy.router import verbs
 from understudy.router.calls import Calls
 from understudy.router.latch import Latch
+from understudy.router.letters import deliver, keep
 from understudy.router.listing import info, is_healthy
+from understudy.router.post import PARENT
 from understudy.router.sampling import Sampler
 from understudy.router.watch import Watch
 from understudy.router.world import Cell, World
 from understudy.status import ActorInfo, Life, Status
 from understudy.timing import Timers
+from understudy.wire.messages import Fate, Letter
 
 BULKY = 1 << 20
 """Bytes from which a result that was given is not kept beyond the last ref."""
@@ -120,6 +123,21 @@ class Answers:
         self._cell(uid)
         state = self._world.records[uid].timers
         return None if state is None else Timers.from_state(state)
+
+    def meet_from_parent(self, uid: int) -> Fate:
+        """How an actor stands; the parent's post office is told now, and at each change. Any thread may ask.
+
+        The router's thread calls the office meanwhile, so that who asks must hold nothing that the office waits for.
+        """
+        post = self._world.post
+        return self._calls.make(lambda: post.meet(PARENT, uid), lambda: post.fate(uid))
+
+    def letter_from_parent(self, letter: Letter) -> None:
+        """A message of the parent's that nobody will handle; from any thread, and after the system's end too."""
+        try:
+            self._calls.make(lambda: deliver(self._world, letter, None), lambda: None)
+        except SystemClosed:
+            keep(self._world, letter)
 
     def _word(self, uid: int, order: verbs.Order) -> str:
         if self._cell(uid).settled.done() and not self._calls.is_open:

@@ -148,6 +148,21 @@ class Answers:
         state = self._world.records[uid].timers
         return None if state is None else Timers.from_state(state)
 
+    def meet_from_parent(self, uid: int) -> Fate:
+        """How an actor stands; the parent's post office is told now, and at each change. Any thread may ask.
+
+        The router's thread calls the office meanwhile, so that who asks must hold nothing that the office waits for.
+        """
+        post = self._world.post
+        return self._calls.make(lambda: post.meet(PARENT, uid), lambda: post.fate(uid))
+
+    def letter_from_parent(self, letter: Letter) -> None:
+        """A message of the parent's that nobody will handle; from any thread, and after the system's end too."""
+        try:
+            self._calls.make(lambda: deliver(self._world, letter, None), lambda: None)
+        except SystemClosed:
+            keep(self._world, letter)
+
     def _word(self, uid: int, order: verbs.Order) -> str:
         if self._cell(uid).settled.done() and not self._calls.is_open:
             return verbs.ENDED

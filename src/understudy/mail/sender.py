@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _QUIET = 0.0002
 """Seconds since the last batch after which a tell is a lone one, and goes at once."""
+_LONE = 16
+"""Lone tells in a row, to whomever, after which they are none: who tells many has less to do if each gets a few."""
 LARGE = 4096
 """Bytes of a body beyond which it does not go with others."""
 _SOON = 0.05
@@ -47,6 +49,9 @@ class Sender:
         self._busy = False
         """Amid a send, where a finalizer or a signal's handler may strike that wants to send, too."""
         self._later: deque[Callable[[], None]] = deque()
+        self._begun_at = 0.0
+        self._row = 0
+        """How many batches were begun, each within a moment of the one before."""
         self.links: dict[int, Link] = {}
         self.expected: dict[int, Callable[[Said], None]] = {}
         """Who is to be given the answer of each ask."""
@@ -81,7 +86,9 @@ class Sender:
             if len(link.bodies) == 1:
                 self._let_in(link)
                 link.size_up()
-                if now - link.sent_at <= _QUIET and link.most > 1:
+                self._row = self._row + 1 if now - self._begun_at <= _QUIET else 0
+                self._begun_at = now
+                if (now - link.sent_at <= _QUIET or self._row >= _LONE) and link.most > 1:
                     self._office.flusher.note(self)
                     return
             self._send_batch(link, now)

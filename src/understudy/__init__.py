@@ -16,6 +16,8 @@ process takes over from the original serialized state. Where things live, from t
     receiving   what takes an actor's messages
     part        the runtime's place in a user's object
     ref         ActorRef, and runtime, the slot through which it finds its system
+    routing     which of several replicas a message is for
+    group       GroupRef
     handle      an ActorSystem in a process that does not run it
     process     Process, what a user subclasses
     spawners    zygote, fresh interpreter, signals, the sweep
@@ -80,6 +82,7 @@ if _typing.TYPE_CHECKING:
     from understudy.errors import UnknownField as UnknownField
     from understudy.errors import WaitTimeout as WaitTimeout
     from understudy.errors import WrongProcess as WrongProcess
+    from understudy.group import GroupRef as GroupRef
     from understudy.logs import LogEntry as LogEntry
     from understudy.logs import Logs as Logs
     from understudy.observe import Observer as Observer
@@ -171,6 +174,7 @@ else:
         "callable_remotely": "receiving.marks",
         "receives": "receiving.marks",
         "ActorRef": "ref",
+        "GroupRef": "group",
         "DeadLetters": "router.letters",
         "Spawner": "spawners",
         "Target": "spawners",
@@ -234,6 +238,7 @@ __all__ = [
     "ErrorHandlerError",
     "ErrorHandlerTimeoutError",
     "Event",
+    "GroupRef",
     "Health",
     "Heartbeat",
     "Life",

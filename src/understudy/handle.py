@@ -32,8 +32,11 @@ class SystemHandle:
     def __init__(self, system_id: str, name: str, endpoint: str) -> None:
         self.system_id, self.name, self.endpoint = system_id, name, endpoint
 
-    def ref(self, name: str) -> ActorRef[Any]:
-        """The ref of the living actor of that name, else of the last that bore it; raises UnknownActor."""
+    def ref(self, name: str) -> Any:
+        """The ref of the living actor of that name, else of the last that bore it; raises UnknownActor.
+
+        Of replicas that were spawned under that name, the GroupRef.
+        """
         return self._inside("ref").ref_of(name)
 
     def refs(self, pattern: str) -> list[ActorRef[Any]]:

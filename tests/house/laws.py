@@ -16,7 +16,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal"}),
     frozenset({"lifecycle", "wire", "receiving", "part"}),
     frozenset({"ref", "outcome", "handle"}),
-    frozenset({"process", "spawners", "observe", "mail"}),
+    frozenset({"process", "spawners", "observe", "mail", "group"}),
     frozenset({"router", "engine", "targets"}),
     frozenset({"system"}),
     frozenset({"pool", "services"}),

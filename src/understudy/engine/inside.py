@@ -15,6 +15,7 @@ from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.engine.serving import Serving
 from understudy.errors import WrongProcess
+from understudy.group import GroupRef
 from understudy.lifecycle.registry import check_name
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
@@ -107,10 +108,10 @@ class Actor:
             raise WrongProcess(f"receive() is for the hooks of {self.name}: another thread of it takes no messages")
         return self._takes_messages().receive(timeout)
 
-    def ref_of(self, name: str) -> ActorRef[Any]:
-        """The actor of that name; raises UnknownActor."""
-        found = self.post.seek(check_name(name))
-        return ActorRef(self.system_id, *found[0])
+    def ref_of(self, name: str) -> ActorRef[Any] | GroupRef[Any]:
+        """The actor, or group, of that name; raises UnknownActor."""
+        found = [ActorRef[Any](self.system_id, uid, bears) for uid, bears in self.post.seek(check_name(name))]
+        return found[0] if found[0].name == name else GroupRef(name, found)
 
     def refs_of(self, pattern: str) -> list[ActorRef[Any]]:
         """The living actors that a glob means."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,21 @@ class Courier:
             raise SystemClosed("this system was shut down meanwhile")
         return opened(*said, name, self._office.key, self._begin().borrower, uid)
 
+    async def meet(self, members: Sequence[tuple[int, str]]) -> None:
+        """Learn how they stand, without holding up the loop."""
+        for uid, name in members:
+            if self._office.known(uid) is None:
+                await asyncio.to_thread(self._office.peer, uid, name)
+
+    def loads(self, members: Sequence[tuple[int, str]]) -> list[int | None]:
+        """Of those that were met: how many messages that went this way each has yet to handle; None of the ended."""
+        under_way = Counter(parcel.peer.uid for parcel in [*self._given, *_all(self._waiting)])
+        links = {} if self._sender is None else self._sender.links
+        for uid, _ in members:
+            link = links.get(uid)
+            under_way[uid] += 0 if link is None else link.seq - link.credit
+        return [under_way[uid] if self._office.lives(uid, name) else None for uid, name in members]
+
     async def _send(self, uid: int, name: str, message: Any, *, urgent: bool, number: int | None) -> Said | None:
         sealed, frames = letters.enclosed(seal(message, "message", self._office.key))
         peer = self._office.known(uid)
@@ -118,7 +133,7 @@ class Courier:
                 self._look_after(sender)
                 sender.wait(None)
         except SystemClosed as error:
-            for parcel in [*self._given, *self._asked.values(), *(p for row in self._waiting.values() for p in row)]:
+            for parcel in [*self._given, *self._asked.values(), *_all(self._waiting)]:
                 parcel.failed(error)
 
     def _serve(self, sender: Sender, uid: int) -> None:
@@ -173,3 +188,7 @@ class Courier:
         """Its sender is closed by the office, which ends the thread."""
         if self._thread is not None:
             self._thread.join()
+
+
+def _all(rows: dict[int, deque[Parcel]]) -> list[Parcel]:
+    return [parcel for row in list(rows.values()) for parcel in list(row)]

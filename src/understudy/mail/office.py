@@ -6,15 +6,16 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any
 
-from understudy.errors import AskCycle, SystemClosed, UnknownActor, WrongProcess
+from understudy.errors import ActorDied, AskCycle, SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.courier import Courier
+from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import LARGE, Sender
@@ -70,6 +71,7 @@ class Office:
         self._blocked: dict[int, int] = {}
         self._sought: dict[int, SimpleQueue[Sought]] = {}
         self._cycles: dict[int, list[str]] = {}
+        self._turns: dict[int, Iterator[int]] = {}
         self._main = threading.main_thread().ident
         self.dropped = 0
         """Frames that were no answers of a mailbox of ours."""
@@ -107,6 +109,7 @@ class Office:
         if sender is None:
             sender = self._own.sender = self.hire()
             self._own.links = sender.links
+            self._own.crowd = Crowd(sender)
         return sender.link(self.known(uid) or self.peer(uid, name))
 
     def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any:
@@ -115,6 +118,44 @@ class Office:
         self.check_not_myself(uid, name)
         link = self._link(uid, name)
         return self._own.sender.ask(link, message, seconds)
+
+    # --- groups, whose members are named by uid and name
+
+    def lives(self, uid: int, name: str) -> bool:
+        """Whether what is sent to that actor may still be handled."""
+        return not (self.known(uid) or self.peer(uid, name)).over
+
+    def turn(self, group: int) -> int:
+        """Whose turn it is, one further each time; groups are named by their first member's uid.
+
+        Each process begins elsewhere, for many may send only once.
+        """
+        turns = self._turns.get(group)
+        if turns is None:
+            turns = self._turns.setdefault(group, itertools.count(os.getpid() if self._myself.uid else 0))
+        return next(turns)
+
+    def loads(self, members: Sequence[tuple[int, str]]) -> list[int | None]:
+        """How many messages of this thread each has yet to handle, as far as is known; None of who has ended."""
+        peers = [self.known(uid) or self.peer(uid, name) for uid, name in members]
+        if getattr(self._own, "sender", None) is None:
+            return [None if peer.over else 0 for peer in peers]
+        loads: list[int | None] = self._own.crowd.loads(peers)
+        return loads
+
+    def ask_all(self, members: Sequence[tuple[int, str]], message: Any, timeout: float | None) -> list[Any]:
+        """The answers of all that have not ended, in that order; raises ActorDied where all have."""
+        seconds, links, over = check_timeout(timeout), [], None
+        for uid, name in members:
+            self.check_not_myself(uid, name)
+            try:
+                links.append(self._link(uid, name))
+            except ActorDied as error:
+                over = error
+        if not links and over is not None:
+            raise over
+        answers: list[Any] = self._own.crowd.ask(links, message, seconds)
+        return answers
 
     def flush(self) -> None:
         """Send what this thread has gathered; it is about to wait."""

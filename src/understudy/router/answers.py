@@ -8,6 +8,7 @@ from typing import Any
 
 from understudy import runtime
 from understudy.errors import SystemClosed, UnknownActor, WrongProcess
+from understudy.group import GroupRef
 from understudy.lifecycle.actor import Actor
 from understudy.mail.office import Myself, Office
 from understudy.outcome import Sealed, open_outcome
@@ -72,6 +73,17 @@ class Answers:
         if found is None:
             found = self._world.refs[actor.uid] = ActorRef(self._world.system, actor.uid, actor.name, self)
         return found
+
+    def ref_of(self, name: str) -> ActorRef[Any] | GroupRef[Any]:
+        """The ref of the actor, or group, of that name; raises UnknownActor."""
+        found = self._world.registry.group(name) if isinstance(name, str) else None
+        return self.ref(self._world.registry.find(name)) if found is None else self.group(name, found)
+
+    def group(self, name: str, members: list[tuple[int, str]]) -> GroupRef[Any]:
+        """The ref of a group."""
+        actors, system = self._world.registry.actors, self._world.system
+        refs = [self.ref(actors[uid]) if uid in actors else ActorRef[Any](system, uid, bears) for uid, bears in members]
+        return GroupRef(name, refs)
 
     def started(self, uid: int) -> Latch[None]:
         """Done when the actor was READY once, or could not be."""

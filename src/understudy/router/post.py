@@ -108,15 +108,23 @@ class Post:
                 del self._speakers[uid], self._told[uid]
 
     def seek(self, speaker: int, request: int, pattern: str) -> None:
-        """Tell which living actors a glob means; for a name as `ActorSystem.ref` has it, the last that bore it."""
+        """Tell which living actors a glob means; for a name as `ActorSystem.ref` has it, the last that bore it.
+
+        For a group's name all its members, none of which bears it.
+        """
         way, hint = self._way(speaker), ""
         if way is None:
             return
+        pairs: list[list[int | str]] = []
         try:
-            found = self._registry.match(pattern) if is_glob(pattern) else [self._registry.find(pattern)]
+            if is_glob(pattern):
+                pairs = [[actor.uid, actor.name] for actor in self._registry.match(pattern)]
+            elif (group := self._registry.group(pattern)) is not None:
+                pairs = [list(member) for member in group]
+            else:
+                pairs = [[(actor := self._registry.find(pattern)).uid, actor.name]]
         except UnderstudyError as error:
-            found, hint = [], str(error)[:_LONGEST_HINT]
-        pairs: list[list[int | str]] = [[actor.uid, actor.name] for actor in found]
+            hint = str(error)[:_LONGEST_HINT]
         for at in range(0, max(1, len(pairs)), _PAIRS):
             self._say(speaker, way, Sought(request, pairs[at : at + _PAIRS], at + _PAIRS < len(pairs), hint))
 

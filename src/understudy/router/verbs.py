@@ -54,8 +54,7 @@ def select(world: World, wanted: Meant) -> list[Actor]:
     found: dict[int, Actor] = {}
     for one in wanted:
         if not (isinstance(one, str) and is_glob(one)):
-            actor = _found(world, one)
-            found[actor.uid] = actor
+            found |= {actor.uid: actor for actor in _found(world, one)}
         elif globs:  # all are held against the names at once, in the place of the first
             found |= {actor.uid: actor for actor in world.registry.match(*globs)}
             globs = []
@@ -152,7 +151,8 @@ class Restarting(Order):
         if actor.status.ended and not actor.spec.blob:
             raise UnknownActor(f"{actor.name} ended long ago, and its original state is no longer kept: spawn it anew")
         if actor.status.ended:
-            world.admit(actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host), actor.name)
+            spec = actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host)
+            world.registry.succeed(actor, world.admit(spec, actor.name))
         else:
             world.happen(actor.uid, Restart(ladder.graceful(self._grace, monotonic()), self._spec))
         return self._word(actor)
@@ -164,10 +164,10 @@ def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "
         world.happen(actor.uid, Stop(rungs, cause, drain))
 
 
-def _found(world: World, one: str | Spawned) -> Actor:
+def _found(world: World, one: str | Spawned) -> list[Actor]:
     if isinstance(one, str):
-        return world.registry.find(one)
+        return world.registry.named(one)
     actor = world.registry.actors.get(one.uid)
     if one.system != world.system or actor is None:
         raise UnknownActor(f"{one.shown} is no actor of this system")
-    return actor
+    return [actor]

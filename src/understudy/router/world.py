@@ -108,6 +108,18 @@ class World:
         """A new actor, on its way to a process. Raises NameTaken, SystemClosed."""
         self.check_open()
         actor, effects = self.registry.admit(spec, name, self.moment())
+        self._begin(actor, effects)
+        return actor
+
+    def admit_group(self, spec: Spec, name: str | None, count: int) -> str:
+        """So many alike, on their way to processes; gives the group's name. Raises as `admit`."""
+        self.check_open()
+        name, admitted = self.registry.admit_group(spec, name, count, self.moment())
+        for actor, effects in admitted:
+            self._begin(actor, effects)
+        return name
+
+    def _begin(self, actor: Actor, effects: tuple[Effect, ...]) -> None:
         self.cells[actor.uid] = Cell()
         self.records[actor.uid] = Record()
         self.perform(self, actor, effects)
@@ -116,7 +128,14 @@ class World:
             del self.cells[gone.uid], self.records[gone.uid]
             self.post.forgotten(gone.uid)
             self.publisher.forget(gone.uid, None if self.registry.knows(gone.name) else gone.name)
-        return actor
+
+    def reap(self) -> list[int]:
+        """What spawners have swept up since the last call, by pid."""
+        found: list[int] = []
+        for spawner in self.spawners.values():
+            while spawner.swept:
+                found.append(spawner.swept.pop(0))
+        return found
 
     def tell(self, actor: Actor, incarnation: int, text: str, *, level: int = logging.WARNING, trace: str = "") -> None:
         """A record of our own about an actor: for the handlers, and for those who watch."""

@@ -50,7 +50,7 @@ class Sender:
         self.links: dict[int, Link] = {}
         self.expected: dict[int, Callable[[Said], None]] = {}
         """Who is to be given the answer of each ask."""
-        self._bell = Bell()
+        self._bell: Bell | None = Bell()
         self._packer = letters.Packer(office.system)
         self.borrower = Borrower()
         self.closed = False
@@ -153,6 +153,8 @@ class Sender:
     @contextmanager
     def _sending(self) -> Iterator[None]:
         with self._lock:
+            if self.closed:
+                raise SystemClosed("this system was shut down meanwhile")
             self._busy = True
             try:
                 yield
@@ -204,8 +206,8 @@ class Sender:
     def bury(self) -> None:
         """Under the lock: what was under way to who has ended is lost, and told so."""
         for link in [link for link in list(self.links.values()) if link.peer.over]:
-            self._bell.hush()
-            while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._bell.read):
+            self._ear.hush()
+            while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._ear.read):
                 if not self.drain():
                     break  # it was the bell
             if link.lender is not None:
@@ -219,13 +221,23 @@ class Sender:
 
     def ring(self) -> None:
         """Look again at what you wait for."""
-        self._bell.ring()
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
+    @property
+    def _ear(self) -> Bell:
+        bell = self._bell
+        if bell is None:
+            raise SystemClosed("this system was shut down meanwhile")
+        return bell
 
     def close(self) -> None:
         """Send what waits, and end; what is waited for here ends first, by SystemClosed."""
         self.closed = True
-        self._bell.ring()
+        self.ring()
         with self._lock:
+            self._bell = None
             for link in list(self.links.values()):
                 if link.peer.over:
                     self._outlet.disconnect(link.peer.uid)
@@ -283,10 +295,10 @@ class Sender:
         """Wait so long until something comes, or somebody rings, and read all of it; raises SystemClosed."""
         if self.closed:
             raise SystemClosed("this system was shut down meanwhile")
-        if self._outlet.wait(seconds, self._bell.read):
+        if self._outlet.wait(seconds, self._ear.read):
             self.drain()
         else:
-            self._bell.hush()
+            self._ear.hush()
 
     def drain(self) -> bool:
         """Read all that has arrived; whether there was anything."""
@@ -339,7 +351,7 @@ class Sender:
     def _listen(self, box: list[Said], until: float | None) -> None:
         """For an answer that comes soon; what long waits need is not made ready for it."""
         soon = _SOON if until is None else min(_SOON, max(0.0, until - monotonic()))
-        if self._outlet.wait(soon, self._bell.read) and (frames := self._outlet.take()) is not None:
+        if self._outlet.wait(soon, self._ear.read) and (frames := self._outlet.take()) is not None:
             self._sort(frames)
 
     def _await(

@@ -19,6 +19,8 @@ from understudy.spawners.base import Birth
 from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
 from understudy.wire.sealing import unseal
 
+_LOOK = 0.001
+"""Seconds after which plain tells in hand let in what has arrived meanwhile: it may be urgent, or an answer."""
 _LINGER = 1.0
 """Seconds for answers to leave, at the end."""
 
@@ -119,6 +121,7 @@ class Serving:
                 self._handle_batch(entry, lap)
             else:
                 self._handle_single(entry)
+            self.settle()
             self.answers.catch_up()
             mailbox.take_in()
         self.answers.catch_up()
@@ -173,16 +176,19 @@ class Serving:
         words, reals = page.words, page.reals
         seconds = self._config.timeouts.receive
         limit = NEVER if seconds is None else seconds
-        bodies, began = batch.bodies, batch.at
-        at, count = began, len(bodies)
-        self._hand = Hand(batch.connection, None)
+        bodies, at = batch.bodies, batch.at
+        count, began, until = len(bodies), at, clock() + _LOOK
+        hand = self._hand = Hand(batch.connection, None)
         try:
             while at < count:
-                if halt.level and not draining:
+                now = clock()
+                if (halt.level and not draining) or now > until:
                     break
                 body = bodies[at]
-                at += 1
-                reals[DEADLINE] = clock() + limit
+                at = batch.at = at + 1
+                if at == count:
+                    self.mailbox.entries.popleft()
+                reals[DEADLINE] = now + limit
                 words[PLACE] = place
                 kind = type(body)
                 handler = find[kind] if kind in find else self._lookup(body)
@@ -191,12 +197,14 @@ class Serving:
                 else:
                     handler(body)
                 words[HANDLED] += 1
+                if self._hand is not hand:  # the handler took what came next by `receive`
+                    break
             self._sections.close(lap)
+        except BaseException:
+            words[HANDLED] += 1
+            raise
         finally:
             self._hand = None
-            batch.at = at
-            if at == count:
-                self.mailbox.entries.popleft()
             self.mailbox.done(batch.connection, at - began)
 
     def _handle_single(self, entry: Single) -> None:

@@ -28,6 +28,10 @@ class Burial:
         packed = plain(body)
         self._tell(connection, why, _shown(body), frames=() if packed is None else (packed,))
 
+    def unhandled_alone(self, entry: Single, body: Any, why: str) -> None:
+        """The same for one that was opened: it goes along as it came."""
+        self._bury(entry, why, _shown(body))
+
     def unopened(self, connection: Connection, error: Exception) -> None:
         """A tell that cannot be opened."""
         self._tell(connection, f"it cannot be opened: {type(error).__name__}: {error}"[:_SHOWN], "")
@@ -57,12 +61,12 @@ class Burial:
             mailbox.done(entry.connection, count)
             mailbox.take_in()
 
-    def _bury(self, entry: Single, reason: str) -> None:
-        """One that was not opened: what it holds goes along if it is in the frames alone."""
+    def _bury(self, entry: Single, reason: str, text: str = "") -> None:
+        """What it holds goes along, unopened, if it is in the frames alone."""
         whole = not entry.seal.loans and (entry.seal.tag is not None or entry.seal.inline is not None)
         tag = entry.seal.tag if whole else None
         frames = (entry.seal.inline,) if entry.seal.inline is not None else tuple(entry.frames)
-        self._tell(entry.connection, reason, "", tag=tag, frames=frames if whole else ())
+        self._tell(entry.connection, reason, text, tag=tag, frames=frames if whole else ())
 
     def _tell(
         self,

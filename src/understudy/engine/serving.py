@@ -226,7 +226,7 @@ class Serving:
         handler = self.handlers.find(body)
         if hand.ask is None:
             if handler is None:
-                self.burial.unhandled(entry.connection, body, str(self.handlers.refusal(body)))
+                self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
             else:
                 self._run(handler, body)
             return

@@ -37,9 +37,15 @@ class Burial:
         self._tell(connection, f"it cannot be opened: {type(error).__name__}: {error}"[:_SHOWN], "")
 
     def all_of(self, mailbox: Mailbox, page: Page) -> None:
-        """This life is over: who waits for an answer is told, what was told to it is buried."""
-        reason, single = f"{self._birth.name} has ended", _KEPT
+        """The actor is over: who waits for an answer is told, what was told to it is buried."""
         mailbox.take_in()
+        while mailbox.entries:
+            self.taken_in(mailbox, page, f"{self._birth.name} has ended")
+            mailbox.take_in()
+
+    def taken_in(self, mailbox: Mailbox, page: Page, reason: str) -> None:
+        """The same for what was taken in; what was not is for a later life, if there is one."""
+        single = _KEPT
         while mailbox.entries:
             entry = mailbox.entries.popleft()
             if isinstance(entry, Batch):
@@ -59,7 +65,6 @@ class Burial:
             single = max(0, single - count)
             page.words[HANDLED] += count
             mailbox.done(entry.connection, count)
-            mailbox.take_in()
 
     def _bury(self, entry: Single, reason: str, text: str = "") -> None:
         """What it holds goes along, unopened, if it is in the frames alone."""

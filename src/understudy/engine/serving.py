@@ -50,6 +50,7 @@ class Serving:
         self._hand: Hand | None = None
         self._received: Hand | None = None
         self._draining = False
+        self._bury = self._bury_taken_in
         self._find: dict[type, Callable[[Any], Any] | None] = {}
         """What handles plain messages, by their type; filled as they come."""
 
@@ -141,15 +142,23 @@ class Serving:
         if self._halt.drain:
             self._draining = True
             self.serve(lap)
-        self.burial.all_of(self.mailbox, self._sections.page)
+        self._bury = self._bury_all
+        self._bury()
         self._flush()
 
     def close(self) -> None:
         """End, and take nothing more."""
         self.answers.catch_up()
-        self.burial.all_of(self.mailbox, self._sections.page)
+        self._bury()
         self.mailbox.tell_credit()
         self.mailbox.close(_LINGER)
+
+    def _bury_all(self) -> None:
+        self.burial.all_of(self.mailbox, self._sections.page)
+
+    def _bury_taken_in(self) -> None:
+        """After a crash; whoever has a next life takes the rest."""
+        self.burial.taken_in(self.mailbox, self._sections.page, f"taken in by a life of {self._birth.name} that ended")
 
     def open(self, entry: Single) -> Any:
         """The message; raises ProtocolError, and what opening it raises."""

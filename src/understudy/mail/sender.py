@@ -78,8 +78,9 @@ class Sender:
             return
         with self._sending():
             now = monotonic()
-            if len(link.bodies) == 1:
+            if link.bodies and not link.begun:
                 self._let_in(link)
+                link.begun = True
                 link.size_up()
                 if now - link.sent_at <= _QUIET and link.most > 1:
                     self._office.flusher.note(self)
@@ -98,14 +99,20 @@ class Sender:
         """As `ActorRef.ask`."""
         if self._busy:
             raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
-        sealed, frames = self.seal(link, message)
         until = None if timeout is None else monotonic() + timeout
+        said = self._ask_once(link, message, until, timeout)
+        while said is None:  # it arrived at a later life than it was made for, which has not touched it
+            said = self._ask_once(link, message, until, timeout)
+        return self.opened(link, said)
+
+    def _ask_once(self, link: Link, message: Any, until: float | None, timeout: float | None) -> Said | None:
+        sealed, frames = self.seal(link, message)
         number = self._office.number()
         box: list[Said] = []
         with self._lock:
             try:
                 with self._sending():
-                    if link.peer.over or link.is_full:
+                    if link.has_to_wait:
                         self._find_room(link, until, number)
                     deaths = self.put(link, number, sealed, frames, box.append)
                     self.flush()
@@ -114,7 +121,17 @@ class Sender:
                     self._await(link, number, deaths, until, timeout, box)
             finally:
                 self.expected.pop(number, None)
-        return self.opened(link, box[0])
+            return None if self._came_late(link, box[0][0], deaths + 1) else box[0]
+
+    def _came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
+        """Whether a later life refused what was made for this one; a life that refuses its own ends."""
+        if not isinstance(said.content, letters.Refusal):
+            return False
+        if said.incarnation <= life:
+            link.peer.leaving = max(link.peer.leaving, said.incarnation)
+            return False
+        link.peer.deaths = max(link.peer.deaths, said.incarnation - 1)
+        return True
 
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
         """A message on its way to that actor; raises SerializationError."""
@@ -146,7 +163,7 @@ class Sender:
 
     def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         with self._sending():
-            if link.peer.over or link.is_full:
+            if link.has_to_wait:
                 self._find_room(link, None)
             self.post(link, sealed, frames, urgent=urgent)
 
@@ -182,7 +199,7 @@ class Sender:
         """Send all batches; in the thread itself, or under the lock."""
         now = monotonic()
         for link in self.links.values():
-            if link.bodies:
+            if link.begun:
                 self._send_batch(link, now)
 
     # --- from other threads
@@ -212,8 +229,10 @@ class Sender:
                     break  # it was the bell
             if link.lender is not None:
                 link.lender.close()
-            lost = link.seq - link.credit + len(link.bodies)
-            link.bodies.clear()
+            lost = link.seq - link.credit
+            while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
+                link.bodies.popleft()
+                lost += 1
             self.links.pop(link.peer.uid, None)
             self._outlet.disconnect(link.peer.uid)
             if lost > 0:
@@ -255,7 +274,7 @@ class Sender:
 
     def _let_in(self, link: Link) -> None:
         """For the first of a batch there has to be room; if there is none, it is not kept."""
-        if not (link.peer.over or link.is_full):
+        if not link.has_to_wait:
             return
         body = link.bodies.pop()
         self._find_room(link, None)
@@ -267,21 +286,22 @@ class Sender:
         if peer.over:
             raise died(peer, "has ended")
         self.drain()
-        if not link.is_full:
+        if not link.has_to_wait:
             return
-        if peer.on_full == "raise":
+        if peer.on_full == "raise" and link.is_full:
             raise MailboxFull(
                 f"{peer.name} has {peer.window} messages of this sender to handle, as mailbox.size allows"
             )
         self.flush()
         with self._office.blocking(number or self._office.number(), peer.uid) as watch:
-            while link.is_full:
+            while link.has_to_wait:
                 if peer.over:
                     raise died(peer, "has ended")
                 watch.check()
                 self.sync(link)
                 if until is not None and monotonic() >= until:
-                    raise AskTimeout(f"{peer.name} had no room for the message in time: its mailbox is full")
+                    why = "its mailbox is full" if link.is_full else "it restarts"
+                    raise AskTimeout(f"{peer.name} did not take the message in time: {why}")
                 self.wait(watch.patience(until))
 
     def sync(self, link: Link) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -88,12 +89,14 @@ class Fails(Process):
 @pytest.mark.requirement("P3")
 def test_what_a_handler_raises_is_the_askers_error_and_the_actor_lives(system):
     fails = system.spawn(Fails, name="fails")
-    with pytest.raises(ReceiveError, match=r"ValueError: no such thing \(__receive__ of fails, lap 1, incarnation 1\)") as caught:
+    with pytest.raises(
+        ReceiveError, match=r"ValueError: no such thing \(__receive__ of fails, lap 1, incarnation 1\)"
+    ) as caught:
         fails.ask("raise", 30)
     error = caught.value
     assert (error.name, error.incarnation, error.section, error.lap) == ("fails", 1, "receive", 1)
-    assert repr(error.__cause__) == "ValueError('no such thing')"
-    story = str(error.__cause__.__cause__)
+    assert repr(cause := error.__cause__) == "ValueError('no such thing')"
+    story = str(cause and cause.__cause__)
     assert "in __receive__" in story
     assert 'raise ValueError("no such thing")' in story
 
@@ -104,7 +107,7 @@ def test_what_a_handler_raises_is_the_askers_error_and_the_actor_lives(system):
         fails.ask("group", 30)
     assert isinstance(caught.value.__cause__, ExceptionGroup)
 
-    with pytest.raises(ReceiveTimeoutError, match="0.5 s") as caught:
+    with pytest.raises(ReceiveTimeoutError, match=r"0\.5 s") as caught:
         fails.ask("slow", 30)
     assert isinstance(caught.value, TimeoutError)
     assert (caught.value.section, caught.value.name) == ("receive", "fails")
@@ -129,13 +132,11 @@ def test_what_cannot_travel_is_named_by_its_path_and_disturbs_nothing(system):
             send(stuck)
         with pytest.raises(SerializationError, match=r"message: .*this one stays|this one stays"):
             send(Unsendable())
-    for timeout in ("soon", -1, float("nan")):
-        try:
+    for timeout in ("soon", float("nan")):
+        with pytest.raises(ConfigError, match="timeout"):
             fails.ask("x", timeout)
-        except (ConfigError, AskTimeout) as error:
-            assert isinstance(error, ConfigError) == (timeout != -1)
-        else:
-            raise AssertionError(f"a timeout of {timeout!r} was taken")
+    with pytest.raises(AskTimeout):
+        fails.ask("x", -1)
     fails.tell("after")
     assert [one for one in fails.ask("done", 30) if one != "x"] == ["before", "after"]
 
@@ -174,7 +175,7 @@ class Knot(Process):
     """Asks the next of a circle, in its handler."""
 
     def __init__(self):
-        self.next = None
+        self.next: Any = None
         self.config.mailbox.size = 1
 
     def __receive__(self, message):
@@ -204,7 +205,7 @@ def test_a_circle_of_asks_is_told_by_name_instead_of_hanging(system, count):
     knots = circle(system, count, "knot")
     with pytest.raises(ReceiveError) as caught:
         knots[0].ask("ask", 25)
-    cause = caught.value
+    cause: BaseException | None = caught.value
     while not isinstance(cause, AskCycle):
         assert cause is not None
         cause = cause.__cause__

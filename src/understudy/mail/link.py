@@ -81,7 +81,8 @@ class Link:
 
     def size_up(self) -> None:
         """How many make a batch full: as many as the window allows for."""
-        self.most = max(1, min(MOST, self.peer.window // _PARTS))
+        window = self.peer.window
+        self.most = max(1, min(MOST, window // _PARTS, window - self.seq + self.credit))
 
     def batch(self) -> bytes:
         """The gathered tells, as one frame; they are gathered no more."""

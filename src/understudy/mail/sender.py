@@ -127,7 +127,7 @@ class Sender:
                 if not box:
                     self._await(link, number, deaths, until, timeout, box)
             finally:
-                self.expected.pop(number, None)
+                self.cancel(link, number)
             return None if self._came_late(link, box[0][0], deaths + 1) else box[0]
 
     def _came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
@@ -394,7 +394,6 @@ class Sender:
                     return
                 watch.check()
                 if until is not None and monotonic() >= until:
-                    self.cancel(link, number)
                     raise AskTimeout(f"{peer.name} did not answer within {timeout:g} s")
                 self.wait(watch.patience(until))
 

@@ -1,4 +1,4 @@
-"""GroupRef: what `spawn(..., replicas=4)` returns. Several actors alike under one name; a message is for one of them."""
+"""GroupRef: what `spawn(..., replicas=4)` returns. Several actors alike under one name; a message is for one."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class GroupRef(Generic[A]):
     """The replicas that one spawn made; ``refs`` are theirs, in order, and it iterates over them.
 
     It travels as an ActorRef does. Who gets a message is decided in the sender, by its ``route``: "round_robin", where
-    each process goes round by itself; "least_loaded", who has the fewest of this thread's messages to handle yet, as far
-    as it has said; "broadcast", all of them. By ``key``, a text, bytes, whole number or tuple of these, messages of one
-    key go to one replica, from every process; in a group of another size most keys keep their place. A replica that has
-    ended is passed over while another lives; one that restarts is not, for messages wait for its next life. Raises
+    each process goes round by itself; "least_loaded", who has the fewest of this thread's messages to handle yet, as
+    far as it has said; "broadcast", all of them. By ``key``, a text, bytes, whole number or tuple of these, messages of
+    one key go to one replica, from every process; in a group of another size most keys keep their place. A replica that
+    has ended is passed over while another lives; one that restarts is not, for messages wait for its next life. Raises
     ConfigError for another route or key, and for a key beside a route other than "round_robin".
     """
 
@@ -78,7 +78,10 @@ class GroupRef(Generic[A]):
         """
         way, post = check_route(route, key), self._post
         if way == BROADCAST:
-            return post.ask_all(self._members, message, timeout)
+            answers = post.ask_all(self._members, message, timeout)
+            if not answers:
+                raise self._over()
+            return answers
         loads = post.loads(self._members) if way == LEAST_LOADED else ()
         return self._choose(post, way, key, loads).ask(message, timeout)
 

@@ -97,7 +97,7 @@ class Registry:
 
     def group(self, name: str) -> list[tuple[int, str]] | None:
         """The members of the group of that name, by uid and name, the ended too; None where there is none."""
-        uids = self._groups.get(name)
+        uids = self._groups.get(name) if type(name) is str else None
         return None if uids is None else [(uid, f"{name}/{number}") for number, uid in enumerate(uids, 1)]
 
     def succeed(self, old: Actor, new: Actor) -> None:
@@ -108,7 +108,7 @@ class Registry:
 
     def named(self, name: str) -> list[Actor]:
         """The actor of that name, as `find` has it, or the members of the group of that name that are kept."""
-        uids = self._groups.get(name) if isinstance(name, str) else None
+        uids = self._groups.get(name)
         return [self.find(name)] if uids is None else [self.actors[uid] for uid in uids if uid in self.actors]
 
     def _check_free(self, name: str) -> None:
@@ -121,8 +121,8 @@ class Registry:
             raise NameTaken(f"{name!r} is the name of a group with living replicas; stop them or choose another")
 
     def _is_living_group(self, name: str) -> bool:
-        members = [self.actors.get(uid) for uid in self._groups.get(name, ())]
-        return any(actor is not None and not actor.status.ended for actor in members)
+        members = [self.actors[uid] for uid in self._groups.get(name, ()) if uid in self.actors]
+        return not all(actor.status.ended for actor in members)
 
     def _admit(self, spec: Spec, name: str, moment: Moment) -> tuple[Actor, tuple[Effect, ...]]:
         actor, effects = launch(Actor(uid=self._next_uid, name=name, spec=spec))

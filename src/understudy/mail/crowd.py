@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
+from understudy.errors import ActorDied
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import Said, Sender
 from understudy.wire import letters
@@ -40,7 +42,7 @@ class Crowd:
         return [None if peer.over else self._load(peer) for peer in peers]
 
     def ask(self, links: Sequence[Link], message: Any, timeout: float | None) -> list[Any]:
-        """Ask all of them, then wait for their answers, in that order; raises the first error that is met."""
+        """Ask all that live, then wait for their answers, in that order; raises the first error that is met."""
         sender = self._sender
         until = None if timeout is None else monotonic() + timeout
         asked: list[tuple[Link, int, int, list[Said]]] = []
@@ -49,7 +51,7 @@ class Crowd:
                 for link in links:
                     sealed, frames = sender.seal(link, message)
                     number, box = sender._office.number(), list[Said]()
-                    with sender._sending():
+                    with suppress(ActorDied), sender._sending():  # one that ended just now, and was sent nothing
                         sender._find_room(link, until, number)
                         asked.append((link, number, sender.put(link, number, sealed, frames, box.append), box))
                 for link, number, deaths, box in asked:
@@ -58,7 +60,13 @@ class Crowd:
             finally:
                 for link, number, _, _ in asked:
                     sender.cancel(link, number)  # of those that have answered nothing is expected
-        return [sender.opened(link, box[0]) for link, _, _, box in asked]
+            late = {link for link, _, deaths, box in asked if sender._came_late(link, box[0][0], deaths + 1)}
+        left = None if until is None else max(0.0, until - monotonic())
+        # Those lives have not touched what was made for the ones before them.
+        return [
+            sender.ask(link, message, left) if link in late else sender.opened(link, box[0])
+            for link, _, _, box in asked
+        ]
 
     def _load(self, peer: Peer) -> int:
         link = self._sender.links.get(peer.uid)

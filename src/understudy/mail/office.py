@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -144,17 +144,15 @@ class Office:
         return loads
 
     def ask_all(self, members: Sequence[tuple[int, str]], message: Any, timeout: float | None) -> list[Any]:
-        """The answers of all that have not ended, in that order; raises ActorDied where all have."""
-        seconds, links, over = check_timeout(timeout), [], None
+        """The answers of all that have not ended, in that order; none where all have."""
+        seconds = check_timeout(timeout)
         for uid, name in members:
             self.check_not_myself(uid, name)
-            try:
+        links: list[Link] = []
+        for uid, name in members:
+            with suppress(ActorDied):
                 links.append(self._link(uid, name))
-            except ActorDied as error:
-                over = error
-        if not links and over is not None:
-            raise over
-        answers: list[Any] = self._own.crowd.ask(links, message, seconds)
+        answers: list[Any] = self._own.crowd.ask(links, message, seconds) if links else []
         return answers
 
     def flush(self) -> None:

@@ -10,7 +10,7 @@ from understudy.engine.outbox import Outbox
 from understudy.spawners.base import Birth
 from understudy.wire.messages import Letter
 from understudy.wire.page import HANDLED, Page
-from understudy.wire.payload import plain
+from understudy.wire.payload import brief, plain
 
 _SHOWN = 200
 _KEPT = 100
@@ -26,7 +26,7 @@ class Burial:
     def unhandled(self, connection: Connection, body: Any, why: str) -> None:
         """A tell that has no handler."""
         packed = plain(body)
-        self._tell(connection, why, _shown(body), frames=() if packed is None else (packed,))
+        self._tell(connection, why, brief(body), frames=() if packed is None else (packed,))
 
     def unopened(self, connection: Connection, error: Exception) -> None:
         """A tell that cannot be opened."""
@@ -76,10 +76,3 @@ class Burial:
     ) -> None:
         sender, name = connection.uid, connection.name
         self._outbox.say(Letter(self._birth.uid, reason, "tell", text, count, sender, name, tag, tuple(frames)))
-
-
-def _shown(body: Any) -> str:
-    try:
-        return f"{type(body).__qualname__}: {body!r}"[:_SHOWN]
-    except Exception as trouble:  # noqa: BLE001 - a user's __repr__ may raise anything
-        return f"{type(body).__qualname__}: its repr cannot be had ({type(trouble).__name__})"

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from understudy.mail.surplus import Surplus
 from understudy.wire import letters
 from understudy.wire.bulk import Lender
 
@@ -45,7 +46,7 @@ class Link:
 
     __slots__ = (
         "_heading", "_headings", "_pack", "bodies", "credit", "lender", "most", "peer", "route", "sent_at", "seq",
-        "synced",
+        "surplus", "synced",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -61,6 +62,8 @@ class Link:
         self.sent_at = 0.0
         self.lender: Lender | None = None
         """Of what is too large to be sent; made with the first of it."""
+        self.surplus = Surplus()
+        """What waits for credit without holding up who sends."""
         self.synced = 0
         """After how many deaths of the actor its mailbox was last asked for the credit."""
 

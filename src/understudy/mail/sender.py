@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, ProtocolError, SystemClosed, UnderstudyError
 from understudy.mail.answers import opened
 from understudy.mail.link import Link, Peer
+from understudy.mail.surplus import Kept
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Borrower, Lender
-from understudy.wire.sealing import Sealed, decline, seal
+from understudy.wire.sealing import INLINE, Sealed, decline, seal
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
 
+_PATIENCE = 0.005
+"""Seconds after which the flusher looks again for credit."""
 _QUIET = 0.0002
 """Seconds since the last batch after which a tell is a lone one, and goes at once."""
 _LONE = 16
@@ -55,6 +58,8 @@ class Sender:
         self.links: dict[int, Link] = {}
         self.expected: dict[int, Callable[[Said], None]] = {}
         """Who is to be given the answer of each ask."""
+        self._keeping: dict[int, Link] = {}
+        """By actor: the links that have a surplus, or dropped some of it."""
         self._bell = Bell()
         self._packer = letters.Packer(office.system)
         self.borrower = Borrower()
@@ -84,7 +89,8 @@ class Sender:
         with self._sending():
             now = monotonic()
             if len(link.bodies) == 1:
-                self._let_in(link)
+                if not self._let_in(link):
+                    return
                 link.size_up()
                 self._row = self._row + 1 if now - self._begun_at <= _QUIET else 0
                 self._begun_at = now
@@ -112,7 +118,7 @@ class Sender:
         with self._lock:
             try:
                 with self._sending():
-                    if link.peer.over or link.is_full:
+                    if link.peer.over or link.is_full or link.surplus:
                         self._find_room(link, until, number)
                     deaths = self.put(link, number, sealed, frames, box.append)
                     self.flush()
@@ -153,7 +159,9 @@ class Sender:
 
     def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         with self._sending():
-            if link.peer.over or link.is_full:
+            if link.peer.over or link.is_full or link.surplus:
+                if self.kept(link, sealed, frames, urgent=urgent):
+                    return
                 self._find_room(link, None)
             self.post(link, sealed, frames, urgent=urgent)
 
@@ -192,33 +200,40 @@ class Sender:
 
     # --- from other threads
 
-    def flush_late(self) -> bool:
-        """Send what has waited, and account for what nobody will handle; False where there is more to do."""
-        if not self._lock.acquire(blocking=False):
-            return self.closed
+    def flush_late(self) -> float | None:
+        """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
+        if not self._lock.acquire(timeout=_QUIET):
+            return None if self.closed else _PATIENCE
         try:
-            if not self.closed:
-                self.bury()
-                self.flush()
-                for link in list(self.links.values()):
-                    if link.lender is not None and link.lender.out:
-                        self.sync(link)
-                return not any(link.bodies for link in list(self.links.values()))
+            if self.closed:
+                return None
+            self.bury()
+            self.flush()
+            for link in list(self.links.values()):
+                if link.lender is not None and link.lender.out:
+                    self.sync(link)
+            if self._keeping:
+                self._read()
+                self._send_on()
+            if any(link.bodies for link in list(self.links.values())):
+                return 0.0
+            return _PATIENCE if self._keeping else None
         finally:
             self._lock.release()
-        return True
 
     def bury(self) -> None:
         """Under the lock: what was under way to who has ended is lost, and told so."""
         for link in [link for link in list(self.links.values()) if link.peer.over]:
             self._bell.hush()
             while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._bell.read):
-                if not self.drain():
+                if not self._read():
                     break  # it was the bell
             if link.lender is not None:
                 link.lender.close()
-            lost = link.seq - link.credit + len(link.bodies)
+            lost = link.seq - link.credit + len(link.bodies) + len(link.surplus)
             link.bodies.clear()
+            self._tell_dropped(link)
+            self._keeping.pop(link.peer.uid, None)
             self.links.pop(link.peer.uid, None)
             self._outlet.disconnect(link.peer.uid)
             if lost > 0:
@@ -234,6 +249,9 @@ class Sender:
         self._bell.ring()
         with self._lock:
             for link in list(self.links.values()):
+                self._tell_dropped(link)
+                if link.surplus:
+                    self._office.lost(link.peer, len(link.surplus), "was full until its sender ended")
                 if link.peer.over:
                     self._outlet.disconnect(link.peer.uid)
                 else:
@@ -248,13 +266,47 @@ class Sender:
 
     # --- credit
 
-    def _let_in(self, link: Link) -> None:
-        """For the first of a batch there has to be room; if there is none, it is not kept."""
-        if not (link.peer.over or link.is_full):
-            return
-        body = link.bodies.pop()
-        self._find_room(link, None)
-        link.bodies.append(body)
+    def _let_in(self, link: Link) -> bool:
+        """For the first of a batch there has to be room; False if it is sent later, in a batch of its own."""
+        if link.peer.over or link.is_full or link.surplus:
+            body = link.bodies.pop()
+            if self.kept(link, letters.Seal(INLINE, body, None, ()), (), urgent=False):
+                return False
+            self._find_room(link, None)
+            link.bodies.append(body)
+        return True
+
+    def kept(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> bool:
+        """Keep a tell for which there is no room, if the receiver's mailbox drops the oldest; else False."""
+        peer = link.peer
+        if peer.over or peer.on_full != "drop_oldest":
+            return False
+        self.drain()
+        if not (link.is_full or link.surplus):
+            return False
+        self._send_batch(link, monotonic())  # it came before
+        link.surplus.keep(Kept(sealed, frames, urgent), peer.window, link.lender)
+        self._keeping[peer.uid] = link
+        self._office.flusher.note(self)
+        return True
+
+    def _send_on(self) -> None:
+        """What is kept, as far as there is credit; what was dropped is told."""
+        for uid, link in list(self._keeping.items()):
+            if link.peer.over:
+                continue  # to be buried
+            self.sync(link)
+            while link.surplus and not link.is_full:
+                kept = link.surplus.next()
+                self.post(link, kept.seal, kept.frames, urgent=kept.urgent)
+            self._tell_dropped(link)
+            if not link.surplus:
+                del self._keeping[uid]
+
+    def _tell_dropped(self, link: Link) -> None:
+        count, one = link.surplus.dropped()
+        if count:
+            self._office.lost(link.peer, count, "was full, and newer messages took its place", one)
 
     def _find_room(self, link: Link, until: float | None, number: int | None = None) -> None:
         """Wait for credit, as the receiver's mailbox says; raises MailboxFull, AskTimeout, ActorDied, AskCycle."""
@@ -262,7 +314,7 @@ class Sender:
         if peer.over:
             raise died(peer, "has ended")
         self.drain()
-        if not link.is_full:
+        if not (link.is_full or link.surplus):
             return
         if peer.on_full == "raise":
             raise MailboxFull(
@@ -270,7 +322,7 @@ class Sender:
             )
         self.flush()
         with self._office.blocking(number or self._office.number(), peer.uid) as watch:
-            while link.is_full:
+            while link.is_full or link.surplus:
                 if peer.over:
                     raise died(peer, "has ended")
                 watch.check()
@@ -296,7 +348,17 @@ class Sender:
             self._bell.hush()
 
     def drain(self) -> bool:
-        """Read all that has arrived; whether there was anything."""
+        """Read all that has arrived, and send what waited for it; whether there was anything."""
+        found = self._read()
+        if self._keeping:
+            was, self._busy = self._busy, True
+            try:
+                self._send_on()
+            finally:
+                self._busy = was
+        return found
+
+    def _read(self) -> bool:
         found = False
         while (frames := self._outlet.take()) is not None:
             found = True

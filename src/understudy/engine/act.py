@@ -253,6 +253,8 @@ class Act:
         self._copied = True
         self._sections.page.detach()
         self._outbox.mute()
+        if self._actor.serving is not None:
+            self._actor.serving.mailbox.disown()
         self._halt.level = AFTER_SECTION
 
     def _leave_copy(self, error: BaseException | None) -> NoReturn:

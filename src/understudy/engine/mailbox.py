@@ -68,12 +68,34 @@ class Single:
 Entry = Batch | Single
 
 
+class _Nowhere:
+    """The inlet of a forked copy: the descriptors are shared, so to touch the real one would rob the original."""
+
+    def fileno(self) -> int:
+        return -1
+
+    def take(self) -> None:
+        """Nothing comes."""
+
+    def wait(self, seconds: float | None) -> None: ...
+
+    def send(self, to: bytes, frames: Sequence[Any]) -> None: ...
+
+    def close(self, linger: float) -> None: ...
+
+
 class Mailbox:
     """The mailbox of one incarnation; its main thread's."""
 
+<<<<<<< HEAD
     def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page, flusher: Flusher) -> None:
         self._inlet, self._birth, self._size, self._page = inlet, birth, size, page
         self._flusher = flusher
+=======
+    def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page) -> None:
+        self._inlet: Inlet | _Nowhere = inlet
+        self._birth, self._size, self._page = birth, size, page
+>>>>>>> t1
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
         self.entries: deque[Entry] = deque()
@@ -149,6 +171,11 @@ class Mailbox:
     def refuse(self, connection: Connection, ask: int, how: str) -> None:
         """Nobody will answer that ask."""
         self.answer(connection, letters.REFUSED, [ask, f"{self._birth.name} {how}"])
+
+    def disown(self) -> None:
+        """In a forked copy: what comes is for the original, and so are its answers to give."""
+        self.entries.clear()
+        self._inlet = _Nowhere()
 
     def close(self, linger: float) -> None:
         """Take nothing more; answers are given so many seconds to leave."""

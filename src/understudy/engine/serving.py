@@ -111,6 +111,16 @@ class Serving:
 
     # --- serving
 
+    def serve_waiting(self, lap: int) -> None:
+        """Handle what has arrived by now: what comes meanwhile waits until a section was run."""
+        self.settle()
+        self.mailbox.take_in()
+        for _ in range(len(self.mailbox.entries)):
+            if not self.mailbox.entries or self._is_over():
+                break
+            self._handle_next(lap)
+        self.answers.catch_up()
+
     def serve(self, lap: int) -> None:
         """Handle what has arrived, until nothing is left or a stop stands; raises what the handler of a tell raises."""
         mailbox = self.mailbox

@@ -88,7 +88,7 @@ class Sender(Counter):
             try:
                 with self._sending():
                     if link.has_to_wait:
-                        self._find_room(link, until, number)
+                        self._find_room(link, until)
                     deaths = self.put(link, number, sealed, frames, box.append)
                     self.flush()
                 self._listen(box, until)
@@ -174,7 +174,7 @@ class Sender(Counter):
         self._office.flusher.note(self)
         return True
 
-    def _find_room(self, link: Link, until: float | None, number: int | None = None) -> None:
+    def _find_room(self, link: Link, until: float | None) -> None:
         """Wait for credit, as the receiver's mailbox says; raises MailboxFull, AskTimeout, ActorDied, AskCycle."""
         peer = link.peer
         if peer.over:
@@ -187,7 +187,8 @@ class Sender(Counter):
                 f"{peer.name} has {peer.window} messages of this sender to handle, as mailbox.size allows"
             )
         self.flush()
-        with self._office.blocking(number or self._office.number(), peer.uid) as watch:
+        # Under a number of its own: a wait that was told to be over is not begun again.
+        with self._office.blocking(self._office.number(), peer.uid) as watch:
             while link.has_to_wait:
                 if peer.over:
                     raise died(peer, "has ended")

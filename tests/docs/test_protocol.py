@@ -22,6 +22,7 @@ from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
 from understudy.wire import arena, audience, bulk, codec, keys, messages, sealing, sockets
 from understudy.wire.messages import ORDERS, REPORTS, Identity
+from understudy.wire.sockets import frames, hub, line
 
 PATH = ROOT / "docs" / "protocol.md"
 TEXT = PATH.read_text(encoding="utf-8")
@@ -224,13 +225,13 @@ def test_the_limits_are_those_of_the_code():
         "one event": "1 MiB",
         "connections to `status` and `control` together": f"1 in {door.SHARE} of the descriptors that the parent may open",
         "lent by one process to one receiver at a time": f"{bulk.LIMIT // mib} MiB",
-        "reports queued in an actor": f"{sockets._CHILD_HWM:,}",
-        "events queued for a client": f"{sockets._STATUS_HWM:,}",
-        "requests of a client queued": f"{sockets._REQUESTS}",
-        "replies queued for a client": f"{sockets._REPLIES}",
+        "reports queued in an actor": f"{line._CHILD_HWM:,}",
+        "events queued for a client": f"{frames.STATUS_HWM:,}",
+        "requests of a client queued": f"{hub._REQUESTS}",
+        "replies queued for a client": f"{hub._REPLIES}",
         "one frame on `status` or `commands`": f"{sockets.MAX_SUBSCRIPTION >> 10} KiB",
         "topics on `status` that are told apart": f"{audience.MOST_TOPICS:,}",
-        "reports of one actor queued in the parent": f"{sockets._PARENT_HWM:,}",
+        "reports of one actor queued in the parent": f"{hub._PARENT_HWM:,}",
         "log records of one actor that wait for the parent's handlers": f"{logs.EACH // mib} MiB",
         f"log records of all actors that wait for them, beyond {logs.MODEST >> 10} KiB of each": (
             f"{logs.ALL // mib} MiB"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, ProtocolError, SystemClosed, UnderstudyError
 from understudy.mail.answers import opened
 from understudy.mail.link import Link, Peer
+from understudy.mail.overflow import Overflow
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
 from understudy.wire.bell import Bell
@@ -58,9 +59,8 @@ class Sender:
         self.links: dict[int, Link] = {}
         self.expected: dict[int, Callable[[Said], None]] = {}
         """Who is to be given the answer of each ask."""
-        self._keeping: dict[int, Link] = {}
-        """By actor: the links that have a surplus, or dropped some of it."""
-        self._bell = Bell()
+        self._bell: Bell | None = Bell()
+        self._overflow = Overflow(self, office)
         self._packer = letters.Packer(office.system)
         self.borrower = Borrower()
         self.closed = False
@@ -88,9 +88,10 @@ class Sender:
             return
         with self._sending():
             now = monotonic()
-            if len(link.bodies) == 1:
+            if link.bodies and not link.begun:
                 if not self._let_in(link):
                     return
+                link.begun = True
                 link.size_up()
                 self._row = self._row + 1 if now - self._begun_at <= _QUIET else 0
                 self._begun_at = now
@@ -111,14 +112,20 @@ class Sender:
         """As `ActorRef.ask`."""
         if self._busy:
             raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
-        sealed, frames = self.seal(link, message)
         until = None if timeout is None else monotonic() + timeout
+        said = self._ask_once(link, message, until, timeout)
+        while said is None:  # it arrived at a later life than it was made for, which has not touched it
+            said = self._ask_once(link, message, until, timeout)
+        return self.opened(link, said)
+
+    def _ask_once(self, link: Link, message: Any, until: float | None, timeout: float | None) -> Said | None:
+        sealed, frames = self.seal(link, message)
         number = self._office.number()
         box: list[Said] = []
         with self._lock:
             try:
                 with self._sending():
-                    if link.peer.over or link.is_full or link.surplus:
+                    if link.has_to_wait:
                         self._find_room(link, until, number)
                     deaths = self.put(link, number, sealed, frames, box.append)
                     self.flush()
@@ -127,7 +134,17 @@ class Sender:
                     self._await(link, number, deaths, until, timeout, box)
             finally:
                 self.expected.pop(number, None)
-        return self.opened(link, box[0])
+            return None if self._came_late(link, box[0][0], deaths + 1) else box[0]
+
+    def _came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
+        """Whether a later life refused what was made for this one; a life that refuses its own ends."""
+        if not isinstance(said.content, letters.Refusal):
+            return False
+        if said.incarnation <= life:
+            link.peer.leaving = max(link.peer.leaving, said.incarnation)
+            return False
+        link.peer.deaths = max(link.peer.deaths, said.incarnation - 1)
+        return True
 
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
         """A message on its way to that actor; raises SerializationError."""
@@ -159,8 +176,8 @@ class Sender:
 
     def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         with self._sending():
-            if link.peer.over or link.is_full or link.surplus:
-                if self.kept(link, sealed, frames, urgent=urgent):
+            if link.has_to_wait:
+                if self.kept(link, Kept(sealed, frames, urgent)):
                     return
                 self._find_room(link, None)
             self.post(link, sealed, frames, urgent=urgent)
@@ -168,6 +185,8 @@ class Sender:
     @contextmanager
     def _sending(self) -> Iterator[None]:
         with self._lock:
+            if self.closed:
+                raise SystemClosed("this system was shut down meanwhile")
             self._busy = True
             try:
                 yield
@@ -195,13 +214,13 @@ class Sender:
         """Send all batches; in the thread itself, or under the lock."""
         now = monotonic()
         for link in self.links.values():
-            if link.bodies:
+            if link.begun:
                 self._send_batch(link, now)
 
     # --- from other threads
 
     def flush_late(self) -> float | None:
-        """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
+        """Send what has waited, and account for what nobody will handle; in how many seconds there is more to do."""
         if not self._lock.acquire(timeout=_QUIET):
             return None if self.closed else _PATIENCE
         try:
@@ -212,28 +231,29 @@ class Sender:
             for link in list(self.links.values()):
                 if link.lender is not None and link.lender.out:
                     self.sync(link)
-            if self._keeping:
+            if self._overflow:
                 self._read()
-                self._send_on()
+                self._overflow.send_on()
             if any(link.bodies for link in list(self.links.values())):
                 return 0.0
-            return _PATIENCE if self._keeping else None
+            return _PATIENCE if self._overflow else None
         finally:
             self._lock.release()
 
     def bury(self) -> None:
         """Under the lock: what was under way to who has ended is lost, and told so."""
         for link in [link for link in list(self.links.values()) if link.peer.over]:
-            self._bell.hush()
-            while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._bell.read):
+            self._ear.hush()
+            while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._ear.read):
                 if not self._read():
                     break  # it was the bell
             if link.lender is not None:
                 link.lender.close()
-            lost = link.seq - link.credit + len(link.bodies) + len(link.surplus)
-            link.bodies.clear()
-            self._tell_dropped(link)
-            self._keeping.pop(link.peer.uid, None)
+            lost = link.seq - link.credit
+            while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
+                link.bodies.popleft()
+                lost += 1
+            lost += self._overflow.forget(link)
             self.links.pop(link.peer.uid, None)
             self._outlet.disconnect(link.peer.uid)
             if lost > 0:
@@ -241,17 +261,26 @@ class Sender:
 
     def ring(self) -> None:
         """Look again at what you wait for."""
-        self._bell.ring()
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
+    @property
+    def _ear(self) -> Bell:
+        bell = self._bell
+        if bell is None:
+            raise SystemClosed("this system was shut down meanwhile")
+        return bell
 
     def close(self) -> None:
         """Send what waits, and end; what is waited for here ends first, by SystemClosed."""
         self.closed = True
-        self._bell.ring()
+        self.ring()
         with self._lock:
+            self._bell = None
             for link in list(self.links.values()):
-                self._tell_dropped(link)
-                if link.surplus:
-                    self._office.lost(link.peer, len(link.surplus), "was full until its sender ended")
+                if (kept := self._overflow.forget(link)) > 0:
+                    self._office.lost(link.peer, kept, "was full until its sender ended")
                 if link.peer.over:
                     self._outlet.disconnect(link.peer.uid)
                 else:
@@ -267,46 +296,26 @@ class Sender:
     # --- credit
 
     def _let_in(self, link: Link) -> bool:
-        """For the first of a batch there has to be room; False if it is sent later, in a batch of its own."""
-        if link.peer.over or link.is_full or link.surplus:
+        """For the first of a batch there has to be room; False where it begins none, for it is sent later."""
+        if link.has_to_wait:
             body = link.bodies.pop()
-            if self.kept(link, letters.Seal(INLINE, body, None, ()), (), urgent=False):
+            if self.kept(link, Kept(letters.Seal(INLINE, body, None, ()), (), urgent=False)):
                 return False
             self._find_room(link, None)
             link.bodies.append(body)
         return True
 
-    def kept(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> bool:
+    def kept(self, link: Link, kept: Kept) -> bool:
         """Keep a tell for which there is no room, if the receiver's mailbox drops the oldest; else False."""
-        peer = link.peer
-        if peer.over or peer.on_full != "drop_oldest":
+        if link.peer.over or link.peer.on_full != "drop_oldest":
             return False
         self.drain()
-        if not (link.is_full or link.surplus):
+        if not link.has_to_wait:
             return False
         self._send_batch(link, monotonic())  # it came before
-        link.surplus.keep(Kept(sealed, frames, urgent), peer.window, link.lender)
-        self._keeping[peer.uid] = link
+        self._overflow.keep(link, kept)
         self._office.flusher.note(self)
         return True
-
-    def _send_on(self) -> None:
-        """What is kept, as far as there is credit; what was dropped is told."""
-        for uid, link in list(self._keeping.items()):
-            if link.peer.over:
-                continue  # to be buried
-            self.sync(link)
-            while link.surplus and not link.is_full:
-                kept = link.surplus.next()
-                self.post(link, kept.seal, kept.frames, urgent=kept.urgent)
-            self._tell_dropped(link)
-            if not link.surplus:
-                del self._keeping[uid]
-
-    def _tell_dropped(self, link: Link) -> None:
-        count, one = link.surplus.dropped()
-        if count:
-            self._office.lost(link.peer, count, "was full, and newer messages took its place", one)
 
     def _find_room(self, link: Link, until: float | None, number: int | None = None) -> None:
         """Wait for credit, as the receiver's mailbox says; raises MailboxFull, AskTimeout, ActorDied, AskCycle."""
@@ -314,21 +323,22 @@ class Sender:
         if peer.over:
             raise died(peer, "has ended")
         self.drain()
-        if not (link.is_full or link.surplus):
+        if not link.has_to_wait:
             return
-        if peer.on_full == "raise":
+        if peer.on_full == "raise" and link.is_full:
             raise MailboxFull(
                 f"{peer.name} has {peer.window} messages of this sender to handle, as mailbox.size allows"
             )
         self.flush()
         with self._office.blocking(number or self._office.number(), peer.uid) as watch:
-            while link.is_full or link.surplus:
+            while link.has_to_wait:
                 if peer.over:
                     raise died(peer, "has ended")
                 watch.check()
                 self.sync(link)
                 if until is not None and monotonic() >= until:
-                    raise AskTimeout(f"{peer.name} had no room for the message in time: its mailbox is full")
+                    why = "its mailbox is full" if link.is_full else "it restarts"
+                    raise AskTimeout(f"{peer.name} did not take the message in time: {why}")
                 self.wait(watch.patience(until))
 
     def sync(self, link: Link) -> None:
@@ -342,18 +352,18 @@ class Sender:
         """Wait so long until something comes, or somebody rings, and read all of it; raises SystemClosed."""
         if self.closed:
             raise SystemClosed("this system was shut down meanwhile")
-        if self._outlet.wait(seconds, self._bell.read):
+        if self._outlet.wait(seconds, self._ear.read):
             self.drain()
         else:
-            self._bell.hush()
+            self._ear.hush()
 
     def drain(self) -> bool:
         """Read all that has arrived, and send what waited for it; whether there was anything."""
         found = self._read()
-        if self._keeping:
+        if self._overflow:
             was, self._busy = self._busy, True
             try:
-                self._send_on()
+                self._overflow.send_on()
             finally:
                 self._busy = was
         return found
@@ -408,7 +418,7 @@ class Sender:
     def _listen(self, box: list[Said], until: float | None) -> None:
         """For an answer that comes soon; what long waits need is not made ready for it."""
         soon = _SOON if until is None else min(_SOON, max(0.0, until - monotonic()))
-        if self._outlet.wait(soon, self._bell.read) and (frames := self._outlet.take()) is not None:
+        if self._outlet.wait(soon, self._ear.read) and (frames := self._outlet.take()) is not None:
             self._sort(frames)
 
     def _await(

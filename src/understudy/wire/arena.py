@@ -14,7 +14,6 @@ import stat
 import sys
 import weakref
 from collections.abc import Iterable
-from mmap import MADV_REMOVE
 
 from understudy.wire.mapping import READ, WRITE, Mapping
 
@@ -24,7 +23,11 @@ LEAST = 1 << 20
 _PAGE = 4096
 _STEP = 4 << 20
 """Bytes copied at once: the other threads of a process wait for no more than that."""
-_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+# Linux's own numbers: a Python that was built for an old libc has no names for them, and no memory files either.
+_ADD_SEALS, _GET_SEALS = 1033, 1034
+_NO_MORE_SEALS, _SHRINK, _GROW = 1, 2, 4
+_SEALS = _SHRINK | _GROW
+_REMOVE = 9
 _RESERVE = 64
 """Descriptors that a process keeps for other things: libzmq ends it where there is none left."""
 
@@ -61,7 +64,7 @@ class Arena:
         if self.fd >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE:
             raise OSError(errno.EMFILE, "the descriptors left are kept for other things")
         os.ftruncate(self.fd, TABLE + capacity)
-        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_SEAL)
+        fcntl.fcntl(self.fd, _ADD_SEALS, _SEALS | _NO_MORE_SEALS)
         self.inode = os.fstat(self.fd).st_ino
         self._memory = Mapping(self.fd, TABLE + capacity, WRITE)
         self._bytes = memoryview(self._memory.part(0, self._memory.size)).cast("B")
@@ -101,7 +104,7 @@ class Arena:
     def empty(self) -> None:
         """Give its memory back, whoever still maps it; only where nothing is lent of it."""
         if not self._is_copy():
-            self._memory.advise(MADV_REMOVE)
+            self._memory.advise(_REMOVE)
 
     def _is_copy(self) -> bool:
         """Whether this is another process, forked off the maker: it shares the memory, but none of it is its own."""
@@ -125,7 +128,7 @@ def mapped(pid: int, fd: int, inode: int) -> Mapping:
             raise ValueError("the descriptor is of another file")
         read = os.open(f"/proc/self/fd/{looked}", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if fcntl.fcntl(read, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
+            if fcntl.fcntl(read, _GET_SEALS) & _SEALS != _SEALS:
                 raise ValueError("the file can be cut")
             return Mapping(read, seen.st_size, READ)
         finally:

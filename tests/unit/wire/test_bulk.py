@@ -268,6 +268,12 @@ def test_a_forked_copy_lends_nothing_and_disturbs_nothing(peer: Peer):
     assert peer.ask("lend_in_a_fork", 15, SIZE) == 0
 
 
+def test_a_python_without_memory_files_has_to_send(monkeypatch: pytest.MonkeyPatch):
+    """As one that was built for an old libc."""
+    monkeypatch.delattr(os, "memfd_create")
+    assert Lender().lend(array(31, SIZE)) is None
+
+
 # --- what is refused
 
 

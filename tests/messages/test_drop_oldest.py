@@ -117,7 +117,8 @@ def test_urgent_ones_are_dropped_last_and_large_ones_give_their_memory_back(syst
     ref.tell("also urgent", urgent=True)
     gate.touch()
     kept = until(lambda: found if len(found := ref.ask([str(gate)], 30)) + dropped(system) == 202 else None, 30)
-    texts, arrays = ([one for one in kept if isinstance(one, kind)] for kind in (str, np.ndarray))
+    texts = [one for one in kept if isinstance(one, str)]
+    arrays = [one for one in kept if isinstance(one, np.ndarray)]
     assert texts == ["urgent", "also urgent"]
     assert all(one.min() == one.max() for one in arrays), "each is as it was when it was told"
     assert [int(one[0]) for one in arrays[1 - SIZE :]] == [*range(201 - SIZE, 200)]

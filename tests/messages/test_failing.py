@@ -95,7 +95,8 @@ def test_what_a_handler_raises_is_the_askers_error_and_the_actor_lives(system):
         fails.ask("raise", 30)
     error = caught.value
     assert (error.name, error.incarnation, error.section, error.lap) == ("fails", 1, "receive", 1)
-    assert repr(cause := error.__cause__) == "ValueError('no such thing')"
+    cause = error.__cause__
+    assert repr(cause) == "ValueError('no such thing')"
     story = str(cause and cause.__cause__)
     assert "in __receive__" in story
     assert 'raise ValueError("no such thing")' in story

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from understudy.mail.lending import Lending
 from understudy.mail.surplus import Surplus
 from understudy.wire import letters
 from understudy.wire.bulk import Lender
@@ -47,7 +48,7 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lender", "most", "peer", "route", "sent_at",
+        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "peer", "route", "sent_at",
         "seq", "surplus", "synced",
     )  # fmt: skip
 
@@ -64,12 +65,17 @@ class Link:
         self.credit = 0
         """Through which seq they are handled."""
         self.sent_at = 0.0
-        self.lender: Lender | None = None
-        """Of what is too large to be sent; made with the first of it."""
+        self.lending: Lending | None = None
+        """Of what is too large to be sent; made with the first message that may be."""
         self.surplus = Surplus()
-        """What waits for credit without holding up who sends; what is sent later waits behind it."""
+        """What waits for credit without holding up who sends."""
         self.synced = 0
         """After how many deaths of the actor its mailbox was last asked for the credit."""
+
+    @property
+    def lender(self) -> Lender | None:
+        """What lends what is too large to be sent."""
+        return None if self.lending is None else self.lending.lender
 
     @property
     def is_full(self) -> bool:
@@ -77,18 +83,20 @@ class Link:
         return self.seq + len(self.bodies) - self.credit >= self.peer.window
 
     @property
-    def has_to_wait(self) -> bool:
+    def is_shut(self) -> bool:
         """Whether nothing can be sent now, for whatever reason."""
-        return bool(self.surplus) or self.is_shut or self.peer.over
+        peer = self.peer
+        return self.is_full or peer.leaving > peer.deaths or peer.over
 
     @property
-    def is_shut(self) -> bool:
-        """Whether the mailbox takes nothing more, for now."""
-        return self.is_full or self.peer.leaving > self.peer.deaths
+    def has_to_wait(self) -> bool:
+        """The same for what comes anew: what is kept goes before it."""
+        return self.is_shut or bool(self.surplus)
 
     def size_up(self) -> None:
         """How many make a batch full: as many as the window allows for."""
-        self.most = max(1, min(MOST, self.peer.window // _PARTS))
+        window = self.peer.window
+        self.most = max(1, min(MOST, window // _PARTS, window - self.seq + self.credit))
 
     def batch(self) -> bytes:
         """The gathered tells, as one frame; they are gathered no more."""

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 from understudy.mail.surplus import Kept
 
 if TYPE_CHECKING:
+    from understudy.mail.counter import Counter
     from understudy.mail.link import Link
     from understudy.mail.office import Office
-    from understudy.mail.sender import Sender
 
 _TOLD_EVERY = 0.05
 """Seconds: those that are dropped meanwhile are told as one."""
 
 
 class Overflow:
-    """Of one sender; used under its lock."""
+    """Of one sender; under its lock."""
 
-    def __init__(self, sender: Sender, office: Office) -> None:
-        self._sender, self._office = sender, office
+    def __init__(self, counter: Counter, office: Office) -> None:
+        self._counter, self._office = counter, office
         self._links: dict[int, Link] = {}
         """By actor: those that have a surplus, or dropped some of it."""
         self._told_at = 0.0
@@ -42,10 +42,10 @@ class Overflow:
         for uid, link in list(self._links.items()):
             if link.peer.over:
                 continue  # to be buried
-            self._sender.sync(link)
+            self._counter.sync(link)
             while link.surplus and not link.is_shut:
                 kept = link.surplus.next()
-                self._sender.post(link, kept.seal, kept.frames, urgent=kept.urgent)
+                self._counter.post(link, kept.seal, kept.frames, urgent=kept.urgent)
             if tells:
                 self._tell_dropped(link)
             if not (link.surplus or link.surplus.count):

@@ -146,10 +146,8 @@ def _send(socket: Any, to: bytes, frames: Sequence[Any]) -> None:
     last = len(frames) - 1
     for number, frame in enumerate(frames):
         flags = _MORE if number < last else _NOBLOCK
-        if memoryview(frame).nbytes > LONG:
-            socket.send(frame, flags, copy=False)
-        else:
-            socket.send(frame, flags)
+        # What is not bytes is the user's own, and may be changed as soon as it was said to be sent.
+        socket.send(frame, flags, copy=not isinstance(frame, bytes) or len(frame) <= LONG)
 
 
 def _take(socket: Any) -> Frames | None:

@@ -12,6 +12,7 @@ from understudy.errors import ActorDied, ProtocolError, SystemClosed
 from understudy.mail.answers import opened
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link, Peer
+from understudy.mail.overflow import Overflow
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Borrower
@@ -43,8 +44,7 @@ class Counter:
         self.links: dict[int, Link] = {}
         self.expected: dict[int, Callable[[Said], None]] = {}
         """Who is to be given the answer of each ask."""
-        self._keeping: dict[int, Link] = {}
-        """By actor: the links that have a surplus, or dropped some of it."""
+        self._overflow = Overflow(self, office)
         self._bell: Bell | None = Bell()
         self._packer = letters.Packer(office.system)
         self.borrower = Borrower()
@@ -124,34 +124,14 @@ class Counter:
                     break  # it was the bell
             if link.lender is not None:
                 link.lender.close()
-            lost = link.seq - link.credit + len(link.surplus)
+            lost = link.seq - link.credit + self._overflow.forget(link)
             while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
                 link.bodies.popleft()
                 lost += 1
-            self._tell_dropped(link)
-            self._keeping.pop(link.peer.uid, None)
             self.links.pop(link.peer.uid, None)
             self._outlet.disconnect(link.peer.uid)
             if lost > 0:
                 self._office.lost(link.peer, lost)
-
-    def _send_on(self) -> None:
-        """What is kept, as far as there is credit; what was dropped is told."""
-        for uid, link in list(self._keeping.items()):
-            if link.peer.over:
-                continue  # to be buried
-            self.sync(link)
-            while link.surplus and not link.is_shut:
-                kept = link.surplus.next()
-                self.post(link, kept.seal, kept.frames, urgent=kept.urgent)
-            self._tell_dropped(link)
-            if not link.surplus:
-                del self._keeping[uid]
-
-    def _tell_dropped(self, link: Link) -> None:
-        count, one = link.surplus.dropped()
-        if count:
-            self._office.lost(link.peer, count, "was full, and newer messages took its place", one)
 
     def ring(self) -> None:
         """Look again at what you wait for."""
@@ -178,10 +158,10 @@ class Counter:
     def drain(self) -> bool:
         """Read all that has arrived, and send what waited for it; whether there was anything."""
         found = self._read()
-        if self._keeping:
+        if self._overflow:
             was, self._busy = self._busy, True
             try:
-                self._send_on()
+                self._overflow.send_on()
             finally:
                 self._busy = was
         return found
@@ -258,9 +238,8 @@ class Counter:
             self._await_borrowers(monotonic() + _LENT)
             self._bell = None
             for link in list(self.links.values()):
-                self._tell_dropped(link)
-                if link.surplus:
-                    self._office.lost(link.peer, len(link.surplus), "was full until its sender ended")
+                if (kept := self._overflow.forget(link)) > 0:
+                    self._office.lost(link.peer, kept, "was full until its sender ended")
                 if link.peer.over:
                     self._outlet.disconnect(link.peer.uid)
                 else:

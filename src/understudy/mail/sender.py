@@ -111,7 +111,7 @@ class Sender(Counter):
     def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         with self._sending():
             if link.has_to_wait:
-                if self.kept(link, sealed, frames, urgent=urgent):
+                if self.kept(link, Kept(sealed, frames, urgent)):
                     return
                 self._find_room(link, None)
             self.post(link, sealed, frames, urgent=urgent)
@@ -141,12 +141,12 @@ class Sender(Counter):
             for link in list(self.links.values()):
                 if link.lender is not None and link.lender.out:
                     self.sync(link)
-            if self._keeping:
+            if self._overflow:
                 self._read()
-                self._send_on()
+                self._overflow.send_on()
             if any(link.bodies for link in list(self.links.values())):
                 return 0.0
-            return _PATIENCE if self._keeping else None
+            return _PATIENCE if self._overflow else None
         finally:
             self._lock.release()
 
@@ -154,23 +154,21 @@ class Sender(Counter):
         """For the first of a batch there has to be room; False if it is sent later, in a batch of its own."""
         if link.has_to_wait:
             body = link.bodies.pop()
-            if self.kept(link, letters.Seal(INLINE, body, None, ()), (), urgent=False):
+            if self.kept(link, Kept(letters.Seal(INLINE, body, None, ()), (), urgent=False)):
                 return False
             self._find_room(link, None)
             link.bodies.append(body)
         return True
 
-    def kept(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> bool:
+    def kept(self, link: Link, kept: Kept) -> bool:
         """Keep a tell for which there is no room, if the receiver's mailbox drops the oldest; else False."""
-        peer = link.peer
-        if peer.over or peer.on_full != "drop_oldest":
+        if link.peer.over or link.peer.on_full != "drop_oldest":
             return False
         self.drain()
         if not link.has_to_wait:
             return False
         self._send_batch(link, monotonic())  # it came before
-        link.surplus.keep(Kept(sealed, frames, urgent), peer.window, link.lender)
-        self._keeping[peer.uid] = link
+        self._overflow.keep(link, kept)
         self._office.flusher.note(self)
         return True
 

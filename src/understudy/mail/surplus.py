@@ -31,7 +31,8 @@ class Surplus:
 
     def __init__(self) -> None:
         self._kept: deque[Kept] = deque()
-        self._dropped = 0
+        self.count = 0
+        """How many were dropped and are not told yet."""
         self._last: Kept | None = None
 
     def __len__(self) -> int:
@@ -51,7 +52,7 @@ class Surplus:
             del self._kept[at]
             if lender is not None and gone.seal.loans:
                 withdraw(gone.seal.sealed(gone.frames), lender)
-            self._dropped += 1
+            self.count += 1
             self._last = gone
 
     def next(self) -> Kept:
@@ -59,7 +60,7 @@ class Surplus:
         return self._kept.popleft()
 
     def dropped(self) -> tuple[int, Kept | None]:
-        """How many were dropped since this was asked last; the message, if it was one."""
-        count, last = self._dropped, self._last
-        self._dropped, self._last = 0, None
+        """Take for told those that were dropped: how many, and the message if it was one."""
+        count, last = self.count, self._last
+        self.count, self._last = 0, None
         return count, last if count == 1 else None

@@ -103,7 +103,7 @@ class Act:
             laps.serve(self._sections, self._halt, self._config, hooks, serving.serve_on)
         else:
             laps.run_between(
-                self._sections, self._halt, self._config, hooks, self._actor.times, after_lap, serving.serve
+                self._sections, self._halt, self._config, hooks, self._actor.times, after_lap, serving.serve_waiting
             )
 
     def _finish(self) -> int:

@@ -87,15 +87,10 @@ class _Nowhere:
 class Mailbox:
     """The mailbox of one incarnation; its main thread's."""
 
-<<<<<<< HEAD
     def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page, flusher: Flusher) -> None:
-        self._inlet, self._birth, self._size, self._page = inlet, birth, size, page
-        self._flusher = flusher
-=======
-    def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page) -> None:
         self._inlet: Inlet | _Nowhere = inlet
         self._birth, self._size, self._page = birth, size, page
->>>>>>> t1
+        self._flusher = flusher
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
         self.entries: deque[Entry] = deque()

@@ -127,15 +127,18 @@ class Serving:
         self.settle()
         mailbox.take_in()
         while mailbox.entries and not self._is_over():
-            entry = mailbox.entries[0]
-            if isinstance(entry, Batch):
-                self._handle_batch(entry, lap)
-            else:
-                self._handle_single(entry)
-            self.settle()
+            self._handle_next(lap)
             self.answers.catch_up()
             mailbox.take_in()
         self.answers.catch_up()
+
+    def _handle_next(self, lap: int) -> None:
+        entry = self.mailbox.entries[0]
+        if isinstance(entry, Batch):
+            self._handle_batch(entry, lap)
+        else:
+            self._handle_single(entry)
+        self.settle()
 
     def serve_on(self, lap: int) -> None:
         """Handle and wait, until a stop stands."""

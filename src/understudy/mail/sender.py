@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +81,8 @@ class Sender:
         if self._busy:
             self._later.append(lambda: self.gathered(link))
             return
-        with self._sending():
+        self._begin()
+        try:
             now = monotonic()
             if len(link.bodies) == 1:
                 self._let_in(link)
@@ -92,6 +93,8 @@ class Sender:
                     self._office.flusher.note(self)
                     return
             self._send_batch(link, now)
+        finally:
+            self._end()
 
     def tell(self, link: Link, message: Any, *, urgent: bool) -> None:
         """One that does not go with others."""
@@ -111,11 +114,14 @@ class Sender:
         box: list[Said] = []
         with self._lock:
             try:
-                with self._sending():
+                self._begin()
+                try:
                     if link.peer.over or link.is_full:
                         self._find_room(link, until, number)
                     deaths = self.put(link, number, sealed, frames, box.append)
                     self.flush()
+                finally:
+                    self._end()
                 self._listen(box, until)
                 if not box:
                     self._await(link, number, deaths, until, timeout, box)
@@ -152,19 +158,23 @@ class Sender:
         self._post(link, letters.TELL, [*sealed, urgent], frames)
 
     def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
-        with self._sending():
+        self._begin()
+        try:
             if link.peer.over or link.is_full:
                 self._find_room(link, None)
             self.post(link, sealed, frames, urgent=urgent)
+        finally:
+            self._end()
 
-    @contextmanager
-    def _sending(self) -> Iterator[None]:
-        with self._lock:
-            self._busy = True
-            try:
-                yield
-            finally:
-                self._busy = False
+    def _begin(self) -> None:
+        """Amid a send: of this thread alone, and nothing else of it meanwhile."""
+        self._lock.acquire()
+        self._busy = True
+
+    def _end(self) -> None:
+        """And what was to be sent meanwhile."""
+        self._busy = False
+        self._lock.release()
         while self._later and not self._busy:
             self._later.popleft()()
 
@@ -346,8 +356,8 @@ class Sender:
     def _listen(self, box: list[Said], until: float | None) -> None:
         """For an answer that comes soon; what long waits need is not made ready for it."""
         soon = _SOON if until is None else min(_SOON, max(0.0, until - monotonic()))
-        if self._outlet.wait(soon, self._bell.read) and (frames := self._outlet.take()) is not None:
-            self._sort(frames)
+        if self._outlet.wait(soon, self._bell.read):
+            self._sort(self._outlet.take_ready())
 
     def _await(
         self, link: Link, number: int, deaths: int, until: float | None, timeout: float | None, box: list[Said]

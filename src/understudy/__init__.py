@@ -225,6 +225,8 @@ __all__ = [
     "AskTimeout",
     "Backoff",
     "ConfigError",
+    "DeadLetter",
+    "DeadLetters",
     "DeathReport",
     "Deferred",
     "DepthExceeded",

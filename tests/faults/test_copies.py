@@ -129,24 +129,25 @@ COPIES = ["returns", "raises", "exits", "exits past", "stops", "kills", "reports
 
 
 @pytest.mark.fault("F23")
-@pytest.mark.parametrize("copy", COPIES)
 @pytest.mark.parametrize("hook", ["loop", "onfinish", "result"])
-def test_a_copy_of_the_process_cannot_speak_for_the_actor(system, tmp_path, hook, copy, caplog):
-    ref = system.spawn(Forking, tmp_path / "told", hook, copy)
-    pid = ref.result(20)
-    assert ref.wait(0) is Status.FINISHED
-    (life,) = ref.history()
-    assert (life.pid, life.exit_code) == (pid, 0)
-    info = ref.info()
-    assert (info.completed_laps, info.progress, info.note) == (life.lap, None, None)
+def test_a_copy_of_the_process_cannot_speak_for_the_actor(system, tmp_path, hook, caplog):
+    """The actors of all such copies, side by side."""
+    refs = {copy: system.spawn(Forking, tmp_path / copy, hook, copy) for copy in COPIES}
+    for copy, ref in refs.items():
+        pid = ref.result(20)
+        assert ref.wait(0) is Status.FINISHED
+        (life,) = ref.history()
+        assert (life.pid, life.exit_code) == (pid, 0), copy
+        info = ref.info()
+        assert (info.completed_laps, info.progress, info.note) == (life.lap, None, None), copy
+        # The copy ran no section besides that in which it was made, and is gone with the actor.
+        assert [line.split() for line in notes(tmp_path / copy)] == [
+            [section, str(pid)] for section in ("loop", "loop", "loop", "onfinish", "result")
+        ], copy
+        (made,) = notes(tmp_path / f"{copy}.copies")
+        assert notes(tmp_path / f"{copy}.acts") == [made], copy
+        gone(int(made))
     assert "of the copy" not in caplog.text
-    # The copy ran no section besides that in which it was made, and is gone with the actor.
-    assert [line.split() for line in notes(tmp_path / "told")] == [
-        [section, str(pid)] for section in ("loop", "loop", "loop", "onfinish", "result")
-    ]
-    (made,) = notes(tmp_path / "told.copies")
-    assert notes(tmp_path / "told.acts") == [made]
-    gone(int(made))
 
 
 @pytest.mark.fault("F23")

@@ -204,20 +204,21 @@ HELD = ["sleep in C", "deadlock in C", "regular expression"]
 
 
 @pytest.mark.fault("F20")
-@pytest.mark.parametrize("how", HELD)
-def test_a_section_that_holds_the_interpreter_is_ended_all_the_same(system, tmp_path, how, host):
-    ref = system.spawn(Stuck, tmp_path / "told", how, name="s", host=host)
-    began = float(noted(tmp_path / "told")[0])
-    with pytest.raises(MainLoopTimeoutError) as caught:
-        ref.result(30)
-    error = caught.value
-    assert ref.history()[0].ended_at - began < BOUND
-    assert str(error) == "__loop__ of s ran 0.5 s (lap 2, incarnation 1)"
-    assert (error.section, error.lap) == ("loop", 2)
-    assert isinstance(error, TimeoutError)
-    report = report_of(error)
-    if report.signal == "SIGKILL":  # ended from outside: where it stood is told by its stacks
-        assert "in stick" in report.stacks
+def test_a_section_that_holds_the_interpreter_is_ended_all_the_same(system, tmp_path, host):
+    """All of them side by side, as in each of the tests below: most of it is waiting."""
+    refs = {how: system.spawn(Stuck, tmp_path / how, how, name=f"s{n}", host=host) for n, how in enumerate(HELD)}
+    for how, ref in refs.items():
+        began = float(noted(tmp_path / how)[0])
+        with pytest.raises(MainLoopTimeoutError) as caught:
+            ref.result(30)
+        error = caught.value
+        assert ref.history()[0].ended_at - began < BOUND, how
+        assert str(error) == f"__loop__ of {ref.name} ran 0.5 s (lap 2, incarnation 1)", how
+        assert (error.section, error.lap) == ("loop", 2)
+        assert isinstance(error, TimeoutError)
+        report = report_of(error)
+        if report.signal == "SIGKILL":  # ended from outside: where it stood is told by its stacks
+            assert "in stick" in report.stacks, how
 
 
 @pytest.mark.fault("F20")
@@ -248,36 +249,36 @@ def test_a_held_interpreter_is_no_lost_heartbeat_where_its_section_may_take_long
 
 
 @pytest.mark.fault("F21")
-@pytest.mark.parametrize("how", ["read", "sleep", "busy", "lock", "event", "socket", "child", "except Exception"])
-def test_a_section_that_is_stuck_in_python_is_interrupted(system, tmp_path, how):
-    ref = system.spawn(Stuck, tmp_path / "told", how, name="s")
-    began = float(noted(tmp_path / "told")[0])
-    with pytest.raises(MainLoopTimeoutError, match=r"^__loop__ of s ran 0\.5 s \(lap 2, incarnation 1\)$") as caught:
-        ref.result(30)
-    (life,) = ref.history()
-    assert 0.45 < life.ended_at - began < BOUND
-    # It ended by itself, interrupted where it stood.
-    assert (life.signal, life.exit_code) == (None, 1)
-    assert "in stick" in str(caught.value.__cause__)
+def test_a_section_that_is_stuck_in_python_is_interrupted(system, tmp_path):
+    ways = ["read", "sleep", "busy", "lock", "event", "socket", "child", "except Exception"]
+    refs = {how: system.spawn(Stuck, tmp_path / how, how, name=f"s{n}") for n, how in enumerate(ways)}
+    for how, ref in refs.items():
+        began = float(noted(tmp_path / how)[0])
+        with pytest.raises(MainLoopTimeoutError) as caught:
+            ref.result(30)
+        assert str(caught.value) == f"__loop__ of {ref.name} ran 0.5 s (lap 2, incarnation 1)", how
+        (life,) = ref.history()
+        assert 0.45 < life.ended_at - began < BOUND, how
+        # It ended by itself, interrupted where it stood.
+        assert (life.signal, life.exit_code) == (None, 1), how
+        assert "in stick" in str(caught.value.__cause__), how
 
 
 @pytest.mark.fault("F21")
-@pytest.mark.parametrize(
-    ("section", "kind"),
-    [
-        ("preloop", PreloopTimeoutError),
-        ("loop", MainLoopTimeoutError),
-        ("postloop", PostLoopTimeoutError),
-        ("onfinish", OnFinishTimeoutError),
-        ("result", ResultTimeoutError),
-    ],
-)
-def test_each_section_has_its_own_timeout(system, tmp_path, section, kind):
-    ref = system.spawn(Stuck, tmp_path / "told", "read", section)
-    with pytest.raises(kind) as caught:
-        ref.result(30)
-    assert (caught.value.section, caught.value.lap) == (section, 2)
-    assert isinstance(caught.value, TimeoutError)
+def test_each_section_has_its_own_timeout(system, tmp_path):
+    kinds = {
+        "preloop": PreloopTimeoutError,
+        "loop": MainLoopTimeoutError,
+        "postloop": PostLoopTimeoutError,
+        "onfinish": OnFinishTimeoutError,
+        "result": ResultTimeoutError,
+    }
+    refs = {section: system.spawn(Stuck, tmp_path / section, "read", section) for section in kinds}
+    for section, ref in refs.items():
+        with pytest.raises(kinds[section]) as caught:
+            ref.result(30)
+        assert (caught.value.section, caught.value.lap) == (section, 2)
+        assert isinstance(caught.value, TimeoutError)
 
 
 @pytest.mark.fault("F21")

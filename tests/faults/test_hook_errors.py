@@ -224,32 +224,36 @@ def test_what_is_no_ordinary_exception_is_a_crash_like_any(system, told, how, ki
 
 
 @pytest.mark.fault("F16")
-@pytest.mark.parametrize("section", SECTIONS)
-@pytest.mark.parametrize(("how", "code"), [("sys.exit(0)", 1), ("sys.exit(3)", 3), ("sys.exit('x')", 1)])
-def test_an_exit_in_a_hook_is_a_crash_with_its_code_kept(system, told, section, how, code):
-    ref = system.spawn(Failing, told, section, how)
-    with pytest.raises(SECTIONS[section], match="SystemExit") as caught:
-        ref.result(30)
-    cause = caught.value.__cause__
-    assert isinstance(cause, SystemExit)
-    assert cause.code == {"sys.exit(0)": 0, "sys.exit(3)": 3, "sys.exit('x')": "x"}[how]
-    assert ref.wait(0) is Status.CRASHED
-    (life,) = ref.history()
-    assert (life.exit_code, ref.info().exit_code, report_of(caught.value).exit_code) == (code, code, code)
+@pytest.mark.parametrize(
+    ("how", "code", "said"), [("sys.exit(0)", 1, 0), ("sys.exit(3)", 3, 3), ("sys.exit('x')", 1, "x")]
+)
+def test_an_exit_in_a_hook_is_a_crash_with_its_code_kept(system, tmp_path, how, code, said):
+    refs = {section: system.spawn(Failing, tmp_path / section, section, how) for section in SECTIONS}
+    for section, ref in refs.items():
+        with pytest.raises(SECTIONS[section], match="SystemExit") as caught:
+            ref.result(30)
+        cause = caught.value.__cause__
+        assert isinstance(cause, SystemExit), section
+        assert cause.code == said, section
+        assert ref.wait(0) is Status.CRASHED
+        (life,) = ref.history()
+        codes = (life.exit_code, ref.info().exit_code, report_of(caught.value).exit_code)
+        assert codes == (code, code, code), section
 
 
 @pytest.mark.fault("F16")
-@pytest.mark.parametrize("section", SECTIONS)
-def test_an_exit_past_the_interpreter_is_told_as_an_exit_without_a_result(system, told, section):
-    ref = system.spawn(Failing, told, section, "os._exit(0)", name="f")
-    with pytest.raises(ActorDied) as caught:
-        ref.result(30)
-    error = caught.value
-    lap = lap_of(section)
-    assert str(error) == f"f exited without a result in __{section}__ (lap {lap}, incarnation 1)"
-    assert not isinstance(error, SectionError)
-    assert (error.exit_code, error.signal, report_of(error).section, report_of(error).lap) == (0, None, section, lap)
-    assert ref.wait(0) is Status.CRASHED
+def test_an_exit_past_the_interpreter_is_told_as_an_exit_without_a_result(system, tmp_path):
+    refs = {name: system.spawn(Failing, tmp_path / name, name, "os._exit(0)", name=name) for name in SECTIONS}
+    for section, ref in refs.items():
+        with pytest.raises(ActorDied) as caught:
+            ref.result(30)
+        error = caught.value
+        lap = lap_of(section)
+        assert str(error) == f"{section} exited without a result in __{section}__ (lap {lap}, incarnation 1)"
+        assert not isinstance(error, SectionError)
+        report = report_of(error)
+        assert (error.exit_code, error.signal, report.section, report.lap) == (0, None, section, lap)
+        assert ref.wait(0) is Status.CRASHED
 
 
 @pytest.mark.fault("F16")

@@ -13,6 +13,7 @@ from tests.lives.leftovers import start
 from tests.stage import alive, descendants, gone, hold, note, noted, notes, running, state_of, until
 from understudy import ActorDied, ActorSystem, Process, StartError, Status
 from understudy.spawners import generation
+from understudy.spawners import zygote as zygote_module
 
 VARIABLE = "UNDERSTUDY_FAILPOINTS"
 
@@ -303,7 +304,8 @@ def test_a_zygote_that_is_held_for_a_moment_stays(system, tmp_path):
 
 
 @pytest.mark.fault("F9")
-def test_a_death_under_a_stopped_zygote_is_seen_and_made_good(system, tmp_path):
+def test_a_death_under_a_stopped_zygote_is_seen_and_made_good(system, tmp_path, monkeypatch):
+    monkeypatch.setattr(zygote_module, "_WORD_WITHIN", 1.0)  # it is waited for to its end
     ref = system.spawn(Working, tmp_path / "told", config={"lives": 2})
     (first,) = noted(tmp_path / "told")
     zygote = idle_zygote(system)

@@ -12,11 +12,8 @@ Law = Callable[[Sequence[Module]], Iterator[str]]
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"settings", "stats", "globs"}),
-    frozenset({
-        "status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal",
-        "deadletters",
-    }),
+    frozenset({"settings", "stats", "globs", "deadletters"}),
+    frozenset({"status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal"}),
     frozenset({"lifecycle", "wire", "receiving", "part"}),
     frozenset({"ref", "outcome", "handle"}),
     frozenset({"process", "spawners", "observe", "mail"}),

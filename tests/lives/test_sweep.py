@@ -37,11 +37,12 @@ class Leaving(Process):
 
 
 @pytest.mark.requirement("K4")
-@pytest.mark.parametrize("way", WAYS)
-def test_whatever_it_started_goes_with_an_actor_that_dies(system, tmp_path, way, host):
-    ref = system.spawn(Leaving, tmp_path / "started", "death", way, host=host)
-    assert ref.wait(30) is Status.CRASHED
-    gone(*map(int, noted(tmp_path / "started")))
+def test_whatever_it_started_goes_with_an_actor_that_dies(system, tmp_path, host):
+    started = {way: tmp_path / str(number) for number, way in enumerate(WAYS)}
+    refs = [system.spawn(Leaving, path, "death", way, host=host) for way, path in started.items()]
+    for ref, path in zip(refs, started.values(), strict=True):
+        assert ref.wait(30) is Status.CRASHED
+        gone(*map(int, noted(path)))
 
 
 @pytest.mark.requirement("K4")

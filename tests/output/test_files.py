@@ -235,17 +235,26 @@ def test_actors_whose_names_are_like_those_of_files_have_files_of_their_own(kept
 def test_long_lines_of_several_writers_are_whole(kept, tmp_path):
     class Long(Process):
         def __loop__(self):
+            if self.current_lap == 1:
+                streams: list[Any] = [sys.stdout, sys.stderr]
+                for number, stream in enumerate(streams, 1):
+                    note(tmp_path / "begun", f"{number} {stream.buffer.raw._torn}")
             print(str(self.current_lap % 10) * 100_000)
             print("binary" * 5_000, file=sys.stderr)
 
     # Two systems, for in one a name belongs to one living actor.
     with ActorSystem(output_dir=tmp_path / "kept") as other:
         refs = [each.spawn(Long, name="n", config={**FILE, "num_loops": 100}) for each in (kept, other)]
-        assert [ref.wait(40) for ref in refs] == [Status.FINISHED] * 2
-    lines = lines_of(tmp_path / "kept" / "n", "stdout")
-    assert len(lines) == 200
-    assert {(len(line), len(set(line))) for line in lines} == {(100_000, 1)}
-    assert lines_of(tmp_path / "kept" / "n", "stderr") == ["binary" * 5_000] * 200
+        assert [ref.wait(50) for ref in refs] == [Status.FINISHED] * 2
+    # Who opens the file amid a write of the other finds no end of a line there, and begins with one: an empty line.
+    amid = notes(tmp_path / "begun")
+    assert len(amid) == 4
+    out, err = (lines_of(tmp_path / "kept" / "n", stream) for stream in ("stdout", "stderr"))
+    assert (out.count(""), err.count("")) == (amid.count("1 True"), amid.count("2 True"))
+    whole = [line for line in out if line]
+    assert len(whole) == 200
+    assert {(len(line), len(set(line))) for line in whole} == {(100_000, 1)}
+    assert [line for line in err if line] == ["binary" * 5_000] * 200
 
 
 def test_bytes_that_python_streams_are_given_are_not_kept_for_long(kept, tmp_path):

@@ -16,7 +16,18 @@ import zmq
 
 from tests.observe.raw import Raw
 from tests.stage import running, until
-from understudy import ActorRef, ConfigError, DeadLetter, Process, ProtocolError, Status, WrongProcess
+from understudy import (
+    ActorRef,
+    ActorSystem,
+    ConfigError,
+    DeadLetter,
+    MainLoopError,
+    Process,
+    ProtocolError,
+    Remote,
+    Status,
+    WrongProcess,
+)
 from understudy.wire.codec import decode, encode
 from understudy.wire.keys import tag
 from understudy.wire.messages import (
@@ -266,6 +277,52 @@ def test_what_a_life_had_taken_in_and_not_handled_is_lost_with_it_and_accounted_
     assert "  lost messages that it had taken in: 2" in str(ref.history()[0].report).splitlines()
     assert any("with 2 messages that it had taken in" in line for line in system.story("taker"))
     assert system.summary().messages == 7
+
+
+def asked(system: Any, name: str) -> bool:
+    """Whether it was asked for a stop that comes after what has arrived."""
+    return any("a stop is asked (stop, after what has arrived)" in line for line in system.story(name))
+
+
+@pytest.mark.requirement("A7")
+def test_whoever_asks_for_a_stop_may_have_what_has_arrived_handled_first(system, raw):
+    voice = Voice(system, raw, system.spawn(Idle, name="heard"))
+    by_ref, plain = system.spawn(Idle, name="ref"), system.spawn(Idle, name="plain")
+    running(system.spawn(Idle, name="remote"), by_ref, plain)
+    assert system.stop("heard", drain=True) == {"heard": "asked"}
+    assert voice.hear_until(stop=True).drain
+    by_ref.stop(drain=True)
+    with Remote(system.endpoint) as remote:
+        assert remote.stop("remote", drain=True) == {"remote": "asked"}
+    assert plain.stop() == "asked"
+    assert not asked(system, "plain")
+    assert plain.stop(drain=True) == "already"
+    process = Idle()
+    process.start()
+    default = ActorSystem.default()
+    assert process.stop(drain=True) == "asked"
+    assert asked(default, default.ps(all=True)[0].name)
+    default.shutdown(force=True)
+    assert all(asked(system, name) for name in ("heard", "ref", "remote"))
+    give: Any
+    for give in (by_ref.stop, process.stop, lambda drain: system.stop("*", drain=drain)):
+        with pytest.raises(ConfigError, match="drain must be True or False"):
+            give(drain="yes")
+
+
+class Draining(Idle):
+    """Asks for what only others can ask for."""
+
+    def __init__(self) -> None:
+        self.config.lives = 1
+
+    def __loop__(self) -> None:
+        self.stop(drain=True)
+
+
+def test_no_actor_asks_itself_to_handle_what_has_arrived(system):
+    with pytest.raises(MainLoopError, match=r"ConfigError: stop\(drain=True\) is for the parent"):
+        system.spawn(Draining).result(20)
 
 
 class Curious(Process):

@@ -12,6 +12,7 @@ import tempfile
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pytest
 import zmq
 
 from tests.stage import until
-from understudy.testing import Leak, LeakCheck, Leaked
+from understudy.testing import Leak, LeakCheck, Leaked, snapshot
 from understudy.testing.leaks import MARKER
 
 AT_ONCE = 0.0
@@ -81,6 +82,18 @@ def test_what_forked_twice_into_its_own_session_is_found_by_the_environment():
     finally:
         os.kill(orphan, signal.SIGKILL)
     assert only(leaks, "process") == [f"{orphan}: sleep 62"]
+
+
+def test_what_is_amid_an_exec_at_that_moment_is_found_all_the_same(monkeypatch):
+    """The kernel shows no environment of it then."""
+    shown: Iterator[dict[bytes, bytes]] = iter([{}])
+    check = LeakCheck().start()
+    real = snapshot.environment
+    with subprocess.Popen(["sleep", "61"], start_new_session=True) as child:
+        monkeypatch.setattr(snapshot, "environment", lambda pid: next(shown, real(pid)))
+        assert check._mark.is_on(child.pid)
+        child.kill()
+    assert check.finish() == []
 
 
 def test_what_forked_twice_without_a_new_program_is_found_by_its_memory(tmp_path):

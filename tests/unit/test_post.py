@@ -133,6 +133,24 @@ def test_whom_a_process_met_is_forgotten_with_it(scene):
     assert scene.post._speakers == scene.post._told == {}, "nobody is left to tell"
 
 
+def test_what_is_read_when_its_process_is_gone_is_of_no_consequence_for_the_next(scene):
+    asker, other = scene.spawn("asker", **LIVES), scene.spawn("other", **LIVES)
+    scene.post.blocked(other, 1, asker)
+    scene.happens(asker, SIGSEGV)
+    scene.post.ended(asker)
+    stale = scene.registry.stale
+    scene.post.meet(asker, other)
+    scene.post.seek(asker, 1, "*")
+    scene.post.blocked(asker, 1, other)
+    scene.post.unblocked(asker, 1)
+    assert scene.registry.stale == stale + 4
+    scene.happens(asker, Expired(Alarm.BACKOFF), Forked(8))
+    scene.post.opened(asker, 1)
+    scene.post.opened(asker, 2)
+    scene.happens(other, *DIES_AND_LIVES)
+    assert scene.told() == []
+
+
 def test_the_parents_own_office_hears_by_a_call(scene):
     other = scene.spawn("other", **LIVES)
     assert scene.post.meet(PARENT, other) == scene.office[0] == scene.post.fate(other)

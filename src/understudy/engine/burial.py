@@ -28,14 +28,24 @@ class Burial:
         packed = plain(body)
         self._tell(connection, why, _shown(body), frames=() if packed is None else (packed,))
 
+    def unhandled_alone(self, entry: Single, body: Any, why: str) -> None:
+        """The same for one that was opened: it goes along as it came."""
+        self._bury(entry, why, _shown(body))
+
     def unopened(self, connection: Connection, error: Exception) -> None:
         """A tell that cannot be opened."""
         self._tell(connection, f"it cannot be opened: {type(error).__name__}: {error}"[:_SHOWN], "")
 
     def all_of(self, mailbox: Mailbox, page: Page) -> None:
-        """This life is over: who waits for an answer is told, what was told to it is buried."""
-        reason, single = f"{self._birth.name} has ended", _KEPT
+        """The actor is over: who waits for an answer is told, what was told to it is buried."""
         mailbox.take_in()
+        while mailbox.entries:
+            self.taken_in(mailbox, page, f"{self._birth.name} has ended")
+            mailbox.take_in()
+
+    def taken_in(self, mailbox: Mailbox, page: Page, reason: str) -> None:
+        """The same for what was taken in; what was not is for a later life, if there is one."""
+        single = _KEPT
         while mailbox.entries:
             entry = mailbox.entries.popleft()
             if isinstance(entry, Batch):
@@ -55,14 +65,13 @@ class Burial:
             single = max(0, single - count)
             page.words[HANDLED] += count
             mailbox.done(entry.connection, count)
-            mailbox.take_in()
 
-    def _bury(self, entry: Single, reason: str) -> None:
-        """One that was not opened: what it holds goes along if it is in the frames alone."""
+    def _bury(self, entry: Single, reason: str, text: str = "") -> None:
+        """What it holds goes along, unopened, if it is in the frames alone."""
         whole = not entry.seal.loans and (entry.seal.tag is not None or entry.seal.inline is not None)
         tag = entry.seal.tag if whole else None
         frames = (entry.seal.inline,) if entry.seal.inline is not None else tuple(entry.frames)
-        self._tell(entry.connection, reason, "", tag=tag, frames=frames if whole else ())
+        self._tell(entry.connection, reason, text, tag=tag, frames=frames if whole else ())
 
     def _tell(
         self,

@@ -44,7 +44,7 @@ class Connection:
         return self.last - self.held
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Batch:
     """Plain tells of one sender; those before ``at`` are handled."""
 
@@ -53,7 +53,7 @@ class Batch:
     at: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Single:
     """A tell that bears frames, or an ask with its number."""
 

@@ -12,13 +12,15 @@ from understudy.engine.halt import NO, Halt
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Batch, Mailbox, Single
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
-from understudy.errors import UnderstudyError, WaitTimeout
+from understudy.errors import WaitTimeout, WrongProcess
 from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
 from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
 from understudy.wire.sealing import unseal
 
+_LOOK = 0.001
+"""Seconds after which plain tells in hand let in what has arrived meanwhile: it may be urgent, or an answer."""
 _LINGER = 1.0
 """Seconds for answers to leave, at the end."""
 
@@ -48,6 +50,7 @@ class Serving:
         self._hand: Hand | None = None
         self._received: Hand | None = None
         self._draining = False
+        self._bury = self._bury_taken_in
         self._find: dict[type, Callable[[Any], Any] | None] = {}
         """What handles plain messages, by their type; filled as they come."""
 
@@ -70,7 +73,7 @@ class Serving:
         """The right to answer the message in hand; what its handler returns is no answer then."""
         hand = self.hand
         if hand is None:
-            raise UnderstudyError("defer() is for a handler, or after receive(): there is no message in hand")
+            raise WrongProcess("defer() is for a handler, or after receive(): there is no message in hand")
         hand.deferred = True
         return Ticket(hand, self.answers)
 
@@ -119,6 +122,7 @@ class Serving:
                 self._handle_batch(entry, lap)
             else:
                 self._handle_single(entry)
+            self.settle()
             self.answers.catch_up()
             mailbox.take_in()
         self.answers.catch_up()
@@ -138,15 +142,23 @@ class Serving:
         if self._halt.drain:
             self._draining = True
             self.serve(lap)
-        self.burial.all_of(self.mailbox, self._sections.page)
+        self._bury = self._bury_all
+        self._bury()
         self._flush()
 
     def close(self) -> None:
         """End, and take nothing more."""
         self.answers.catch_up()
-        self.burial.all_of(self.mailbox, self._sections.page)
+        self._bury()
         self.mailbox.tell_credit()
         self.mailbox.close(_LINGER)
+
+    def _bury_all(self) -> None:
+        self.burial.all_of(self.mailbox, self._sections.page)
+
+    def _bury_taken_in(self) -> None:
+        """After a crash; whoever has a next life takes the rest."""
+        self.burial.taken_in(self.mailbox, self._sections.page, f"taken in by a life of {self._birth.name} that ended")
 
     def open(self, entry: Single) -> Any:
         """The message; raises ProtocolError, and what opening it raises."""
@@ -173,16 +185,19 @@ class Serving:
         words, reals = page.words, page.reals
         seconds = self._config.timeouts.receive
         limit = NEVER if seconds is None else seconds
-        bodies, began = batch.bodies, batch.at
-        at, count = began, len(bodies)
-        self._hand = Hand(batch.connection, None)
+        bodies, at = batch.bodies, batch.at
+        count, began, until = len(bodies), at, clock() + _LOOK
+        hand = self._hand = Hand(batch.connection, None)
         try:
             while at < count:
-                if halt.level and not draining:
+                now = clock()
+                if (halt.level and not draining) or now > until:
                     break
                 body = bodies[at]
-                at += 1
-                reals[DEADLINE] = clock() + limit
+                at = batch.at = at + 1
+                if at == count:
+                    self.mailbox.entries.popleft()
+                reals[DEADLINE] = now + limit
                 words[PLACE] = place
                 kind = type(body)
                 handler = find[kind] if kind in find else self._lookup(body)
@@ -191,12 +206,14 @@ class Serving:
                 else:
                     handler(body)
                 words[HANDLED] += 1
+                if self._hand is not hand:  # the handler took what came next by `receive`
+                    break
             self._sections.close(lap)
+        except BaseException:
+            words[HANDLED] += 1
+            raise
         finally:
             self._hand = None
-            batch.at = at
-            if at == count:
-                self.mailbox.entries.popleft()
             self.mailbox.done(batch.connection, at - began)
 
     def _handle_single(self, entry: Single) -> None:
@@ -218,7 +235,7 @@ class Serving:
         handler = self.handlers.find(body)
         if hand.ask is None:
             if handler is None:
-                self.burial.unhandled(entry.connection, body, str(self.handlers.refusal(body)))
+                self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
             else:
                 self._run(handler, body)
             return

@@ -97,6 +97,8 @@ class Tasks(Serving):
             self._begin(handler, body, hand, lap)
         elif handler is not None or hand.ask is not None:
             self._handle_plain(handler, body, hand)
+        elif entry is not None:
+            self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
         else:
             self.burial.unhandled(connection, body, str(self.handlers.refusal(body)))
         return True

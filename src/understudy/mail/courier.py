@@ -139,8 +139,8 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - it belongs to who sent
             parcel.failed(error)
             return True
-        if link.is_full:
-            if parcel.peer.on_full == "raise":
+        if link.has_to_wait:
+            if parcel.peer.on_full == "raise" and link.is_full:
                 parcel.failed(MailboxFull(f"{parcel.peer.name} takes no more, as mailbox.size allows"))
                 return True
             sender.sync(link)

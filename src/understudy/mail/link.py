@@ -19,7 +19,7 @@ _PARTS = 4
 class Peer:
     """An actor that this process speaks to, as far as it was told how that stands."""
 
-    __slots__ = ("deaths", "met", "name", "on_full", "state", "uid", "window")
+    __slots__ = ("deaths", "leaving", "met", "name", "on_full", "state", "uid", "window")
 
     def __init__(self, uid: int, name: str) -> None:
         self.uid, self.name = uid, name
@@ -28,6 +28,8 @@ class Peer:
         self.met = threading.Event()
         """Set by the first one: until then nobody could say whether a message was sent before a death or after it."""
         self.deaths = 0
+        self.leaving = 0
+        """The life that said it ends; until its death is known, what is sent would go down with it."""
         self.window = 1000
         self.on_full = "block"
 
@@ -44,8 +46,8 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "bodies", "credit", "lender", "most", "peer", "route", "sent_at", "seq",
-        "synced",
+        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lender", "most", "peer", "route", "sent_at",
+        "seq", "synced",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -53,6 +55,8 @@ class Link:
         self._pack, self._heading = packer.pack, heading
         self._headings: dict[str, bytes] = {}
         self.bodies: deque[bytes] = deque()
+        self.begun = False
+        """Whether the first of them was let in: only then they count as sent."""
         self.most = MOST
         self.seq = 0
         """Of the last tell or ask that was sent; those that are gathered follow."""
@@ -69,9 +73,16 @@ class Link:
         """Whether what is gathered has to wait for credit."""
         return self.seq + len(self.bodies) - self.credit >= self.peer.window
 
+    @property
+    def has_to_wait(self) -> bool:
+        """Whether nothing can be sent now, for whatever reason."""
+        peer = self.peer
+        return self.is_full or peer.leaving > peer.deaths or peer.over
+
     def size_up(self) -> None:
         """How many make a batch full: as many as the window allows for."""
-        self.most = max(1, min(MOST, self.peer.window // _PARTS))
+        window = self.peer.window
+        self.most = max(1, min(MOST, window // _PARTS, window - self.seq + self.credit))
 
     def batch(self) -> bytes:
         """The gathered tells, as one frame; they are gathered no more."""
@@ -84,6 +95,8 @@ class Link:
             *[bodies.popleft() for _ in range(count)],
         ))  # fmt: skip
         self.seq += count
+        if not bodies:
+            self.begun = False
         return frame
 
     def head(self, kind: str, content: Any) -> bytes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ class Sender:
         self.links: dict[int, Link] = {}
         self.expected: dict[int, Callable[[Said], None]] = {}
         """Who is to be given the answer of each ask."""
-        self._bell = Bell()
+        self._bell: Bell | None = Bell()
         self._packer = letters.Packer(office.system)
         self.borrower = Borrower()
         self.closed = False
@@ -81,11 +81,11 @@ class Sender:
         if self._busy:
             self._later.append(lambda: self.gathered(link))
             return
-        self._begin()
-        try:
+        with self._sending():
             now = monotonic()
-            if len(link.bodies) == 1:
+            if link.bodies and not link.begun:
                 self._let_in(link)
+                link.begun = True
                 link.size_up()
                 self._row = self._row + 1 if now - self._begun_at <= _QUIET else 0
                 self._begun_at = now
@@ -93,8 +93,6 @@ class Sender:
                     self._office.flusher.note(self)
                     return
             self._send_batch(link, now)
-        finally:
-            self._end()
 
     def tell(self, link: Link, message: Any, *, urgent: bool) -> None:
         """One that does not go with others."""
@@ -108,26 +106,39 @@ class Sender:
         """As `ActorRef.ask`."""
         if self._busy:
             raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
-        sealed, frames = self.seal(link, message)
         until = None if timeout is None else monotonic() + timeout
+        said = self._ask_once(link, message, until, timeout)
+        while said is None:  # it arrived at a later life than it was made for, which has not touched it
+            said = self._ask_once(link, message, until, timeout)
+        return self.opened(link, said)
+
+    def _ask_once(self, link: Link, message: Any, until: float | None, timeout: float | None) -> Said | None:
+        sealed, frames = self.seal(link, message)
         number = self._office.number()
         box: list[Said] = []
         with self._lock:
             try:
-                self._begin()
-                try:
-                    if link.peer.over or link.is_full:
+                with self._sending():
+                    if link.has_to_wait:
                         self._find_room(link, until, number)
                     deaths = self.put(link, number, sealed, frames, box.append)
                     self.flush()
-                finally:
-                    self._end()
                 self._listen(box, until)
                 if not box:
                     self._await(link, number, deaths, until, timeout, box)
             finally:
-                self.expected.pop(number, None)
-        return self.opened(link, box[0])
+                self.cancel(link, number)
+            return None if self._came_late(link, box[0][0], deaths + 1) else box[0]
+
+    def _came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
+        """Whether a later life refused what was made for this one; a life that refuses its own ends."""
+        if not isinstance(said.content, letters.Refusal):
+            return False
+        if said.incarnation <= life:
+            link.peer.leaving = max(link.peer.leaving, said.incarnation)
+            return False
+        link.peer.deaths = max(link.peer.deaths, said.incarnation - 1)
+        return True
 
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
         """A message on its way to that actor; raises SerializationError."""
@@ -158,23 +169,21 @@ class Sender:
         self._post(link, letters.TELL, [*sealed, urgent], frames)
 
     def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
-        self._begin()
-        try:
-            if link.peer.over or link.is_full:
+        with self._sending():
+            if link.has_to_wait:
                 self._find_room(link, None)
             self.post(link, sealed, frames, urgent=urgent)
-        finally:
-            self._end()
 
-    def _begin(self) -> None:
-        """Amid a send: of this thread alone, and nothing else of it meanwhile."""
-        self._lock.acquire()
-        self._busy = True
-
-    def _end(self) -> None:
-        """And what was to be sent meanwhile."""
-        self._busy = False
-        self._lock.release()
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
+        with self._lock:
+            if self.closed:
+                raise SystemClosed("this system was shut down meanwhile")
+            self._busy = True
+            try:
+                yield
+            finally:
+                self._busy = False
         while self._later and not self._busy:
             self._later.popleft()()
 
@@ -197,7 +206,7 @@ class Sender:
         """Send all batches; in the thread itself, or under the lock."""
         now = monotonic()
         for link in self.links.values():
-            if link.bodies:
+            if link.begun:
                 self._send_batch(link, now)
 
     # --- from other threads
@@ -221,14 +230,16 @@ class Sender:
     def bury(self) -> None:
         """Under the lock: what was under way to who has ended is lost, and told so."""
         for link in [link for link in list(self.links.values()) if link.peer.over]:
-            self._bell.hush()
-            while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._bell.read):
+            self._ear.hush()
+            while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._ear.read):
                 if not self.drain():
                     break  # it was the bell
             if link.lender is not None:
                 link.lender.close()
-            lost = link.seq - link.credit + len(link.bodies)
-            link.bodies.clear()
+            lost = link.seq - link.credit
+            while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
+                link.bodies.popleft()
+                lost += 1
             self.links.pop(link.peer.uid, None)
             self._outlet.disconnect(link.peer.uid)
             if lost > 0:
@@ -236,13 +247,23 @@ class Sender:
 
     def ring(self) -> None:
         """Look again at what you wait for."""
-        self._bell.ring()
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
+    @property
+    def _ear(self) -> Bell:
+        bell = self._bell
+        if bell is None:
+            raise SystemClosed("this system was shut down meanwhile")
+        return bell
 
     def close(self) -> None:
         """Send what waits, and end; what is waited for here ends first, by SystemClosed."""
         self.closed = True
-        self._bell.ring()
+        self.ring()
         with self._lock:
+            self._bell = None
             for link in list(self.links.values()):
                 if link.peer.over:
                     self._outlet.disconnect(link.peer.uid)
@@ -260,7 +281,7 @@ class Sender:
 
     def _let_in(self, link: Link) -> None:
         """For the first of a batch there has to be room; if there is none, it is not kept."""
-        if not (link.peer.over or link.is_full):
+        if not link.has_to_wait:
             return
         body = link.bodies.pop()
         self._find_room(link, None)
@@ -272,21 +293,22 @@ class Sender:
         if peer.over:
             raise died(peer, "has ended")
         self.drain()
-        if not link.is_full:
+        if not link.has_to_wait:
             return
-        if peer.on_full == "raise":
+        if peer.on_full == "raise" and link.is_full:
             raise MailboxFull(
                 f"{peer.name} has {peer.window} messages of this sender to handle, as mailbox.size allows"
             )
         self.flush()
         with self._office.blocking(number or self._office.number(), peer.uid) as watch:
-            while link.is_full:
+            while link.has_to_wait:
                 if peer.over:
                     raise died(peer, "has ended")
                 watch.check()
                 self.sync(link)
                 if until is not None and monotonic() >= until:
-                    raise AskTimeout(f"{peer.name} had no room for the message in time: its mailbox is full")
+                    why = "its mailbox is full" if link.is_full else "it restarts"
+                    raise AskTimeout(f"{peer.name} did not take the message in time: {why}")
                 self.wait(watch.patience(until))
 
     def sync(self, link: Link) -> None:
@@ -300,10 +322,10 @@ class Sender:
         """Wait so long until something comes, or somebody rings, and read all of it; raises SystemClosed."""
         if self.closed:
             raise SystemClosed("this system was shut down meanwhile")
-        if self._outlet.wait(seconds, self._bell.read):
+        if self._outlet.wait(seconds, self._ear.read):
             self.drain()
         else:
-            self._bell.hush()
+            self._ear.hush()
 
     def drain(self) -> bool:
         """Read all that has arrived; whether there was anything."""
@@ -356,7 +378,7 @@ class Sender:
     def _listen(self, box: list[Said], until: float | None) -> None:
         """For an answer that comes soon; what long waits need is not made ready for it."""
         soon = _SOON if until is None else min(_SOON, max(0.0, until - monotonic()))
-        if self._outlet.wait(soon, self._bell.read):
+        if self._outlet.wait(soon, self._ear.read):
             self._sort(self._outlet.take_ready())
 
     def _await(
@@ -372,7 +394,6 @@ class Sender:
                     return
                 watch.check()
                 if until is not None and monotonic() >= until:
-                    self.cancel(link, number)
                     raise AskTimeout(f"{peer.name} did not answer within {timeout:g} s")
                 self.wait(watch.patience(until))
 

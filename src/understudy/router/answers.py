@@ -23,7 +23,7 @@ from understudy.router.watch import Watch
 from understudy.router.world import Cell, World
 from understudy.status import ActorInfo, Life, Status
 from understudy.timing import Timers
-from understudy.wire.messages import Letter, Meet
+from understudy.wire.messages import Fate, Letter, Meet
 from understudy.wire.sockets import Exchange
 
 BULKY = 1 << 20
@@ -37,7 +37,11 @@ class Answers:
         self._world, self._calls, self._watch, self._sampler = world, calls, watch, sampler
         self._pid = os.getpid()
         self._office = Office(
-            Myself(world.system, 0, 0, ""), world.key, lambda: Exchange(world.directory), self._meet, self._lost
+            Myself(world.system, 0, 0, ""),
+            world.key,
+            lambda: Exchange(world.directory),
+            self._meet,
+            self.letter_from_parent,
         )
         world.post.office = self._office.fate
 
@@ -48,16 +52,7 @@ class Answers:
         return self._office
 
     def _meet(self, meet: Meet) -> None:
-        """The router tells the office how that actor stands, now and at each change."""
-        post = self._world.post
-        self._calls.make(lambda: post.meet(PARENT, meet.uid), lambda: self._office.fate(post.fate(meet.uid)))
-
-    def _lost(self, letter: Letter) -> None:
-        """A message of the parent's that nobody will handle; from any thread, and after the system's end too."""
-        try:
-            self._calls.make(lambda: deliver(self._world, letter, None), lambda: None)
-        except SystemClosed:
-            keep(self._world, letter)
+        self._office.fate(self.meet_from_parent(meet.uid))
 
     def check_process(self) -> None:
         """Raise WrongProcess in a forked copy."""
@@ -147,6 +142,21 @@ class Answers:
         self._cell(uid)
         state = self._world.records[uid].timers
         return None if state is None else Timers.from_state(state)
+
+    def meet_from_parent(self, uid: int) -> Fate:
+        """How an actor stands; the parent's post office is told now, and at each change. Any thread may ask.
+
+        The router's thread calls the office meanwhile, so that who asks must hold nothing that the office waits for.
+        """
+        post = self._world.post
+        return self._calls.make(lambda: post.meet(PARENT, uid), lambda: post.fate(uid))
+
+    def letter_from_parent(self, letter: Letter) -> None:
+        """A message of the parent's that nobody will handle; from any thread, and after the system's end too."""
+        try:
+            self._calls.make(lambda: deliver(self._world, letter, None), lambda: None)
+        except SystemClosed:
+            keep(self._world, letter)
 
     def _word(self, uid: int, order: verbs.Order) -> str:
         if self._cell(uid).settled.done() and not self._calls.is_open:

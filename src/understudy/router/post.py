@@ -13,7 +13,7 @@ from typing import Any
 
 from understudy.errors import UnderstudyError
 from understudy.globs import is_glob
-from understudy.lifecycle.actor import Actor
+from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.waits import Ask, Finding, Waits
 from understudy.status import Status
@@ -58,11 +58,11 @@ class Post:
         """Tell the process of ``speaker`` how an actor stands, now and from now on; gives what is told."""
         way, fate = self._way(speaker), self.fate(uid)
         known = fate.state != "unknown"
-        if known:
+        if way is not None and known:
             way.met.add(uid)
             self._speakers.setdefault(uid, set()).add(speaker)
             self._told[uid] = fate
-        if way.is_open or not known:
+        if way is not None and (way.is_open or not known):
             self._say(speaker, way, fate)
         return fate
 
@@ -89,9 +89,9 @@ class Post:
     def opened(self, speaker: int, incarnation: int) -> None:
         """The way to that process is open now: say what it may have missed."""
         actor = self._registry.actors.get(speaker)
-        if actor is None or actor.status.ended or actor.incarnation != incarnation:
+        way = None if actor is None or actor.incarnation != incarnation else self._way(speaker)
+        if way is None:
             return
-        way = self._way(speaker)
         way.is_open = True
         for uid in sorted(way.met):
             self._say(speaker, way, self._told[uid])
@@ -109,30 +109,33 @@ class Post:
 
     def seek(self, speaker: int, request: int, pattern: str) -> None:
         """Tell which living actors a glob means; for a name as `ActorSystem.ref` has it, the last that bore it."""
-        hint = ""
+        way, hint = self._way(speaker), ""
+        if way is None:
+            return
         try:
             found = self._registry.match(pattern) if is_glob(pattern) else [self._registry.find(pattern)]
         except UnderstudyError as error:
             found, hint = [], str(error)[:_LONGEST_HINT]
         pairs: list[list[int | str]] = [[actor.uid, actor.name] for actor in found]
-        way = self._way(speaker)
         for at in range(0, max(1, len(pairs)), _PAIRS):
             self._say(speaker, way, Sought(request, pairs[at : at + _PAIRS], at + _PAIRS < len(pairs), hint))
 
     def blocked(self, speaker: int, ask: int, uid: int) -> None:
         """The main thread of ``speaker`` waits for an answer of that actor."""
-        self._act(self._waits.block(Ask(speaker, ask), uid))
+        if self._way(speaker) is not None:
+            self._act(self._waits.block(Ask(speaker, ask), uid))
 
     def unblocked(self, speaker: int, ask: int) -> None:
         """It waits for that one no more."""
-        self._act(self._waits.unblock(Ask(speaker, ask)))
+        if self._way(speaker) is not None:
+            self._act(self._waits.unblock(Ask(speaker, ask)))
 
     def _act(self, finding: Finding) -> None:
         for ask in finding.doubtful:
-            self._say(ask.asker, self._way(ask.asker), Still(ask.number))
+            self._say(ask.asker, self._ways[ask.asker], Still(ask.number))
         names = [self._registry.actors[ask.asker].name for ask in finding.cycle]
         for at, ask in enumerate(finding.cycle):
-            self._say(ask.asker, self._way(ask.asker), Cycle(ask.number, [*names[at:], *names[:at]]))
+            self._say(ask.asker, self._ways[ask.asker], Cycle(ask.number, [*names[at:], *names[:at]]))
 
     def _spread(self, fate: Fate) -> None:
         self._told[fate.uid] = fate
@@ -141,12 +144,17 @@ class Post:
             if way.is_open:
                 self._say(speaker, way, fate)
 
-    def _way(self, speaker: int) -> _Way:
-        """The way to the process that the actor has now; the parent's is always there."""
+    def _way(self, speaker: int) -> _Way | None:
+        """The way to the process that the actor has now, if it has one; the parent's is always there."""
         way = self._ways.get(speaker)
-        if way is None:
-            way = self._ways[speaker] = _Way(self._registry.actors[speaker].incarnation)
-        return way
+        if way is not None:
+            return way
+        actor = self._registry.actors[speaker]
+        if actor.body is Body.NONE:
+            self._registry.stale += 1  # said before it died, read after that
+            return None
+        self._ways[speaker] = _Way(actor.incarnation)
+        return self._ways[speaker]
 
     def _say(self, speaker: int, way: _Way, word: Any) -> None:
         if speaker == PARENT:

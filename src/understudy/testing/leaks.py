@@ -31,6 +31,7 @@ MARKER = "UNDERSTUDY_TEST"
 """The environment variable that bears the marks of all checks under way, the outermost first, parted by `/`."""
 
 _SHORT, _LONG = 0.005, 0.1  # seconds between two looks: the first pause, and the longest
+_EXEC_LOOKS = 4
 
 
 class Leaked(AssertionError):
@@ -187,8 +188,17 @@ class _Mark:
             os.environ[MARKER] = self._outer
 
     def is_on(self, pid: int) -> bool:
-        words = snapshot.environment(pid).get(MARKER.encode(), b"").split(b"/")
+        words = self._environment(pid).get(MARKER.encode(), b"").split(b"/")
         return self._word.encode() in words or snapshot.maps(pid, self._name)
+
+    @staticmethod
+    def _environment(pid: int) -> dict[bytes, bytes]:
+        """Amid an exec there is none for a moment, nor is the page of before mapped any more."""
+        for _ in range(_EXEC_LOOKS):
+            if (found := snapshot.environment(pid)) or not snapshot.maps(pid, ""):
+                return found
+            time.sleep(_SHORT)
+        return {}
 
     @property
     def _name(self) -> str:

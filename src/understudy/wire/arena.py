@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import mmap
 import os
 import resource
 import stat
 import sys
 import weakref
 from collections.abc import Iterable
-from typing import Any
+
+from understudy.wire.mapping import READ, WRITE, Mapping
 
 TABLE = 4096
 LEAST = 1 << 20
@@ -23,10 +23,13 @@ LEAST = 1 << 20
 _PAGE = 4096
 _STEP = 4 << 20
 """Bytes copied at once: the other threads of a process wait for no more than that."""
-_SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
+# Linux's own numbers: a Python that was built for an old libc has no names for them, and no memory files either.
+_ADD_SEALS, _GET_SEALS = 1033, 1034
+_NO_MORE_SEALS, _SHRINK, _GROW = 1, 2, 4
+_SEALS = _SHRINK | _GROW
+_REMOVE = 9
 _RESERVE = 64
 """Descriptors that a process keeps for other things: libzmq ends it where there is none left."""
-_MAPPING: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
 
 
 def room(size: int) -> int:
@@ -61,10 +64,10 @@ class Arena:
         if self.fd >= resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVE:
             raise OSError(errno.EMFILE, "the descriptors left are kept for other things")
         os.ftruncate(self.fd, TABLE + capacity)
-        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, _SEALS | fcntl.F_SEAL_SEAL)
+        fcntl.fcntl(self.fd, _ADD_SEALS, _SEALS | _NO_MORE_SEALS)
         self.inode = os.fstat(self.fd).st_ino
-        self._memory = mmap.mmap(self.fd, TABLE + capacity, **_MAPPING)
-        self._bytes = memoryview(self._memory)
+        self._memory = Mapping(self.fd, TABLE + capacity, WRITE)
+        self._bytes = memoryview(self._memory.part(0, self._memory.size)).cast("B")
         self._table = self._bytes[:TABLE].cast("Q")
 
     @property
@@ -94,23 +97,26 @@ class Arena:
 
     def free(self, number: int) -> None:
         """A loan is over: nobody finds it any more, and then its place is free. Unknown numbers are ignored."""
-        if place := self._loans.get(number):
+        if (place := self._loans.get(number)) and not self._is_copy():
             self._table[place[0] // LEAST] = 0
             del self._loans[number]
 
     def empty(self) -> None:
         """Give its memory back, whoever still maps it; only where nothing is lent of it."""
-        if os.getpid() == self._maker:  # in a forked copy it would be that of others
-            self._memory.madvise(mmap.MADV_REMOVE)
+        if not self._is_copy():
+            self._memory.advise(_REMOVE)
+
+    def _is_copy(self) -> bool:
+        """Whether this is another process, forked off the maker: it shares the memory, but none of it is its own."""
+        return os.getpid() != self._maker
 
 
-def entry(memory: memoryview, offset: int) -> int:
+def entry(memory: Mapping, offset: int) -> int:
     """The number of the loan that begins there, by the table."""
-    begin = (offset - TABLE) // LEAST * 8
-    return int.from_bytes(memory[begin : begin + 8], sys.byteorder)
+    return int.from_bytes(memory.part((offset - TABLE) // LEAST * 8, 8), sys.byteorder)
 
 
-def mapped(pid: int, fd: int, inode: int) -> memoryview:
+def mapped(pid: int, fd: int, inode: int) -> Mapping:
     """The whole memory behind a descriptor of another process, only to read.
 
     Raises OSError or ValueError where there is none, or another file, or one that could be cut under the reader's eyes.
@@ -122,9 +128,9 @@ def mapped(pid: int, fd: int, inode: int) -> memoryview:
             raise ValueError("the descriptor is of another file")
         read = os.open(f"/proc/self/fd/{looked}", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            if fcntl.fcntl(read, fcntl.F_GET_SEALS) & _SEALS != _SEALS:
+            if fcntl.fcntl(read, _GET_SEALS) & _SEALS != _SEALS:
                 raise ValueError("the file can be cut")
-            return memoryview(mmap.mmap(read, seen.st_size, prot=mmap.PROT_READ, **_MAPPING))
+            return Mapping(read, seen.st_size, READ)
         finally:
             os.close(read)
     finally:

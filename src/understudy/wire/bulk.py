@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import pickle
 import threading
 import time
 import weakref
@@ -26,6 +25,7 @@ from typing import Any, NamedTuple
 
 from understudy.errors import ProtocolError
 from understudy.wire.arena import TABLE, Arena, entry, is_there, mapped, room
+from understudy.wire.mapping import Mapping
 
 BULK = 1 << 20
 """Bytes from which a buffer is lent."""
@@ -63,12 +63,14 @@ class Lender:
         self._amid = False
 
     def lend(self, buffer: Any) -> Loan | None:
-        """Copy a contiguous buffer to where its borrower finds it.
+        """Copy a buffer (of bytes, or contiguous in C's order) to where its borrower finds it.
 
         None where it is empty or beyond the limit, where memory or descriptors are short, in a forked copy, and after
         `close`: then it has to be sent.
         """
-        data = pickle.PickleBuffer(buffer).raw()
+        data = memoryview(buffer).cast("B")
+        if not data.nbytes or os.getpid() != self._pid:  # a copy may hold a copy of the lock, taken for good
+            return None
         number = next(_numbers)
         self._writing.add(number)
         try:
@@ -128,7 +130,7 @@ class Lender:
     def _placed(self, number: int, nbytes: int) -> Arena | None:
         with self._lock:
             # Amid: a finalizer or a signal handler of this very thread sends, too.
-            if self._closed or self._amid or not nbytes or os.getpid() != self._pid:
+            if self._closed or self._amid:
                 return None
             self._amid = True
             try:
@@ -165,23 +167,23 @@ class Borrower:
 
     def __init__(self) -> None:
         self.given_back: deque[tuple[Any, int]] = deque()
-        self._memories: dict[tuple[int, int, int], memoryview] = {}
+        self._memories: dict[tuple[int, int, int], Mapping] = {}
 
     def borrow(self, loan: Loan, whose: Any = None) -> memoryview:
         """The lent bytes, where they are; read-only. Once for each loan. Raises ProtocolError where they are not there.
 
         The memory that they are part of stays mapped, for filled page tables are what makes the next loan quick.
         """
-        could_be = loan.number > 0 and loan.offset >= TABLE and loan.size > 0
+        if loan.number < 1 or loan.size < 1 or not TABLE <= loan.offset < TABLE + LIMIT:
+            raise ProtocolError(f"there can be no such loan: {loan}")
         memory = self._memories.get(loan[1:4])
-        if memory is None or entry(memory, loan.offset) != loan.number:
+        if memory is None or not _stands_in(memory, loan):
             memory = self._mapped(loan)
-        if not could_be or loan.offset + loan.size > memory.nbytes or entry(memory, loan.offset) != loan.number:
+        if not _stands_in(memory, loan):
             raise ProtocolError(f"loan {loan.number} of process {loan.pid} is not there, or not any more")
-        part = memory[loan.offset : loan.offset + loan.size]
+        part = memory.part(loan.offset, loan.size)
         weakref.finalize(part, self.given_back.append, (whose, loan.number)).atexit = False
-        # All that is made of the outer view, slices too, holds the inner one; slices of the inner one would not.
-        return memoryview(pickle.PickleBuffer(part))
+        return memoryview(part).cast("B").toreadonly()
 
     def decline(self, loan: Loan, whose: Any = None) -> None:
         """Give back a loan that was not borrowed."""
@@ -197,10 +199,14 @@ class Borrower:
         """Let go of all memories; views that are in use go on."""
         self._memories.clear()
 
-    def _mapped(self, loan: Loan) -> memoryview:
+    def _mapped(self, loan: Loan) -> Mapping:
         self.tidy()
         try:
             memory = self._memories[loan[1:4]] = mapped(loan.pid, loan.fd, loan.inode)
         except (OSError, ValueError) as error:
             raise ProtocolError(f"what process {loan.pid} lent cannot be had: {error}") from None
         return memory
+
+
+def _stands_in(memory: Mapping, loan: Loan) -> bool:
+    return loan.offset + loan.size <= memory.size and entry(memory, loan.offset) == loan.number

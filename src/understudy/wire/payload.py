@@ -16,6 +16,7 @@ from understudy.wire.codec import unpack
 
 _NESTS = frozenset({list, dict})
 _PLAIN = _NESTS | {type(None), bool, int, float, str, bytes}
+_all_plain = _PLAIN.issuperset
 _FEW = 2000
 """Mentions of objects up to which nothing that is shared can add up to much."""
 _SHORT = 4096
@@ -64,13 +65,14 @@ def _is_plain(message: Any) -> bool:
     if type(message) not in _PLAIN:
         return False
     level, count = get_referents(message), 0
-    met: set[int] = set()
+    met: set[int] | None = None
     while level:
-        if not _PLAIN.issuperset(map(type, level)):
+        if not _all_plain(map(type, level)):
             return False
         count += len(level)
         if count > _FEW:
             nests = [*map(id, filter(is_tracked, level))]  # a dict that is not tracked holds no other
+            met = set() if met is None else met
             before = len(met)
             met.update(nests)
             if len(met) < before + len(nests):

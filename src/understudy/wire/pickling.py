@@ -5,6 +5,7 @@ What cannot travel raises SerializationError in the caller, naming the attribute
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import pickle
@@ -63,8 +64,11 @@ def dump_frames(obj: Any, root: str) -> list[Any]:
         buffers.append(buffer)
         return False
 
-    _dump(obj, obj, root, _Pickler(stream, keep_within), _Pickler, advice=SAY_IT_PLAINLY)
-    return [stream.getvalue(), *(buffer.raw() for buffer in buffers)]
+    try:
+        _dump(obj, obj, root, _Pickler(stream, keep_within), _Pickler, advice=SAY_IT_PLAINLY)
+        return [stream.getvalue(), *map(_raw, buffers)]
+    finally:
+        buffers.clear()  # see _raw: a traceback would hold them
 
 
 def loads(frames: Sequence[Any], lent: Container[int] = ()) -> Any:
@@ -79,6 +83,15 @@ def loads(frames: Sequence[Any], lent: Container[int] = ()) -> Any:
                 return kind(frames[1])  # as the pickle says, without a copy for its sake
     buffers = (frames[place] if place in lent else bytearray(frames[place]) for place in range(1, len(frames)))
     return pickle.loads(frames[0], buffers=buffers)  # noqa: S301 - the tag was verified by the caller
+
+
+def _raw(buffer: pickle.PickleBuffer) -> memoryview:
+    """Its bytes. Of a memoryview they are no export: up to 3.12.6, Python crashes when it collects the two together."""
+    raw = buffer.raw()
+    exporter = raw.obj
+    with contextlib.suppress(TypeError, ValueError):  # no contiguous one, or of a format that is not Python's
+        return exporter.cast("B") if type(exporter) is memoryview else raw
+    return raw
 
 
 # --- one pickle
@@ -200,10 +213,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return NotImplemented if reducer is None else reducer(obj)
 
     def forget(self) -> None:
-        """Leave cloudpickle's list of modules as it was."""
+        """Leave cloudpickle's list of modules as it was, and hold nothing of what was pickled: there may be much."""
         for module in self._registered:
             cloudpickle.unregister_pickle_by_value(module)
         self._registered.clear()
+        self._reducers.clear()  # among them methods of its own
+        self.clear_memo()
 
     def _reducer(self, kind: type) -> Reducer | None:
         if kind is type or issubclass(kind, type):

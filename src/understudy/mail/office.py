@@ -114,7 +114,10 @@ class Office:
         """As `ActorRef.ask`."""
         seconds = check_timeout(timeout)
         self.check_not_myself(uid, name)
-        link = self._link(uid, name)
+        try:
+            link = self._own.links[uid]
+        except (AttributeError, KeyError):
+            link = self._link(uid, name)
         return self._own.sender.ask(link, message, seconds)
 
     def flush(self) -> None:

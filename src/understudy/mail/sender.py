@@ -200,8 +200,8 @@ class Sender(Counter):
     def _listen(self, box: list[Said], until: float | None) -> None:
         """For an answer that comes soon; what long waits need is not made ready for it."""
         soon = _SOON if until is None else min(_SOON, max(0.0, until - monotonic()))
-        if self._outlet.wait(soon, self._ear.read) and (frames := self._outlet.take()) is not None:
-            self._sort(frames)
+        if self._outlet.wait(soon, self._ear.read):
+            self._sort(self._outlet.take_ready())
 
     def _await(
         self, link: Link, number: int, deaths: int, until: float | None, timeout: float | None, box: list[Said]

@@ -56,7 +56,7 @@ PEERS = (
         ">=4.0,<5",
         (
             Entry("thespian", "thespian:Thespian", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle")),
-            Entry("thespian", "thespian_post:Post", ("tell", "tell-lone", "ask-p50", "ask-p99", "chain")),
+            Entry("thespian", "thespian_post:Post", ("tell", "tell-lone", "ask-p50", "ask-p99")),
             Entry("thespian, TCP base", "thespian:Tcp", ("replace",)),
         ),
     ),

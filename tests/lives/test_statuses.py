@@ -54,8 +54,15 @@ def changes(system, monkeypatch):
             seen.append((uid, before, after))
         publish(kind, name, uid, incarnation, before, after, *rest)
 
+    def of(ref):
+        return [(before, after) for uid, before, after in seen if uid == ref.uid]
+
+    def up_to_now(ref):
+        until(lambda: of(ref)[-1][1] == ref.info().status, 20, "the word of its status, which comes after the status")
+        return of(ref)
+
     monkeypatch.setattr(system._world.publisher, "publish", publishing)
-    return lambda ref: [(before, after) for uid, before, after in seen if uid == ref.uid]
+    return up_to_now
 
 
 def follows(ref, status, health, *, alive):

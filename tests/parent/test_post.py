@@ -151,6 +151,15 @@ def test_actors_are_sought_by_name_and_glob_from_inside_and_outside(system, raw)
         system.refs(crew[0])
 
 
+def first_of(*voices: Voice) -> Any:
+    """What comes next, to whichever of them."""
+    poller = zmq.Poller()
+    for voice in voices:
+        poller.register(voice._sub, zmq.POLLIN)
+    ready = dict(poller.poll(20_000))
+    return next(voice.hear() for voice in voices if voice._sub in ready)
+
+
 @pytest.mark.requirement("A7")
 def test_asks_that_wait_for_one_another_are_told_of_their_cycle(system, raw):
     one, two = (Voice(system, raw, system.spawn(Idle, name=name)) for name in ("one", "two"))
@@ -160,8 +169,9 @@ def test_asks_that_wait_for_one_another_are_told_of_their_cycle(system, raw):
     assert two.hear_until(ask=7) == Still(7)
     one.say(Blocked(4, two.identity.uid))
     two.say(Blocked(7, one.identity.uid))
-    assert one.hear_until(ask=4) == Cycle(4, ["one", "two"])
-    assert two.hear_until(ask=7) == Cycle(7, ["two", "one"])
+    # Whose word is read last is chance; that one is told, and the other fails by it.
+    told = first_of(one, two)
+    assert told in (Cycle(4, ["one", "two"]), Cycle(7, ["two", "one"]))
 
 
 def letter_to(ref: ActorRef[Any], message: Any, key: bytes | None = None, **fields: Any) -> Letter:

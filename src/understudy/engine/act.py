@@ -103,7 +103,7 @@ class Act:
             laps.serve(self._sections, self._halt, self._config, hooks, serving.serve_on)
         else:
             laps.run_between(
-                self._sections, self._halt, self._config, hooks, self._actor.times, after_lap, serving.serve
+                self._sections, self._halt, self._config, hooks, self._actor.times, after_lap, serving.serve_waiting
             )
 
     def _finish(self) -> int:
@@ -253,6 +253,8 @@ class Act:
         self._copied = True
         self._sections.page.detach()
         self._outbox.mute()
+        if self._actor.serving is not None:
+            self._actor.serving.mailbox.disown()
         self._halt.level = AFTER_SECTION
 
     def _leave_copy(self, error: BaseException | None) -> NoReturn:

@@ -10,7 +10,7 @@ from understudy.engine.outbox import Outbox
 from understudy.spawners.base import Birth
 from understudy.wire.messages import Letter
 from understudy.wire.page import HANDLED, Page
-from understudy.wire.payload import plain
+from understudy.wire.payload import brief, plain
 
 _SHOWN = 200
 _KEPT = 100
@@ -26,11 +26,11 @@ class Burial:
     def unhandled(self, connection: Connection, body: Any, why: str) -> None:
         """A tell that has no handler."""
         packed = plain(body)
-        self._tell(connection, why, _shown(body), frames=() if packed is None else (packed,))
+        self._tell(connection, why, brief(body), frames=() if packed is None else (packed,))
 
     def unhandled_alone(self, entry: Single, body: Any, why: str) -> None:
         """The same for one that was opened: it goes along as it came."""
-        self._bury(entry, why, _shown(body))
+        self._bury(entry, why, brief(body))
 
     def unopened(self, connection: Connection, error: Exception) -> None:
         """A tell that cannot be opened."""
@@ -85,10 +85,3 @@ class Burial:
     ) -> None:
         sender, name = connection.uid, connection.name
         self._outbox.say(Letter(self._birth.uid, reason, "tell", text, count, sender, name, tag, tuple(frames)))
-
-
-def _shown(body: Any) -> str:
-    try:
-        return f"{type(body).__qualname__}: {body!r}"[:_SHOWN]
-    except Exception as trouble:  # noqa: BLE001 - a user's __repr__ may raise anything
-        return f"{type(body).__qualname__}: its repr cannot be had ({type(trouble).__name__})"

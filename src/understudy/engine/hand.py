@@ -38,7 +38,8 @@ class Answers:
         """Send a value; raises SerializationError for one that cannot travel."""
         if hand.ask is None:
             return
-        sealed, frames = letters.enclosed(seal(value, "the answer", self._key, self._mailbox.lender(hand.connection)))
+        lending = self._mailbox.lending(hand.connection)
+        sealed, frames = letters.enclosed(lending.note(seal(value, "the answer", self._key, lending.lender)))
         self._send(hand.connection, letters.REPLY, [*sealed, hand.ask], frames)
 
     def reply_or_fail(self, hand: Hand, value: Any) -> None:

@@ -118,6 +118,8 @@ class Actor:
         return [ActorRef(self.system_id, uid, name) for uid, name in self.post.seek(pattern)]
 
     def _takes_messages(self) -> Serving:
+        if self.post.is_copy:
+            raise WrongProcess(f"this is a forked copy of {self.name}: it takes no messages, and answers none")
         if self.serving is None:
             self.serving = self.begin_serving()
         return self.serving

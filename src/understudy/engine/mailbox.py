@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from understudy.errors import ProtocolError
+from understudy.mail.flusher import Flusher
+from understudy.mail.lending import Lending
 from understudy.spawners.base import Birth
 from understudy.wire import letters
-from understudy.wire.bulk import Borrower, Lender
+from understudy.wire.bulk import Borrower
 from understudy.wire.page import HANDLED, TAKEN, Page
 from understudy.wire.sealing import decline
 from understudy.wire.sockets import Inlet
@@ -24,7 +26,7 @@ _MOST_SENDERS = 10_000
 class Connection:
     """One sending thread, as the mailbox knows it."""
 
-    __slots__ = ("held", "ident", "incarnation", "last", "lender", "loans", "name", "told", "uid")
+    __slots__ = ("held", "ident", "incarnation", "last", "lending", "loans", "name", "told", "uid")
 
     def __init__(self, ident: bytes, uid: int, incarnation: int, name: str) -> None:
         self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
@@ -33,7 +35,7 @@ class Connection:
         self.held = 0
         self.told = 0
         """The credit that it knows of."""
-        self.lender: Lender | None = None
+        self.lending: Lending | None = None
         """Of answers."""
         self.loans: set[int] = set()
         """What this one has lent us for messages, and has not back."""
@@ -66,11 +68,29 @@ class Single:
 Entry = Batch | Single
 
 
+class _Nowhere:
+    """The inlet of a forked copy: the descriptors are shared, so to touch the real one would rob the original."""
+
+    def fileno(self) -> int:
+        return -1
+
+    def take(self) -> None:
+        """Nothing comes."""
+
+    def wait(self, seconds: float | None) -> None: ...
+
+    def send(self, to: bytes, frames: Sequence[Any]) -> None: ...
+
+    def close(self, linger: float) -> None: ...
+
+
 class Mailbox:
     """The mailbox of one incarnation; its main thread's."""
 
-    def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page) -> None:
-        self._inlet, self._birth, self._size, self._page = inlet, birth, size, page
+    def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page, flusher: Flusher) -> None:
+        self._inlet: Inlet | _Nowhere = inlet
+        self._birth, self._size, self._page = birth, size, page
+        self._flusher = flusher
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
         self.entries: deque[Entry] = deque()
@@ -83,11 +103,11 @@ class Mailbox:
         """For an event loop; see `Inlet.fileno`."""
         return self._inlet.fileno()
 
-    def lender(self, connection: Connection) -> Lender:
+    def lending(self, connection: Connection) -> Lending:
         """What lends answers that are too large to be sent."""
-        if connection.lender is None:
-            connection.lender = Lender()
-        return connection.lender
+        if connection.lending is None:
+            connection.lending = Lending(self._flusher)
+        return connection.lending
 
     def take_in(self) -> None:
         """Take what has arrived, as far as there is room."""
@@ -147,6 +167,11 @@ class Mailbox:
         """Nobody will answer that ask."""
         self.answer(connection, letters.REFUSED, [ask, f"{self._birth.name} {how}"])
 
+    def disown(self) -> None:
+        """In a forked copy: what comes is for the original, and so are its answers to give."""
+        self.entries.clear()
+        self._inlet = _Nowhere()
+
     def close(self, linger: float) -> None:
         """Take nothing more; answers are given so many seconds to leave."""
         self._inlet.close(linger)
@@ -182,9 +207,9 @@ class Mailbox:
             self.answer(connection, letters.CREDIT, None)
             if unseen := [number for number in content if number not in connection.loans]:
                 self.answer(connection, letters.BACK, unseen)
-        elif kind == letters.BACK and connection.lender is not None:
+        elif kind == letters.BACK and connection.lending is not None:
             for number in content:
-                connection.lender.returned(number)
+                connection.lending.lender.returned(number)
         elif kind == letters.CANCEL:
             self._forget(connection, content)
         elif kind == letters.BYE and not connection.held:
@@ -223,8 +248,8 @@ class Mailbox:
 
     def _forget_sender(self, connection: Connection) -> None:
         self._connections.pop(connection.ident, None)
-        if connection.lender is not None:
-            connection.lender.close()
+        if connection.lending is not None:
+            connection.lending.lender.close()
 
     def _give_back(self) -> None:
         """Tell who lent something that it is free again."""

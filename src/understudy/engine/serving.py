@@ -111,21 +111,34 @@ class Serving:
 
     # --- serving
 
+    def serve_waiting(self, lap: int) -> None:
+        """Handle what has arrived by now: what comes meanwhile waits until a section was run."""
+        self.settle()
+        self.mailbox.take_in()
+        for _ in range(len(self.mailbox.entries)):
+            if not self.mailbox.entries or self._is_over():
+                break
+            self._handle_next(lap)
+        self.answers.catch_up()
+
     def serve(self, lap: int) -> None:
         """Handle what has arrived, until nothing is left or a stop stands; raises what the handler of a tell raises."""
         mailbox = self.mailbox
         self.settle()
         mailbox.take_in()
         while mailbox.entries and not self._is_over():
-            entry = mailbox.entries[0]
-            if isinstance(entry, Batch):
-                self._handle_batch(entry, lap)
-            else:
-                self._handle_single(entry)
-            self.settle()
+            self._handle_next(lap)
             self.answers.catch_up()
             mailbox.take_in()
         self.answers.catch_up()
+
+    def _handle_next(self, lap: int) -> None:
+        entry = self.mailbox.entries[0]
+        if isinstance(entry, Batch):
+            self._handle_batch(entry, lap)
+        else:
+            self._handle_single(entry)
+        self.settle()
 
     def serve_on(self, lap: int) -> None:
         """Handle and wait, until a stop stands."""

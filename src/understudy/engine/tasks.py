@@ -35,16 +35,25 @@ class Tasks(Serving):
         """The message in hand: of this task, or, of a plain handler, of this thread."""
         return _own_hand.get() or self._hand
 
-    def serve(self, lap: int) -> None:
-        """Handle what has arrived, until nothing is left or in hand; raises what the handler of a tell raises."""
+    def serve_waiting(self, lap: int) -> None:
+        """Handle what has arrived by now, until none of it is in hand; raises what the handler of a tell raises."""
         self.settle()
-        self._loop.run(self._serve(lap, on=False))
+        self.mailbox.take_in()
+        if self.mailbox.held:
+            self._loop.run(self._serve(lap, self.mailbox.held))
+
+    def serve(self, lap: int) -> None:
+        """Handle what has arrived, until nothing is left or in hand."""
+        self.settle()
+        self._loop.run(self._serve(lap, NEVER))
 
     def serve_on(self, lap: int) -> None:
         """Handle and wait, until a stop stands and nothing is in hand."""
-        self._loop.run(self._serve(lap, on=True))
+        self._loop.run(self._serve(lap, NEVER))
 
-    async def _serve(self, lap: int, *, on: bool) -> None:
+    async def _serve(self, lap: int, most: float) -> None:
+        """Take up so many messages; without a limit, wait for more until a stop stands."""
+        waits = most == NEVER and not self._draining
         loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         concurrency = self._config.mailbox.concurrency
@@ -56,12 +65,11 @@ class Tasks(Serving):
                 self._changed.clear()
                 # Asked again after each wait: the descriptor tells of a change once.
                 self.mailbox.take_in()
-                while len(self._deadlines) < concurrency and not self._is_over() and self._take_up(lap):
+                while most and len(self._deadlines) < concurrency and not self._is_over() and self._take_up(lap):
+                    most -= 1
                     self.mailbox.take_in()
                 self.answers.catch_up()
-                if not self._deadlines and (
-                    self._is_over() or not (self.mailbox.entries or (on and not self._draining))
-                ):
+                if not self._deadlines and (self._is_over() or not (waits or (most and self.mailbox.entries))):
                     break
                 self._flush()
                 self._show(lap)

@@ -26,7 +26,11 @@ class Ask(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What follows from a word: the asks of a ``cycle``, in its order, or those that have to say again."""
+    """What follows from a word: the asks of a ``cycle``, in its order, or those that have to say again.
+
+    The first of a cycle is to be ended, and it alone: what it had sent is taken back before those behind it come to
+    it. If all ended at once, each would find in its mailbox what another has just given up, and begin the circle anew.
+    """
 
     cycle: tuple[Ask, ...] = ()
     doubtful: tuple[Ask, ...] = ()
@@ -43,7 +47,7 @@ class _Wait:
     asked: deque[int] = field(default_factory=deque)
     """When it was asked whether it still waits, as often as it has not answered yet."""
     over: bool = False
-    """Its cycle was told: it will end."""
+    """It was told of its cycle: it will end, and the others by that."""
 
 
 @dataclass(slots=True)
@@ -101,8 +105,7 @@ class Waits:
         closed = max(wait.since for _, wait in cycle)
         doubtful = [(ask, wait) for ask, wait in cycle if wait.known < closed]
         if not doubtful:
-            for _, wait in cycle:
-                wait.over = True
+            cycle[0][1].over = True
             return Finding(cycle=_asks(cycle))
         unasked = [(ask, wait) for ask, wait in doubtful if not (wait.asked and wait.asked[-1] >= closed)]
         for _, wait in unasked:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed
 from understudy.mail.answers import opened
+from understudy.mail.counter import Said, died
 from understudy.mail.link import Link, Peer
-from understudy.mail.sender import Said, Sender, died
+from understudy.mail.sender import Sender
 from understudy.settings import check_timeout
 from understudy.wire import letters
 from understudy.wire.sealing import seal

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from understudy.mail.lending import Lending
+from understudy.mail.surplus import Surplus
 from understudy.wire import letters
 from understudy.wire.bulk import Lender
 
@@ -46,8 +48,8 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lender", "most", "peer", "route", "sent_at",
-        "seq", "synced",
+        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "peer", "route", "sent_at",
+        "seq", "surplus", "synced",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -63,10 +65,17 @@ class Link:
         self.credit = 0
         """Through which seq they are handled."""
         self.sent_at = 0.0
-        self.lender: Lender | None = None
-        """Of what is too large to be sent; made with the first of it."""
+        self.lending: Lending | None = None
+        """Of what is too large to be sent; made with the first message that may be."""
+        self.surplus = Surplus()
+        """What waits for credit without holding up who sends."""
         self.synced = 0
         """After how many deaths of the actor its mailbox was last asked for the credit."""
+
+    @property
+    def lender(self) -> Lender | None:
+        """What lends what is too large to be sent."""
+        return None if self.lending is None else self.lending.lender
 
     @property
     def is_full(self) -> bool:
@@ -74,10 +83,15 @@ class Link:
         return self.seq + len(self.bodies) - self.credit >= self.peer.window
 
     @property
-    def has_to_wait(self) -> bool:
+    def is_shut(self) -> bool:
         """Whether nothing can be sent now, for whatever reason."""
         peer = self.peer
         return self.is_full or peer.leaving > peer.deaths or peer.over
+
+    @property
+    def has_to_wait(self) -> bool:
+        """The same for what comes anew: what is kept goes before it."""
+        return self.is_shut or bool(self.surplus)
 
     def size_up(self) -> None:
         """How many make a batch full: as many as the window allows for."""

@@ -19,6 +19,7 @@ from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import LARGE, Sender
+from understudy.mail.surplus import Kept
 from understudy.settings import check_timeout
 from understudy.wire import letters
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
@@ -116,7 +117,10 @@ class Office:
         """As `ActorRef.ask`."""
         seconds = check_timeout(timeout)
         self.check_not_myself(uid, name)
-        link = self._link(uid, name)
+        try:
+            link = self._own.links[uid]
+        except (AttributeError, KeyError):
+            link = self._link(uid, name)
         return self._own.sender.ask(link, message, seconds)
 
     # --- groups, whose members are named by uid and name
@@ -265,11 +269,11 @@ class Office:
             self._cycles[cycle.ask] = cycle.names
             self._wake()
 
-    def lost(self, peer: Peer, count: int) -> None:
-        """So many messages of this process were under way to who has ended."""
+    def lost(self, peer: Peer, count: int, how: str = "has ended", one: Kept | None = None) -> None:
+        """So many messages of this process will not get there; if it is one, it may be told what it was."""
         me = self._myself
-        reason = f"{peer.name} has ended"
-        self._tell_lost(Letter(peer.uid, reason, "tell", "", count, me.uid, me.name))
+        text, tag, frames = ("", None, ()) if one is None else one.told()
+        self._tell_lost(Letter(peer.uid, f"{peer.name} {how}", "tell", text, count, me.uid, me.name, tag, frames))
 
     def _wake(self) -> None:
         for sender in self._all():

@@ -141,9 +141,10 @@ class Post:
     def _act(self, finding: Finding) -> None:
         for ask in finding.doubtful:
             self._say(ask.asker, self._ways[ask.asker], Still(ask.number))
-        names = [self._registry.actors[ask.asker].name for ask in finding.cycle]
-        for at, ask in enumerate(finding.cycle):
-            self._say(ask.asker, self._ways[ask.asker], Cycle(ask.number, [*names[at:], *names[:at]]))
+        if finding.cycle:
+            first = finding.cycle[0]
+            names = [self._registry.actors[ask.asker].name for ask in finding.cycle]
+            self._say(first.asker, self._ways[first.asker], Cycle(first.number, names))
 
     def _spread(self, fate: Fate) -> None:
         self._told[fate.uid] = fate

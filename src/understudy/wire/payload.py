@@ -21,6 +21,7 @@ _FEW = 2000
 """Mentions of objects up to which nothing that is shared can add up to much."""
 _SHORT = 4096
 _LARGE = 1 << 20
+_BRIEF = 200
 
 # msgpack writes bytearray and memoryview as bytes, and of its own kinds not what they were made of. Where none of these
 # bytes stands, there is no bin and no ext; a number or a text may hold them by chance.
@@ -55,6 +56,14 @@ def plain(message: Any) -> bytes | None:
 def opened(frame: Any) -> Any:
     """The value in a frame of msgpack. Raises ProtocolError."""
     return unpack(frame, sys.maxsize)
+
+
+def brief(message: Any) -> str:
+    """Its type and the beginning of its repr, for who tells of it."""
+    try:
+        return f"{type(message).__qualname__}: {message!r}"[:_BRIEF]
+    except Exception as trouble:  # noqa: BLE001 - a user's __repr__ may raise anything
+        return f"{type(message).__qualname__}: its repr cannot be had ({type(trouble).__name__})"
 
 
 def _is_plain(message: Any) -> bool:

@@ -93,12 +93,16 @@ class Outlet:
         """One message that has arrived, its route first."""
         return _take(self._socket)
 
+    def take_ready(self) -> Frames:
+        """The same where `wait` has said that there is one."""
+        return _taken(self._socket)
+
     def wait(self, seconds: float | None, wake_fd: int) -> bool:
         """Wait so long for a message, or until the descriptor is readable: whether there is a message."""
         if wake_fd != self._wake_fd:
             self._poller.register(wake_fd, zmq.POLLIN)
             self._wake_fd = wake_fd
-        return any(source is self._socket for source, _ in self._poller.poll(milliseconds(seconds)))
+        return (self._socket, _POLLIN) in self._poller.poll(milliseconds(seconds))
 
     def close(self, linger: float) -> None:
         """Close; what is unsent is given so many seconds to leave, behind the back of who closes."""
@@ -146,19 +150,17 @@ def _send(socket: Any, to: bytes, frames: Sequence[Any]) -> None:
     last = len(frames) - 1
     for number, frame in enumerate(frames):
         flags = _MORE if number < last else _NOBLOCK
-        if memoryview(frame).nbytes > LONG:
-            socket.send(frame, flags, copy=False)
-        else:
-            socket.send(frame, flags)
+        # What is not bytes is the user's own, and may be changed as soon as it was said to be sent.
+        socket.send(frame, flags, copy=not isinstance(frame, bytes) or len(frame) <= LONG)
 
 
 def _take(socket: Any) -> Frames | None:
-    """As `take`; but asking first, for an exception costs more than the whole message.
+    """One message if there is one. It asks first, for an exception costs more than the whole message."""
+    return _taken(socket) if socket.get(zmq.EVENTS) & _POLLIN else None
 
-    Whose message it is never comes alone; and of a frame that is not copied at once, one knows whether more follow.
-    """
-    if not socket.get(zmq.EVENTS) & _POLLIN:
-        return None
+
+def _taken(socket: Any) -> Frames:
+    """Whose message it is never comes alone; and a frame that is not copied at once says whether more follow."""
     frames = [socket.recv(_NOBLOCK)]
     frame = socket.recv(_NOBLOCK, copy=False)
     frames.append(frame.bytes)

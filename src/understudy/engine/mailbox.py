@@ -151,9 +151,11 @@ class Mailbox:
         if connection.credit - connection.told >= max(1, self._size // _CREDITS):
             self.answer(connection, letters.CREDIT, None)
 
-    def answer(self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = ()) -> None:
-        """Say something to a sender, its credit with it."""
-        credit = connection.told = connection.credit
+    def answer(
+        self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = (), room: int = 0
+    ) -> None:
+        """Say something to a sender, its credit with it, and of so many more as are done by this."""
+        credit = connection.told = connection.credit + room
         head = self._packer.answer(kind, self._birth.uid, self._birth.incarnation, credit, content)
         self._inlet.send(connection.ident, [head, *frames])
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from understudy.errors import ActorDied
+from understudy.errors import ActorDied, UnderstudyError
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import Said, Sender
 from understudy.wire import letters
@@ -44,6 +44,8 @@ class Crowd:
     def ask(self, links: Sequence[Link], message: Any, timeout: float | None) -> list[Any]:
         """Ask all that live, then wait for their answers, in that order; raises the first error that is met."""
         sender = self._sender
+        if sender._busy:
+            raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
         until = None if timeout is None else monotonic() + timeout
         asked: list[tuple[Link, int, int, list[Said]]] = []
         with sender._lock:
@@ -52,7 +54,8 @@ class Crowd:
                     sealed, frames = sender.seal(link, message)
                     number, box = sender._office.number(), list[Said]()
                     with suppress(ActorDied), sender._sending():  # one that ended just now, and was sent nothing
-                        sender._find_room(link, until, number)
+                        if link.has_to_wait:
+                            sender._find_room(link, until)
                         asked.append((link, number, sender.put(link, number, sealed, frames, box.append), box))
                 for link, number, deaths, box in asked:
                     if not box:
@@ -70,7 +73,7 @@ class Crowd:
 
     def _load(self, peer: Peer) -> int:
         link = self._sender.links.get(peer.uid)
-        return 0 if link is None else link.seq + len(link.bodies) - link.credit
+        return 0 if link is None else link.seq + len(link.bodies) + len(link.surplus) - link.credit
 
     def _wonder(self, link: Link) -> None:
         """A mailbox says of its own accord only now and then how far it is."""

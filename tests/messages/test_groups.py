@@ -9,6 +9,7 @@ import pickle
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.requirement("A7")
 class Keeper(Process):
     """Keeps what it is told, and answers with its name."""
 
-    def __init__(self, size: int = 1000, on_full: str = "block") -> None:
+    def __init__(self, size: int = 1000, on_full: Literal["block", "raise"] = "block") -> None:
         self.kept: list[object] = []
         self.config.mailbox.size, self.config.mailbox.on_full = size, on_full
 
@@ -157,7 +158,12 @@ def check_broadcasts(kept: GroupRef[Keeper], foreman: ActorRef[Foreman]) -> None
 
 
 def check_refusals(kept: GroupRef[Keeper]) -> None:
-    wrong = [{"route": "random"}, {"route": None}, {"key": 1.5}, {"route": "broadcast", "key": "a"}]
+    wrong: list[dict[str, Any]] = [
+        {"route": "random"},
+        {"route": None},
+        {"key": 1.5},
+        {"route": "broadcast", "key": "a"},
+    ]
     for how in wrong:
         with pytest.raises(ConfigError):
             kept.tell("nothing", **how)

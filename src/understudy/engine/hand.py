@@ -19,11 +19,13 @@ from understudy.wire.sealing import seal
 class Hand:
     """One message, from when it is taken up until it is handled."""
 
-    __slots__ = ("ask", "connection", "deferred")
+    __slots__ = ("ask", "connection", "deferred", "held")
 
     def __init__(self, connection: Connection, ask: int | None) -> None:
         self.connection, self.ask = connection, ask
         self.deferred = False
+        self.held = 0
+        """1 while it takes room in the mailbox: an answer says that this is free."""
 
 
 class Answers:
@@ -40,7 +42,7 @@ class Answers:
             return
         lending = self._mailbox.lending(hand.connection)
         sealed, frames = letters.enclosed(lending.note(seal(value, "the answer", self._key, lending.lender)))
-        self._send(hand.connection, letters.REPLY, [*sealed, hand.ask], frames)
+        self._send(hand, letters.REPLY, [*sealed, hand.ask], frames)
 
     def reply_or_fail(self, hand: Hand, value: Any) -> None:
         """The same; what cannot travel is the asker's error."""
@@ -57,7 +59,7 @@ class Answers:
         told.fill()
         tag = self._outbox.tag(told.frames)
         content = [hand.ask, self._lap(), timeout, told.name, told.text, told.story, tag]
-        self._send(hand.connection, letters.FAILED, content, told.frames)
+        self._send(hand, letters.FAILED, content, told.frames)
 
     def catch_up(self) -> None:
         """In the main thread: send what others have answered."""
@@ -66,11 +68,14 @@ class Answers:
             while self._waiting:
                 self._waiting.popleft()()
 
-    def _send(self, connection: Connection, kind: str, content: Any, frames: Any) -> None:
+    def _send(self, hand: Hand, kind: str, content: Any, frames: Any) -> None:
+        def send() -> None:
+            self._mailbox.answer(hand.connection, kind, content, frames, settles=hand.held)
+
         if threading.get_ident() == self._main:
-            self._mailbox.answer(connection, kind, content, frames)
+            send()
         else:
-            self._waiting.append(lambda: self._mailbox.answer(connection, kind, content, frames))
+            self._waiting.append(send)
             self._bell.ring()
 
 

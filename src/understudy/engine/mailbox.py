@@ -151,9 +151,11 @@ class Mailbox:
         if connection.credit - connection.told >= max(1, self._size // _CREDITS):
             self.answer(connection, letters.CREDIT, None)
 
-    def answer(self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = ()) -> None:
-        """Say something to a sender, its credit with it."""
-        credit = connection.told = connection.credit
+    def answer(
+        self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = (), settles: int = 0
+    ) -> None:
+        """Say something to a sender, its credit with it; ``settles`` so many more, which are about to be `done`."""
+        credit = connection.told = connection.credit + settles
         head = self._packer.answer(kind, self._birth.uid, self._birth.incarnation, credit, content)
         self._inlet.send(connection.ident, [head, *frames])
 

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
-from understudy.mail.counter import Counter, Said, died
+from understudy.mail.counter import LAST_WORDS, Counter, Said, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
@@ -136,16 +136,18 @@ class Sender(Counter):
         try:
             if self.closed:
                 return None
-            self.bury()
+            mourning = self.bury()
             self.flush()
             for link in list(self.links.values()):
                 if link.lender is not None and link.lender.out:
                     self.sync(link)
             if self._overflow:
                 self._read()
-                self._overflow.send_on()
+                self._overflow.send_on(self)
             if any(link.bodies for link in list(self.links.values())):
                 return 0.0
+            if mourning:
+                return LAST_WORDS
             return _PATIENCE if self._overflow else None
         finally:
             self._lock.release()

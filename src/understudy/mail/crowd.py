@@ -10,8 +10,9 @@ from time import monotonic
 from typing import Any
 
 from understudy.errors import ActorDied
+from understudy.mail.counter import Said
 from understudy.mail.link import Link, Peer
-from understudy.mail.sender import Said, Sender
+from understudy.mail.sender import Sender
 from understudy.wire import letters
 
 _FRESH = 0.001
@@ -52,7 +53,7 @@ class Crowd:
                     sealed, frames = sender.seal(link, message)
                     number, box = sender._office.number(), list[Said]()
                     with suppress(ActorDied), sender._sending():  # one that ended just now, and was sent nothing
-                        sender._find_room(link, until, number)
+                        sender._find_room(link, until)
                         asked.append((link, number, sender.put(link, number, sealed, frames, box.append), box))
                 for link, number, deaths, box in asked:
                     if not box:

@@ -116,7 +116,7 @@ def test_urgent_ones_are_dropped_last_and_large_ones_give_their_memory_back(syst
         ref.tell(large)
     ref.tell("also urgent", urgent=True)
     gate.touch()
-    kept = until(lambda: found if len(found := ref.ask([str(gate)], 30)) + dropped(system) == 202 else None, 30)
+    kept = until(lambda: found if len(found := ref.ask([str(gate)], 30)) + dropped(system) == 202 else [], 30)
     texts = [one for one in kept if isinstance(one, str)]
     arrays = [one for one in kept if isinstance(one, np.ndarray)]
     assert texts == ["urgent", "also urgent"]

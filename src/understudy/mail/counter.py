@@ -115,15 +115,13 @@ class Counter:
             if link.begun:
                 self._send_batch(link, now)
 
-    def bury(self) -> bool:
-        """What was under way to who has ended is lost, and told so; whether some of it may still turn out handled."""
-        pending = False
+    def bury(self) -> None:
+        """What was under way to who has ended is lost, and told so, unless it may still turn out handled."""
         for link in [link for link in list(self.links.values()) if link.peer.over]:
             self._read()
             now = monotonic()
             link.mourned = link.mourned or now + LAST_WORDS
             if link.seq > link.credit and now < link.mourned:
-                pending = True
                 continue
             if link.lender is not None:
                 link.lender.close()
@@ -135,7 +133,6 @@ class Counter:
             self._outlet.disconnect(link.peer.uid)
             if lost > 0:
                 self._office.lost(link.peer, lost)
-        return pending
 
     def ring(self) -> None:
         """Look again at what you wait for."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from understudy.errors import ActorDied, AskCycle, SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.courier import Courier
@@ -25,6 +25,8 @@ from understudy.wire import letters
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
 from understudy.wire.payload import plain
 from understudy.wire.sockets import Exchange
+
+S = TypeVar("S", bound=Sender)
 
 _BLOCKED = 0.05
 """Seconds after which a wait of an actor's main thread is told to the router, which looks for circles."""
@@ -106,7 +108,7 @@ class Office:
             raise WrongProcess(f"{name} cannot ask itself: nobody would be there to answer")
 
     def _link(self, uid: int, name: str) -> Link:
-        sender = getattr(self._own, "sender", None)
+        sender: Sender | None = getattr(self._own, "sender", None)
         if sender is None:
             sender = self._own.sender = self.hire()
             self._own.links = sender.links
@@ -203,13 +205,17 @@ class Office:
         """Of the next ask."""
         return next(self._numbers)
 
-    def hire(self) -> Sender:
-        """A sender for one thread; raises WrongProcess, SystemClosed."""
+    def check_open(self) -> None:
+        """Raise WrongProcess, SystemClosed where nothing can be sent."""
         if self.is_copy:
             raise WrongProcess(f"this is a forked copy of {self._myself.name or 'the program'}: it can send nothing")
         if self._closed:
             raise SystemClosed("this system was shut down")
-        sender = Sender(self)
+
+    def hire(self, kind: type[S] = Sender) -> S:  # type: ignore[assignment]  # the default is of the bound
+        """A sender for one thread; raises WrongProcess, SystemClosed."""
+        self.check_open()
+        sender = kind(self)
         number = self.number()
         self._senders[number] = weakref.ref(sender, lambda _: self._senders.pop(number, None))
         return sender

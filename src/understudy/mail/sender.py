@@ -13,7 +13,7 @@ from understudy.mail.counter import LAST_WORDS, Counter, Said, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
-from understudy.wire.sealing import INLINE
+from understudy.wire.sealing import INLINE, withdraw
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
@@ -87,8 +87,9 @@ class Sender(Counter):
         with self._lock:
             try:
                 with self._sending():
-                    if link.has_to_wait:
-                        self._find_room(link, until)
+                    with self._taken_back(link, sealed, frames):
+                        if link.has_to_wait:
+                            self._find_room(link, until)
                     deaths = self.put(link, number, sealed, frames, box.append)
                     self.flush()
                 self._listen(box, until)
@@ -96,9 +97,9 @@ class Sender(Counter):
                     self._await(link, number, deaths, until, timeout, box)
             finally:
                 self.cancel(link, number)
-            return None if self._came_late(link, box[0][0], deaths + 1) else box[0]
+            return None if self.came_late(link, box[0][0], deaths + 1) else box[0]
 
-    def _came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
+    def came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
         """Whether a later life refused what was made for this one; a life that refuses its own ends."""
         if not isinstance(said.content, letters.Refusal):
             return False
@@ -113,8 +114,19 @@ class Sender(Counter):
             if link.has_to_wait:
                 if self.kept(link, Kept(sealed, frames, urgent)):
                     return
-                self._find_room(link, None)
+                with self._taken_back(link, sealed, frames):
+                    self._find_room(link, None)
             self.post(link, sealed, frames, urgent=urgent)
+
+    @contextmanager
+    def _taken_back(self, link: Link, sealed: letters.Seal, frames: Sequence[Any]) -> Iterator[None]:
+        """What will not be sent after all, gives back what was lent for it."""
+        try:
+            yield
+        except BaseException:
+            if sealed.loans and link.lender is not None:
+                withdraw(sealed.sealed(frames), link.lender)
+            raise
 
     @contextmanager
     def _sending(self) -> Iterator[None]:
@@ -129,6 +141,19 @@ class Sender(Counter):
         while self._later and not self._busy:
             self._later.popleft()()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else sends by it meanwhile."""
+        with self._lock:
+            yield
+
+    @property
+    def patience(self) -> float | None:
+        """In how many seconds to look again for what nobody rings for."""
+        if self._overflow:
+            return _PATIENCE
+        return LAST_WORDS if any(link.peer.over for link in list(self.links.values())) else None
+
     def flush_late(self) -> float | None:
         """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
         if not self._lock.acquire(timeout=_QUIET):
@@ -136,7 +161,7 @@ class Sender(Counter):
         try:
             if self.closed:
                 return None
-            mourning = self.bury()
+            self.bury()
             self.flush()
             for link in list(self.links.values()):
                 if link.lender is not None and link.lender.out:
@@ -146,9 +171,7 @@ class Sender(Counter):
                 self._overflow.send_on(self)
             if any(link.bodies for link in list(self.links.values())):
                 return 0.0
-            if mourning:
-                return LAST_WORDS
-            return _PATIENCE if self._overflow else None
+            return self.patience
         finally:
             self._lock.release()
 

@@ -19,13 +19,13 @@ from understudy.wire.sealing import seal
 class Hand:
     """One message, from when it is taken up until it is handled."""
 
-    __slots__ = ("ask", "connection", "deferred", "held")
+    __slots__ = ("ask", "connection", "deferred", "room")
 
-    def __init__(self, connection: Connection, ask: int | None) -> None:
+    def __init__(self, connection: Connection, ask: int | None, room: int = 0) -> None:
         self.connection, self.ask = connection, ask
         self.deferred = False
-        self.held = 0
-        """1 while it takes room in the mailbox: an answer says that this is free."""
+        self.room = room
+        """How many messages its place in the mailbox counts for; with its answer it needs none."""
 
 
 class Answers:
@@ -69,13 +69,10 @@ class Answers:
                 self._waiting.popleft()()
 
     def _send(self, hand: Hand, kind: str, content: Any, frames: Any) -> None:
-        def send() -> None:
-            self._mailbox.answer(hand.connection, kind, content, frames, settles=hand.held)
-
         if threading.get_ident() == self._main:
-            send()
+            self._mailbox.answer(hand.connection, kind, content, frames, hand.room)
         else:
-            self._waiting.append(send)
+            self._waiting.append(lambda: self._mailbox.answer(hand.connection, kind, content, frames, hand.room))
             self._bell.ring()
 
 

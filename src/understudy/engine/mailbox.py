@@ -152,10 +152,10 @@ class Mailbox:
             self.answer(connection, letters.CREDIT, None)
 
     def answer(
-        self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = (), settles: int = 0
+        self, connection: Connection, kind: str, content: Any, frames: Sequence[Any] = (), room: int = 0
     ) -> None:
-        """Say something to a sender, its credit with it; ``settles`` so many more, which are about to be `done`."""
-        credit = connection.told = connection.credit + settles
+        """Say something to a sender, its credit with it, and of so many more as are done by this."""
+        credit = connection.told = connection.credit + room
         head = self._packer.answer(kind, self._birth.uid, self._birth.incarnation, credit, content)
         self._inlet.send(connection.ident, [head, *frames])
 

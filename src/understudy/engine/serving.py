@@ -231,12 +231,11 @@ class Serving:
 
     def _handle_single(self, entry: Single) -> None:
         self.mailbox.entries.popleft()
-        self._hand = hand = Hand(entry.connection, entry.ask)
-        hand.held = 1
+        hand = self._hand = Hand(entry.connection, entry.ask, room=1)
         try:
             self._sections.step("receive", self._act, timeout_of(self._config.timeouts, "receive"), entry, hand)
         finally:
-            self._hand, hand.held = None, 0
+            self._hand, hand.room = None, 0
             self._sections.page.words[HANDLED] += 1
             self.mailbox.done(entry.connection, 1)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed
 from understudy.mail.answers import opened
 from understudy.mail.counter import Said, died
+from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link
 from understudy.mail.sender import Sender
@@ -103,6 +104,8 @@ class Courier:
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._over: SystemClosed | None = None
+        self._curious: set[int] = set()
+        """Of whom somebody would like to know how far they are."""
 
     async def tell(self, uid: int, name: str, message: Any, *, urgent: bool = False) -> None:
         """As `ActorRef.tell`; waits for room without holding up the loop."""
@@ -129,10 +132,11 @@ class Courier:
     def loads(self, members: Sequence[tuple[int, str]]) -> list[int | None]:
         """Of those that were met: how many messages that went this way each has yet to handle; None of the ended."""
         under_way = Counter(parcel.uid for parcel in [*self._given, *_all(self._waiting)])
-        links = {} if self._sender is None else self._sender.links
-        for uid, _ in members:
-            link = links.get(uid)
-            under_way[uid] += 0 if link is None else link.seq - link.credit
+        if self._sender is not None:
+            links = self._sender.links
+            under_way.update({uid: links[uid].load for uid, _ in members if uid in links})
+            self._curious.update(under_way)
+            self._sender.ring()
         return [under_way[uid] if self._office.lives(uid, name) else None for uid, name in members]
 
     async def _send(self, uid: int, name: str, message: Any, kind: str) -> Any:
@@ -164,11 +168,12 @@ class Courier:
 
     def _run(self) -> None:
         sender = self._begin()
+        crowd = Crowd(sender)
         over = SystemClosed(f"the courier of the system {self._office.system} has ended")
         try:
             with sender.held():
                 while True:
-                    self._round(sender)
+                    self._round(sender, crowd)
                     sender.wait(sender.patience)
         except SystemClosed as error:
             over = error
@@ -178,7 +183,7 @@ class Courier:
             for parcel in [*self._given, *self._asked.values(), *_all(self._waiting)]:
                 parcel.failed(over)
 
-    def _round(self, sender: Steady) -> None:
+    def _round(self, sender: Steady, crowd: Crowd) -> None:
         while self._given:
             parcel = self._given.popleft()
             self._waiting.setdefault(parcel.uid, deque()).append(parcel)
@@ -188,6 +193,8 @@ class Courier:
             if not row:
                 del self._waiting[uid]
         sender.drain()
+        while self._curious:
+            crowd.wonder(self._curious.pop())
         self._look_after(sender)
         sender.bury()
         if sender.borrower.given_back:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from understudy.errors import ActorDied
+from understudy.errors import ActorDied, UnderstudyError
 from understudy.mail.counter import Said
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import Sender
@@ -37,14 +37,14 @@ class Crowd:
             with sender._sending():
                 sender.drain()
                 for peer in peers:
-                    link = sender.links.get(peer.uid)
-                    if link is not None and not peer.over:
-                        self._wonder(link)
+                    self.wonder(peer.uid)
         return [None if peer.over else self._load(peer) for peer in peers]
 
     def ask(self, links: Sequence[Link], message: Any, timeout: float | None) -> list[Any]:
         """Ask all that live, then wait for their answers, in that order; raises the first error that is met."""
         sender = self._sender
+        if sender._busy:
+            raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
         until = None if timeout is None else monotonic() + timeout
         asked: list[tuple[Link, int, int, list[Said]]] = []
         with sender._lock:
@@ -53,7 +53,9 @@ class Crowd:
                     sealed, frames = sender.seal(link, message)
                     number, box = sender._office.number(), list[Said]()
                     with suppress(ActorDied), sender._sending():  # one that ended just now, and was sent nothing
-                        sender._find_room(link, until)
+                        with sender._taken_back(link, sealed, frames):
+                            if link.has_to_wait:
+                                sender._find_room(link, until)
                         asked.append((link, number, sender.put(link, number, sealed, frames, box.append), box))
                 for link, number, deaths, box in asked:
                     if not box:
@@ -61,7 +63,7 @@ class Crowd:
             finally:
                 for link, number, _, _ in asked:
                     sender.cancel(link, number)  # of those that have answered nothing is expected
-            late = {link for link, _, deaths, box in asked if sender._came_late(link, box[0][0], deaths + 1)}
+            late = {link for link, _, deaths, box in asked if sender.came_late(link, box[0][0], deaths + 1)}
         left = None if until is None else max(0.0, until - monotonic())
         # Those lives have not touched what was made for the ones before them.
         return [
@@ -71,11 +73,13 @@ class Crowd:
 
     def _load(self, peer: Peer) -> int:
         link = self._sender.links.get(peer.uid)
-        return 0 if link is None else link.seq + len(link.bodies) - link.credit
+        return 0 if link is None else link.load
 
-    def _wonder(self, link: Link) -> None:
-        """A mailbox says of its own accord only now and then how far it is."""
-        now = monotonic()
-        if link.seq > link.credit and now - self._curious.get(link.peer.uid, 0.0) > _FRESH:
-            self._curious[link.peer.uid] = now
+    def wonder(self, uid: int) -> None:
+        """Under the lock: a mailbox says of its own accord only now and then how far it is."""
+        link, now = self._sender.links.get(uid), monotonic()
+        if link is None or link.peer.over or link.seq == link.credit:
+            return
+        if now - self._curious.get(uid, 0.0) > _FRESH:
+            self._curious[uid] = now
             self._sender._outlet.send_one(link.route, link.head(letters.SYNC, []))

@@ -80,6 +80,11 @@ class Link:
         return None if self.lending is None else self.lending.lender
 
     @property
+    def load(self) -> int:
+        """How many messages its actor has yet to handle, as far as it said."""
+        return self.seq + len(self.bodies) + len(self.surplus) - self.credit
+
+    @property
     def is_full(self) -> bool:
         """Whether what is gathered has to wait for credit."""
         return self.seq + len(self.bodies) - self.credit >= self.peer.window

@@ -21,7 +21,7 @@ from understudy.wire.sealing import Sealed, decline, seal
 if TYPE_CHECKING:
     from understudy.mail.office import Office
 
-_LAST_WORDS = 0.05
+LAST_WORDS = 0.05
 """Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
 _LENT = 0.5
 """Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
@@ -44,7 +44,7 @@ class Counter:
         self.links: dict[int, Link] = {}
         self.expected: dict[int, Callable[[Said], None]] = {}
         """Who is to be given the answer of each ask."""
-        self._overflow = Overflow(self, office)
+        self._overflow = Overflow(office)
         self._bell: Bell | None = Bell()
         self._packer = letters.Packer(office.system)
         self.borrower = Borrower()
@@ -116,12 +116,13 @@ class Counter:
                 self._send_batch(link, now)
 
     def bury(self) -> None:
-        """Under the lock: what was under way to who has ended is lost, and told so."""
+        """What was under way to who has ended is lost, and told so, unless it may still turn out handled."""
         for link in [link for link in list(self.links.values()) if link.peer.over]:
-            self._ear.hush()
-            while link.seq > link.credit and self._outlet.wait(_LAST_WORDS, self._ear.read):
-                if not self._read():
-                    break  # it was the bell
+            self._read()
+            now = monotonic()
+            link.mourned = link.mourned or now + LAST_WORDS
+            if link.seq > link.credit and now < link.mourned:
+                continue
             if link.lender is not None:
                 link.lender.close()
             lost = link.seq - link.credit + self._overflow.forget(link)
@@ -161,7 +162,7 @@ class Counter:
         if self._overflow:
             was, self._busy = self._busy, True
             try:
-                self._overflow.send_on()
+                self._overflow.send_on(self)
             finally:
                 self._busy = was
         return found

@@ -48,8 +48,8 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "peer", "route", "sent_at",
-        "seq", "surplus", "synced",
+        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "mourned", "peer", "route",
+        "sent_at", "seq", "surplus", "synced",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -65,6 +65,8 @@ class Link:
         self.credit = 0
         """Through which seq they are handled."""
         self.sent_at = 0.0
+        self.mourned = 0.0
+        """Until when its last words are waited for, once it has ended."""
         self.lending: Lending | None = None
         """Of what is too large to be sent; made with the first message that may be."""
         self.surplus = Surplus()

@@ -19,8 +19,8 @@ _TOLD_EVERY = 0.05
 class Overflow:
     """Of one sender; under its lock."""
 
-    def __init__(self, counter: Counter, office: Office) -> None:
-        self._counter, self._office = counter, office
+    def __init__(self, office: Office) -> None:
+        self._office = office
         self._links: dict[int, Link] = {}
         """By actor: those that have a surplus, or dropped some of it."""
         self._told_at = 0.0
@@ -33,7 +33,7 @@ class Overflow:
         link.surplus.keep(kept, link.peer.window, link.lender)
         self._links[link.peer.uid] = link
 
-    def send_on(self) -> None:
+    def send_on(self, counter: Counter) -> None:
         """Send what is kept, as far as there is credit; what was dropped is told after a while."""
         now = monotonic()
         tells = now - self._told_at >= _TOLD_EVERY
@@ -42,10 +42,10 @@ class Overflow:
         for uid, link in list(self._links.items()):
             if link.peer.over:
                 continue  # to be buried
-            self._counter.sync(link)
+            counter.sync(link)
             while link.surplus and not link.is_shut:
                 kept = link.surplus.next()
-                self._counter.post(link, kept.seal, kept.frames, urgent=kept.urgent)
+                counter.post(link, kept.seal, kept.frames, urgent=kept.urgent)
             if tells:
                 self._tell_dropped(link)
             if not (link.surplus or link.surplus.count):

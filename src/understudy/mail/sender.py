@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
-from understudy.mail.counter import Counter, Said, died
+from understudy.mail.counter import LAST_WORDS, Counter, Said, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
@@ -150,7 +150,9 @@ class Sender(Counter):
     @property
     def patience(self) -> float | None:
         """In how many seconds to look again for what nobody rings for."""
-        return _PATIENCE if self._overflow else None
+        if self._overflow:
+            return _PATIENCE
+        return LAST_WORDS if any(link.peer.over for link in list(self.links.values())) else None
 
     def flush_late(self) -> float | None:
         """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
@@ -166,7 +168,7 @@ class Sender(Counter):
                     self.sync(link)
             if self._overflow:
                 self._read()
-                self._overflow.send_on()
+                self._overflow.send_on(self)
             if any(link.bodies for link in list(self.links.values())):
                 return 0.0
             return self.patience

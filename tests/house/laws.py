@@ -13,7 +13,9 @@ Law = Callable[[Sequence[Module]], Iterator[str]]
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"settings", "stats", "globs", "deadletters"}),
-    frozenset({"status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal"}),
+    frozenset(
+        {"status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal", "routing"}
+    ),
     frozenset({"lifecycle", "wire", "receiving", "part"}),
     frozenset({"ref", "outcome", "handle"}),
     frozenset({"process", "spawners", "observe", "mail", "group"}),

@@ -14,7 +14,18 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
     frozenset({"settings", "stats", "globs", "deadletters"}),
     frozenset(
-        {"status", "logs", "callables", "config", "timing", "failpoints", "runtime", "shadowing", "terminal", "routing"}
+        {
+            "status",
+            "logs",
+            "callables",
+            "config",
+            "timing",
+            "failpoints",
+            "routing",
+            "runtime",
+            "shadowing",
+            "terminal",
+        }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part"}),
     frozenset({"ref", "outcome", "handle"}),

@@ -41,6 +41,11 @@ def use(system: ActorSystem, known: ActorRef[Counter]) -> None:
     reveal_type(Counter().start())  # ActorRef[program.Counter]
     reveal_type(system.spawn(twice, 3))  # ActorRef[Any]
     reveal_type(system.spawn("package.module:Class"))  # ActorRef[Any]
+    group = system.spawn(Counter, 3, replicas=4, name="counters")
+    reveal_type(group)  # GroupRef[program.Counter]
+    reveal_type(group.refs[0])  # ActorRef[program.Counter]
+    reveal_type(group.call.add(2))  # int
+    reveal_type(system.spawn(twice, 3, replicas=4))  # GroupRef[Any]
     reveal_type(known.call.add(2))  # int
     reveal_type(known.call(timeout=2).add(by=2))  # int
     known = spawned
@@ -70,4 +75,10 @@ def test_a_ref_knows_the_class_of_its_actor_and_what_its_calls_take_and_give(tmp
     for line, comment in wanted.items():
         kind, _, code = comment.partition("error: ")
         shown = f"[{code}]" if code else f'"{kind}"'
-        assert told[line].replace("understudy.ref.", "").replace("builtins.", "").endswith(shown), told[line]
+        assert (
+            told[line]
+            .replace("understudy.ref.", "")
+            .replace("understudy.group.", "")
+            .replace("builtins.", "")
+            .endswith(shown)
+        ), told[line]

@@ -21,10 +21,10 @@ FLOORS: tuple[frozenset[str], ...] = (
             "config",
             "timing",
             "failpoints",
+            "routing",
             "runtime",
             "shadowing",
             "terminal",
-            "routing",
         }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part"}),

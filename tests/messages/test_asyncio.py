@@ -114,6 +114,7 @@ def test_arrays_are_lent_from_a_loop_too_and_come_back_when_an_ask_is_given_up(s
     array = np.ones(8 << 20, np.uint8)
 
     async def main():
+        answer = {}
         for _ in range(3):
             answer = await slate.aio.ask({"array": array}, LONG)
             assert (answer["sum"], answer["at"]) == (8 << 20, False)
@@ -188,7 +189,7 @@ def test_a_loop_that_is_closed_with_asks_under_way_disturbs_no_other(slate, tmp_
     gate.touch()
     assert asyncio.run(slate.aio.ask("after", LONG)) == "after"
     for task in tasks:  # whose loop is gone: it can neither end nor be cancelled
-        task._log_destroy_pending = False
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 @pytest.mark.fault("F44")

@@ -21,7 +21,7 @@ from understudy.wire.sealing import Sealed, decline, seal
 if TYPE_CHECKING:
     from understudy.mail.office import Office
 
-LAST_WORDS = 0.05
+_LAST_WORDS = 1.0
 """Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
 _LENT = 0.5
 """Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
@@ -120,7 +120,7 @@ class Counter:
         for link in [link for link in list(self.links.values()) if link.peer.over]:
             self._read()
             now = monotonic()
-            link.mourned = link.mourned or now + LAST_WORDS
+            link.mourned = link.mourned or now + _LAST_WORDS
             if link.seq > link.credit and now < link.mourned:
                 continue
             if link.lender is not None:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
-from understudy.mail.counter import LAST_WORDS, Counter, Said, died
+from understudy.mail.counter import Counter, Said, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
@@ -18,6 +18,8 @@ from understudy.wire.sealing import INLINE, withdraw
 if TYPE_CHECKING:
     from understudy.mail.office import Office
 
+_MOURNING = 0.05
+"""Seconds after which the last words of who has ended are looked for again."""
 _PATIENCE = 0.005
 """Seconds after which the flusher looks again for credit."""
 _QUIET = 0.0002
@@ -152,7 +154,7 @@ class Sender(Counter):
         """In how many seconds to look again for what nobody rings for."""
         if self._overflow:
             return _PATIENCE
-        return LAST_WORDS if any(link.peer.over for link in list(self.links.values())) else None
+        return _MOURNING if any(link.peer.over for link in list(self.links.values())) else None
 
     def flush_late(self) -> float | None:
         """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""

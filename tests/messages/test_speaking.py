@@ -219,3 +219,34 @@ def test_three_hundred_askers_at_once_each_get_their_own_answer(system):
     for thread in threads:
         thread.join()
     assert answers == {number: number for number in range(300)}
+
+
+class Watched:
+    """A mail socket that notices who uses it without holding the lock of its sender."""
+
+    def __init__(self, outlet, lock):
+        self.outlet, self.lock, self.unlocked = outlet, lock, []
+
+    def __getattr__(self, name):
+        if not self.lock._is_owned():
+            self.unlocked.append(name)
+        return getattr(self.outlet, name)
+
+
+def test_what_is_sent_before_a_wait_keeps_out_of_the_way_of_the_thread_that_sends_the_ends_of_batches(system):
+    """Both at once end the process, by an assertion of libzmq."""
+    tally = system.spawn(Tally, name="tally")
+    assert tally.ask(["parent", 1], 30) == 1
+    post = tally._post
+    sender = post._own.sender
+    watched = sender._outlet = Watched(sender._outlet, sender._lock)
+    for number in range(2, 200):
+        tally.tell(["parent", number])
+        post.flush()
+    flusher = threading.Thread(target=sender._lock.acquire)
+    flusher.start()
+    flusher.join()
+    post.flush()  # returns, and leaves what there is to who holds the lock
+    sender._outlet, sender._lock = watched.outlet, threading.RLock()
+    assert tally.ask(["parent", 200], 30) == 200
+    assert watched.unlocked == []

@@ -109,7 +109,7 @@ class Counter:
             link.sent_at = now
 
     def flush(self) -> None:
-        """Send all batches; in the thread itself, or under the lock."""
+        """Send all batches; under the lock."""
         now = monotonic()
         for link in self.links.values():
             if link.begun:

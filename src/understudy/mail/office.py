@@ -165,7 +165,7 @@ class Office:
         """Send what this thread has gathered; it is about to wait."""
         sender = getattr(self._own, "sender", None)
         if sender is not None:
-            sender.flush()
+            sender.flush_now()
 
     @property
     def in_use(self) -> bool:

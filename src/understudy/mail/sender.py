@@ -156,6 +156,14 @@ class Sender(Counter):
             return _PATIENCE
         return _MOURNING if any(link.peer.over for link in list(self.links.values())) else None
 
+    def flush_now(self) -> None:
+        """Send all batches, but for those that the flusher is at: no two threads may use the socket at once."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self.flush()
+            finally:
+                self._lock.release()
+
     def flush_late(self) -> float | None:
         """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
         if not self._lock.acquire(timeout=_QUIET):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 from contextlib import suppress
 
 import pytest
@@ -322,8 +323,11 @@ def test_a_death_under_a_stopped_zygote_is_seen_and_made_good(system, tmp_path, 
 @pytest.mark.fault("F9")
 def test_more_requests_than_its_channel_holds_wait_for_a_slow_zygote(system):
     zygote = idle_zygote(system)
+    (known,) = system._world.spawners["process"]._zygotes
+    known.channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least that the kernel grants
     os.kill(zygote, signal.SIGSTOP)
-    refs = [system.spawn(os.getpid) for _ in range(350)]
+    refs = [system.spawn(os.getpid) for _ in range(40)]
+    assert system._calls.make(lambda: known.waits_for_room or known.given_up)
     with suppress(ProcessLookupError):  # where the spawns took so long that it was replaced
         os.kill(zygote, signal.SIGCONT)
     assert set(system.wait_all(refs, 50).values()) == {Status.FINISHED}

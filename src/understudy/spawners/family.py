@@ -14,6 +14,7 @@ import resource
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from understudy.spawners import signals
 from understudy.wire.page import anonymous_file
@@ -127,14 +128,18 @@ class Departed:
     uid: int
     incarnation: int
 
-    def left(self, one: Row) -> bool:
-        """Whether that process was started by it: it bears a mark, for a session is but a number, and may be reused."""
-        mark = f"{MARKER}={marker(self.system, self.uid, self.incarnation)}\0".encode()
-        return (
-            signed(one.pid) == signature(self.system, self.uid, self.incarnation)
-            or _contains(f"/proc/{one.pid}/environ", mark)
-            or _contains(f"/proc/{one.pid}/maps", mark_name(self.system, self.uid, self.incarnation).encode())
-        )
+    def traces(self) -> Traces:
+        """What all bear that it started: a session is but a number, and may be reused."""
+        whose = (self.system, self.uid, self.incarnation)
+        return Traces(signature(*whose), f"{MARKER}={marker(*whose)}\0".encode(), mark_name(*whose).encode())
+
+
+class Traces(NamedTuple):
+    """The limit, the variable and the mapped name of one incarnation."""
+
+    limit: int
+    variable: bytes
+    page: bytes
 
 
 def sweep(departed: Iterable[Departed], *, reaper: int | None) -> list[int]:
@@ -142,26 +147,30 @@ def sweep(departed: Iterable[Departed], *, reaper: int | None) -> list[int]:
 
     With a ``reaper`` only what has landed there, and what bears a session of theirs, is looked at closely.
     """
-    gone = list(departed)
+    gone = [(dead.pid, dead.traces()) for dead in departed]
+    numbers = {pid for pid, _ in gone}
 
     def left(one: Row) -> bool:
         near = reaper is None or one.parent == reaper
-        return all(one.pid != dead.pid for dead in gone) and any(
-            (near or one.session == dead.pid) and dead.left(one) for dead in gone
-        )
+        suspects = [traces for pid, traces in gone if near or one.session == pid]
+        return bool(suspects) and one.pid not in numbers and _bears(one.pid, suspects)
 
     return _hunt(left)
 
 
 def clear(system: str) -> None:
     """Kill every actor of the system, and whatever any of them has started."""
-    prefix, mark = signature(system, 0, 0) >> 32, f"{MARKER}={system}/".encode()
+    prefix, mark, page = (
+        signature(system, 0, 0) >> 32,
+        f"{MARKER}={system}/".encode(),
+        f"understudy-mark:{system}:".encode(),
+    )
 
     def belongs(one: Row) -> bool:
         return (
             signed(one.pid) >> 32 == prefix
-            or _contains(f"/proc/{one.pid}/environ", mark)
-            or _contains(f"/proc/{one.pid}/maps", f"understudy-mark:{system}:".encode())
+            or mark in _read(f"/proc/{one.pid}/environ")
+            or page in _read(f"/proc/{one.pid}/maps")
         )
 
     _hunt(belongs)
@@ -207,7 +216,19 @@ def started(pid: int) -> int | None:
     return None if found is None else found.started
 
 
-def _contains(path: str, text: bytes) -> bool:
+def _bears(pid: int, suspects: list[Traces]) -> bool:
+    """Whether a process bears the traces of any of them; it is read once, however many they are."""
+    limit = signed(pid)
+    if any(limit == one.limit for one in suspects):
+        return True
+    environment = _read(f"/proc/{pid}/environ")
+    if any(one.variable in environment for one in suspects):
+        return True
+    maps = _read(f"/proc/{pid}/maps")
+    return any(one.page in maps for one in suspects)
+
+
+def _read(path: str) -> bytes:
     with contextlib.suppress(OSError), open(path, "rb") as file:
-        return text in file.read()
-    return False
+        return file.read()
+    return b""

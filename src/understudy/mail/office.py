@@ -187,11 +187,12 @@ class Office:
 
     def peer(self, uid: int, name: str) -> Peer:
         """What is known of an actor; at first it is asked for."""
-        with self._lock:
-            known = self._peers.get(uid)
-            if known is None:
-                known = self._peers[uid] = Peer(uid, name)
-                self._meet(Meet(uid))
+        known = self._peers.get(uid)
+        if known is None:
+            known = self._peers.setdefault(uid, Peer(uid, name))
+        if not known.met.is_set():
+            # Without a lock, and once more if another thread is at it: the router may be held up by who waits for that.
+            self._meet(Meet(uid))
         if not known.met.wait(_ROUTER):
             raise SystemClosed(f"the system {self.system} did not say within {_ROUTER:g} s how {name} stands")
         return known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import errno
 import os
 import threading
 import time
@@ -122,8 +123,10 @@ class Link:
         while not self._closing:
             try:
                 self._serve(monotonic())
-            except MemoryError:
+            except Exception as error:
                 # Taken by the hook, which ends by the same error; what could not be heard is said again.
+                if not (isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM):
+                    raise
                 time.sleep(_STARVED)
         self._line.unsubscribe()
 

@@ -25,9 +25,6 @@ _LAST_WORDS = 1.0
 """Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
 _LENT = 0.5
 """Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
-_LINGER = 1.0
-"""Seconds for what was handed over to leave, once nobody sends any more."""
-
 Said = tuple[letters.Outbound, list[Any]]
 """What came back, and the frames behind it."""
 
@@ -250,7 +247,8 @@ class Counter:
                 if link.lender is not None:
                     link.lender.close()
             self.borrower.close()
-            self._outlet.close(_LINGER)
+            now = monotonic()
+            self._outlet.close(max((link.leaves_within(now) for link in self.links.values()), default=0.0))
             self.links.clear()
 
 

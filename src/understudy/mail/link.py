@@ -16,6 +16,10 @@ MOST = 64
 """Tells that make a batch full."""
 _PARTS = 4
 """A window is given back in so many parts, so a batch is no larger than one of them."""
+_LINGER = 1.0
+"""Seconds for a message to leave, from when it was sent."""
+_BYE = 0.1
+"""The same for the word that a sender ends: no message hangs on it."""
 
 
 class Peer:
@@ -99,6 +103,12 @@ class Link:
     def has_to_wait(self) -> bool:
         """The same for what comes anew: what is kept goes before it."""
         return self.is_shut or bool(self.surplus)
+
+    def leaves_within(self, now: float) -> float:
+        """Seconds that what was sent may still need to leave, once its sender ends."""
+        if self.peer.over:
+            return 0.0
+        return max(_BYE, self.sent_at + _LINGER - now) if self.seq > self.credit else _BYE
 
     def size_up(self) -> None:
         """How many make a batch full: as many as the window allows for."""

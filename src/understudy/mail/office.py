@@ -228,12 +228,14 @@ class Office:
         peer = self._peers.get(fate.uid)
         if peer is None:
             return
+        # Held first: a thread that meets the end, and ends with it, would leave before its account is settled.
+        senders = self._all()
         peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
         if fate.size:
             peer.window, peer.on_full = fate.size, fate.on_full
         peer.met.set()
         if peer.over or fate.state == "ready":
-            for sender in self._all():
+            for sender in senders:
                 if peer.uid in sender.links:
                     self.flusher.note(sender)
         self._wake()

@@ -54,7 +54,8 @@ class Link:
             outbox.say,
             outbox.say,
         )
-        self._told_place = -1
+        self._told: tuple[int, float] | None = None
+        """The place and the deadline that the main thread was interrupted for."""
         self._progress: Progress | None = None
         self._progress_at = 0.0
         self.verdict = ""
@@ -173,18 +174,16 @@ class Link:
         deadline = self._sections.page.reals[DEADLINE]
         if deadline > now:
             due = min(due, deadline)
-        elif self._sections.page.overrun(now) is not None and self._told_place == -1:
+        elif self._sections.page.overdue(now) not in {None, self._told}:
             due = now
         if self._progress is not None:
             due = min(due, self._progress_at + _PROGRESS_EVERY)
         return max(0.0, due - now)
 
     def _watch(self, now: float) -> None:
-        late = self._sections.page.overrun(now)
-        if late is None:
-            self._told_place = -1
-        elif late[0] != self._told_place:
-            self._told_place = late[0]
+        late = self._sections.page.overdue(now)
+        if late is not None and late != self._told:
+            self._told = late
             self._sections.interrupt()
 
     def _obey(self, frames: Frames) -> None:

@@ -77,6 +77,8 @@ class _Nowhere:
     def take(self) -> None:
         """Nothing comes."""
 
+    def hush(self) -> None: ...
+
     def wait(self, seconds: float | None) -> None: ...
 
     def send(self, to: bytes, frames: Sequence[Any]) -> None: ...
@@ -122,6 +124,8 @@ class Mailbox:
                 continue
             known = self._connections.get(frames[0]) or self._admit(frames[0], letter)
             self._sort(known, letter, frames[2:])
+        if self.held >= self._size:
+            self._inlet.hush()
 
     def wait(self, seconds: float | None) -> None:
         """Wait so long for a letter, or until somebody rings."""

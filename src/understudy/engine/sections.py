@@ -36,7 +36,7 @@ class Sections:
     def __init__(self, page: Page, halt: Halt) -> None:
         self.page = page
         self._halt = halt
-        self._raised_for = -1
+        self._raised_for: tuple[int, float] | None = None
         self._main = threading.main_thread().ident or 0
         self._within_python = False
 
@@ -108,7 +108,7 @@ class Sections:
     def cut(self) -> None:
         """End the open section here, without an error; in the main thread only, another one goes on."""
         if threading.get_ident() == self._main:
-            self._raised_for = self.page.words[PLACE]
+            self._raised_for = self._open
             raise Cut(self.page.place[0])
 
     def interrupt(self) -> None:
@@ -120,19 +120,24 @@ class Sections:
         else:
             signal.pthread_kill(self._main, INTERRUPT)
 
+    @property
+    def _open(self) -> tuple[int, float]:
+        """The section that is open: messages are handled in the same place, each with a deadline of its own."""
+        return self.page.words[PLACE], self.page.reals[DEADLINE]
+
     def _on_overrun(self, _: int, __: FrameType | None) -> None:
         place = self.page.words[PLACE]
         # It may arrive late: only the deadline that stands now counts, and each section is told once.
-        if place & 7 and place != self._raised_for and self.page.overrun(monotonic()) is not None:
-            self._raised_for = place
+        if place & 7 and self._open != self._raised_for and self.page.overrun(monotonic()) is not None:
+            self._raised_for = self._open
             raise Overrun(SECTIONS[place & 7])
 
     def _on_term(self, _: int, __: FrameType | None) -> None:
         place = self.page.words[PLACE]
         if self._halt.level == NO:
             self._halt.stop(AFTER_SECTION, "SIGTERM")
-        elif place & 7 and place != self._raised_for:
-            self._raised_for = place
+        elif place & 7 and self._open != self._raised_for:
+            self._raised_for = self._open
             raise Cut(SECTIONS[place & 7])
 
 

@@ -3,26 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextvars import ContextVar
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
-from understudy.engine.hand import Hand
+from understudy.engine.hand import Hand, Ticket
 from understudy.engine.mailbox import Connection, Single
-from understudy.engine.sections import Overrun, timeout_of
+from understudy.engine.sections import Cut, Overrun, timeout_of
 from understudy.engine.serving import Serving
 from understudy.receiving.handlers import Handler
-from understudy.wire.page import DEADLINE, NEVER, PLACE, place_of
+from understudy.wire.bell import Bell
+from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
 
 _own_hand: ContextVar[Hand | None] = ContextVar("understudy_hand", default=None)
 _HELD = 0.5
 """Seconds by which a task that holds up the loop may outlast its deadline, before it is interrupted as a hook is."""
 
 
+class _Raised(NamedTuple):
+    """What a handler raised that would end the loop at once, with the others amid what they do."""
+
+    error: BaseException
+
+
+class _Ticket(Ticket):
+    """What is answered amid the tasks is sent there, and may hide from the loop what has come."""
+
+    def __init__(self, ticket: Ticket, bell: Bell) -> None:
+        self._ticket, self._bell = ticket, bell
+
+    def reply(self, value: Any) -> None:
+        """As `Ticket.reply`."""
+        self._ticket.reply(value)
+        self._bell.ring()
+
+    def fail(self, error: BaseException) -> None:
+        """As `Ticket.fail`."""
+        self._ticket.fail(error)
+        self._bell.ring()
+
+
 class Tasks(Serving):
     """Serving with several messages in hand."""
 
     _crash: BaseException | None = None
+    """What ends all of them."""
+    _cancelled = False
     _changed: asyncio.Event
 
     def __init__(self, *parts: Any) -> None:
@@ -34,6 +61,10 @@ class Tasks(Serving):
     def hand(self) -> Hand | None:
         """The message in hand: of this task, or, of a plain handler, of this thread."""
         return _own_hand.get() or self._hand
+
+    def defer(self) -> Ticket:
+        """As `Serving.defer`."""
+        return _Ticket(super().defer(), self._bell)
 
     def serve_waiting(self, lap: int) -> None:
         """Handle what has arrived by now, until none of it is in hand; raises what the handler of a tell raises."""
@@ -56,19 +87,18 @@ class Tasks(Serving):
         waits = most == NEVER and not self._draining
         loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
-        concurrency = self._config.mailbox.concurrency
         descriptors = (self.mailbox.fileno(), self._bell.read)
         for descriptor in descriptors:
             loop.add_reader(descriptor, self._changed.set)
         try:
             while self._crash is None:
                 self._changed.clear()
-                # Asked again after each wait: the descriptor tells of a change once.
+                # Asked again after each wait, and after whatever was sent: the descriptor tells of a change once.
+                self.answers.catch_up()
                 self.mailbox.take_in()
-                while most and len(self._deadlines) < concurrency and not self._is_over() and self._take_up(lap):
+                while most and self._has_hands and self._take_up(lap):
                     most -= 1
                     self.mailbox.take_in()
-                self.answers.catch_up()
                 if not self._deadlines and (self._is_over() or not (waits or (most and self.mailbox.entries))):
                     break
                 self._flush()
@@ -78,11 +108,25 @@ class Tasks(Serving):
         finally:
             for descriptor in descriptors:
                 loop.remove_reader(descriptor)
-            for task in list(self._deadlines):
-                task.cancel()
-            self._sections.close(lap)
+            await self._cancel()
+            self._sections.disarm()
+            self._sections.page.words[PLACE] = place_of(lap, "receive")  # where an error is told to be from
         if self._crash is not None:
             raise self._crash
+        self._sections.close(lap)
+
+    @property
+    def _has_hands(self) -> bool:
+        free = len(self._deadlines) < self._config.mailbox.concurrency
+        return free and self._crash is None and not self._is_over()
+
+    async def _cancel(self) -> None:
+        """Those that are still in hand end here, within their time."""
+        tasks = list(self._deadlines)
+        self._cancelled = bool(tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _take_up(self, lap: int) -> bool:
         """Begin with the next message, if there is one."""
@@ -119,12 +163,8 @@ class Tasks(Serving):
             if handler is None:
                 raise self.handlers.refusal(body)
             value = self._sections.step("receive", handler, seconds, body)
-        except BaseException as error:
-            if hand.ask is None:
-                raise
-            self.failed(hand, error)
-            if not isinstance(error, Exception | Overrun):
-                raise
+        except BaseException as error:  # noqa: BLE001 - it is the asker's, or the crash of this life
+            self._failed(hand, error)
         else:
             if not hand.deferred:
                 self.answers.reply_or_fail(hand, value)
@@ -133,7 +173,8 @@ class Tasks(Serving):
 
     def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int) -> None:
         _own_hand.set(hand)
-        task = asyncio.get_running_loop().create_task(handler(body))
+        task = asyncio.get_running_loop().create_task(_contained(handler(body)))
+        self._sections.page.words[HANDLED] -= 1  # which it is only when it ends
         _own_hand.set(None)
         seconds = timeout_of(self._config.timeouts, "receive")
         self._deadlines[task] = NEVER if seconds is None else monotonic() + seconds
@@ -144,24 +185,30 @@ class Tasks(Serving):
                 timer.cancel()
             late = monotonic() >= self._deadlines.pop(task)
             self._changed.set()
+            self._sections.page.words[HANDLED] += 1
             self._end(task, hand, late=late)
             self._show(lap)
 
         task.add_done_callback(ended)
 
     def _end(self, task: asyncio.Task[Any], hand: Hand, *, late: bool) -> None:
-        error: BaseException | None
-        if task.cancelled():
-            error = Overrun("receive") if late else asyncio.CancelledError("the handler was cancelled")
-        else:
-            error = task.exception()
+        error = _error_of(task, late=late)
         if error is None:
             if not hand.deferred:
                 self.answers.reply_or_fail(hand, task.result())
-        elif hand.ask is None:
-            self._crash = error
         else:
+            self._failed(hand, error)
+
+    def _failed(self, hand: Hand, error: BaseException) -> None:
+        """It is the asker's, unless all end with it; and one that ends with them is not handled."""
+        ends = isinstance(error, Cut) or (self._cancelled and isinstance(error, asyncio.CancelledError))
+        if ends and hand.ask is not None:
+            self.mailbox.refuse(hand.connection, hand.ask, "ended before it answered")
+        elif hand.ask is not None:
             self.failed(hand, error)
+            ends = not isinstance(error, Exception | Overrun | asyncio.CancelledError)
+        if (ends or hand.ask is None) and not self._cancelled:
+            self._crash = self._crash or error
 
     def _show(self, lap: int) -> None:
         """In the page: a section is open while any task is, until the first of them is due."""
@@ -171,3 +218,19 @@ class Tasks(Serving):
         page = self._sections.page
         page.reals[DEADLINE] = min(self._deadlines.values()) + _HELD
         page.words[PLACE] = place_of(lap, "receive")
+
+
+async def _contained(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        return await coroutine
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _Raised(error)
+
+
+def _error_of(task: asyncio.Task[Any], *, late: bool) -> BaseException | None:
+    if task.cancelled():
+        return Overrun("receive") if late else asyncio.CancelledError("the handler was cancelled")
+    error = task.exception()
+    if error is None and isinstance(task.result(), _Raised):
+        return task.result().error  # type: ignore[no-any-return]  # see there
+    return error

@@ -27,7 +27,7 @@ class _Sight:
     incarnation: int
     heard_at: float
     misses: int = 0
-    interrupted: int = -1
+    interrupted: tuple[int, float] | None = None
 
 
 class Watch:
@@ -110,8 +110,9 @@ class Watch:
                 self._world.happen(actor.uid, Overran(Stage.KILL, where))
                 return now + KILL_AFTER
             if seconds >= INTERRUPT_AFTER:
-                if sight.interrupted != place:
-                    sight.interrupted = place
+                overdue = page.overdue(now)
+                if overdue not in {None, sight.interrupted}:
+                    sight.interrupted = overdue
                     self._world.happen(actor.uid, Overran(Stage.INTERRUPT, Place()))
                 return now + KILL_AFTER - seconds
             return now + INTERRUPT_AFTER - seconds

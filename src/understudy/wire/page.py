@@ -167,6 +167,12 @@ class Page:
         # The writer stores the deadline first: a place that stayed is never older than the deadline read with it.
         return (before, late) if late > 0 and before & 7 and self.words[PLACE] == before else None
 
+    def overdue(self, now: float) -> tuple[int, float] | None:
+        """The open place and its deadline, if that has passed: messages are handled in one place, in turn."""
+        deadline = self.reals[DEADLINE]
+        late = self.overrun(now)
+        return None if late is None or self.reals[DEADLINE] != deadline else (late[0], deadline)
+
     def write_stderr(self, text: bytes) -> None:
         """Keep the last bytes of stderr."""
         text = text[-RING_SIZE:]

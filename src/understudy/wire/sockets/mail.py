@@ -132,6 +132,10 @@ class Inlet:
         """One message that has arrived, its sender first."""
         return _take(self._socket)
 
+    def hush(self) -> None:
+        """Take what has changed so far for known: the descriptor tells of what comes from now on."""
+        self._socket.get(zmq.EVENTS)
+
     def wait(self, seconds: float | None) -> None:
         """Wait so long for a message, or until the descriptor is readable."""
         self._poller.poll(milliseconds(seconds))

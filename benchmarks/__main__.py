@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import births, health, idle, laps, memory, report, steering, stopping, watching
+from benchmarks import births, health, idle, laps, memory, messages, report, steering, stopping, watching
 from benchmarks.harness import ROOT, Figure, Row, adopt, measure
 from benchmarks.others import environment, roster
 
@@ -23,6 +23,7 @@ FIGURES: tuple[Figure, ...] = (
     *health.FIGURES,
     *watching.FIGURES,
     *steering.FIGURES,
+    *messages.FIGURES,
 )
 
 

@@ -1,7 +1,9 @@
 """The actors of the benchmarks: importable, so that they travel by reference."""
 
 import time
+from typing import Any
 
+from benchmarks.correspondence import Handling
 from benchmarks.stamps import stamp
 from understudy import Process
 
@@ -58,3 +60,16 @@ class Laps(Process):
 
     def __result__(self) -> float:
         return self.rate
+
+
+class Receiver(Handling, Process):
+    """Handles messages."""
+
+    def __init__(self, board: str) -> None:
+        self.board = board
+
+    def __receive__(self, message: Any) -> Any:
+        if type(message) is tuple:
+            self.pass_on = message[0].tell
+            return None
+        return self.handle(message)

@@ -3,7 +3,8 @@
 import sys
 from typing import Any
 
-from benchmarks.actors import Brief, Idle, Laps
+from benchmarks.actors import Brief, Idle, Laps, Receiver
+from benchmarks.correspondence import Shape, at_once, timed
 from understudy import ActorRef, ActorSystem
 
 PATIENCE = 60.0  # seconds
@@ -72,3 +73,42 @@ class Strangers(Understudy):
         from benchmarks.strangers import Stranger
 
         self.refs.append(self.system.spawn(Stranger, board))
+
+
+class Post:
+    """Messages to actors."""
+
+    def __init__(self) -> None:
+        self.system = ActorSystem(preload=PRELOAD)
+        self.refs: list[ActorRef[Any]] = []
+        self.heads: list[ActorRef[Any]] = []
+
+    def begin(self, count: int, shape: Shape, board: str) -> None:
+        """Spawned, each knows the next."""
+        self.refs = [self.system.spawn(Receiver, board) for _ in range(count)]
+        for ref in self.refs:
+            ref.wait_ready(PATIENCE)
+        if shape != "star":
+            for ref, following in zip(self.refs, self.refs[1:] + self.refs[:1], strict=True):
+                if shape == "ring" or following is not self.refs[0]:
+                    ref.ask((following,))
+        self.heads = self.refs[:1] if shape == "chain" else self.refs
+
+    def tell(self, message: Any, times: int) -> None:
+        """Told."""
+        tells = [ref.tell for ref in self.heads]
+        for _ in range(times):
+            for tell in tells:
+                tell(message)
+
+    def ask(self, message: Any, times: int) -> list[float]:
+        """Asked."""
+        return timed(self.refs[0].ask, message, times)
+
+    def ask_at_once(self, message: Any, askers: int, times: int) -> float:
+        """Of many threads."""
+        return at_once(lambda: self.refs[0].ask, message, askers, times)
+
+    def close(self) -> None:
+        """Shut the system down."""
+        self.system.shutdown()

@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 
 import understudy
 from understudy import config, errors
+from understudy.group import AioGroup
 from understudy.observe.observer import AioObserver
 from understudy.ref import AioRef
 from understudy.settings import Settings
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference.md"
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Running actors": ("ActorSystem", "Process", "ActorRef"),
+    "Running actors": ("ActorSystem", "Process", "ActorRef", "GroupRef"),
     "Watching and steering": ("Observer", "Remote"),
     "Values": (
         "Status",
@@ -40,7 +41,18 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "Life",
         "Usage",
     ),
-    "Settings": ("ProcessConfig", "Timeouts", "Restart", "Backoff", "StopLadder", "Heartbeat", "Limits", "Sampling"),
+    "Settings": (
+        "ProcessConfig",
+        "Timeouts",
+        "Restart",
+        "Backoff",
+        "StopLadder",
+        "Heartbeat",
+        "Limits",
+        "Mailbox",
+        "Sampling",
+    ),
+    "Messages": ("receives", "callable_remotely", "Deferred"),
     "Measuring": ("timethis", "Timer", "Timers"),
     "State": ("travels",),
     "Protocols": ("Target", "Spawner"),
@@ -129,6 +141,9 @@ def _entry(name: str, value: Any) -> str:
     if value is understudy.ActorRef:
         members = "".join(_member(own, raw, "ref.aio") for own, raw in _public(AioRef))
         parts.append(f"\n`ref.aio`: {_doc(AioRef)} Awaiting it is awaiting `ref.aio.result()`.\n\n{members}")
+    if value is understudy.GroupRef:
+        twins = ", ".join(f"`{own}`" for own, _ in _public(AioGroup))
+        parts.append(f"\n`group.aio`: {_doc(AioGroup)} It has {twins}.\n")
     if value is understudy.Observer:
         twins = ", ".join(f"`{own}`" for own, _ in _public(AioObserver))
         parts.append(f"\n`observer.aio`: {_doc(AioObserver)} It has {twins}.\n")

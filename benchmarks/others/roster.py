@@ -11,6 +11,13 @@ VENV = ".venv-peers"
 LIMIT = 600.0
 """Seconds that one of them may take in one round: being slow is what is measured, and not yet a failure."""
 
+MESSAGES = ("tell", "tell-lone", "ask-p50", "ask-p99", "chain", "ring", "fan-out-1", "fan-out-10")
+CROWDS = (
+    *(f"ask-{askers}" for askers in (1, 4, 16, 64)),
+    *("array-100MB", "array-back"),
+    *(f"size-{size}" for size in ("100B", "1kB", "10kB", "100kB", "1MB", "10MB", "100MB")),
+)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -49,6 +56,7 @@ PEERS = (
         ">=4.0,<5",
         (
             Entry("thespian", "thespian:Thespian", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle")),
+            Entry("thespian", "thespian_post:Post", ("tell", "tell-lone", "ask-p50", "ask-p99")),
             Entry("thespian, TCP base", "thespian:Tcp", ("replace",)),
         ),
     ),
@@ -91,8 +99,12 @@ PEERS = (
     Peer(
         "ray",
         ">=2.40,<3",
-        (Entry("ray", "ray:Ray", ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle")),),
+        (
+            Entry("ray", "ray:Ray", ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle")),
+            Entry("ray", "ray_post:Post", (*MESSAGES, *CROWDS)),
+        ),
     ),
+    Peer("xoscar", ">=0.9,<1", (Entry("xoscar", "xoscar_post:Post", (*MESSAGES, *CROWDS)),)),
 )
 
 

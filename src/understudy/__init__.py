@@ -8,11 +8,16 @@ process takes over from the original serialized state. Where things live, from t
     stats       what an actor's lives came to, in figures
     logs        what actors wrote and logged, as values
     status      what an actor is, was, and died of: frozen values
+    deadletters a message that nobody handled, as a value
     config      every setting, checked when set
     timing      measured sections
     lifecycle   pure decisions: states, lives, stops
     wire        messages, pickles, the shared page, sockets
+    receiving   what takes an actor's messages
+    part        the runtime's place in a user's object
     ref         ActorRef, and runtime, the slot through which it finds its system
+    routing     which of several replicas a message is for
+    group       GroupRef
     handle      an ActorSystem in a process that does not run it
     process     Process, what a user subclasses
     spawners    zygote, fresh interpreter, signals, the sweep
@@ -29,11 +34,13 @@ if _typing.TYPE_CHECKING:
     from understudy.config import Backoff as Backoff
     from understudy.config import Heartbeat as Heartbeat
     from understudy.config import Limits as Limits
+    from understudy.config import Mailbox as Mailbox
     from understudy.config import ProcessConfig as ProcessConfig
     from understudy.config import Restart as Restart
     from understudy.config import Sampling as Sampling
     from understudy.config import StopLadder as StopLadder
     from understudy.config import Timeouts as Timeouts
+    from understudy.deadletters import DeadLetter as DeadLetter
     from understudy.errors import AccessDenied as AccessDenied
     from understudy.errors import ActorDied as ActorDied
     from understudy.errors import ActorError as ActorError
@@ -75,12 +82,17 @@ if _typing.TYPE_CHECKING:
     from understudy.errors import UnknownField as UnknownField
     from understudy.errors import WaitTimeout as WaitTimeout
     from understudy.errors import WrongProcess as WrongProcess
+    from understudy.group import GroupRef as GroupRef
     from understudy.logs import LogEntry as LogEntry
     from understudy.logs import Logs as Logs
     from understudy.observe import Observer as Observer
     from understudy.observe import Remote as Remote
     from understudy.process import Process as Process
+    from understudy.receiving.deferred import Deferred as Deferred
+    from understudy.receiving.marks import callable_remotely as callable_remotely
+    from understudy.receiving.marks import receives as receives
     from understudy.ref import ActorRef as ActorRef
+    from understudy.router.letters import DeadLetters as DeadLetters
     from understudy.spawners import Spawner as Spawner
     from understudy.spawners import Target as Target
     from understudy.stats import ErrorEvent as ErrorEvent
@@ -105,11 +117,13 @@ else:
         "Backoff": "config",
         "Heartbeat": "config",
         "Limits": "config",
+        "Mailbox": "config",
         "ProcessConfig": "config",
         "Restart": "config",
         "Sampling": "config",
         "StopLadder": "config",
         "Timeouts": "config",
+        "DeadLetter": "deadletters",
         "AccessDenied": "errors",
         "ActorDied": "errors",
         "ActorError": "errors",
@@ -156,7 +170,12 @@ else:
         "Observer": "observe",
         "Remote": "observe",
         "Process": "process",
+        "Deferred": "receiving.deferred",
+        "callable_remotely": "receiving.marks",
+        "receives": "receiving.marks",
         "ActorRef": "ref",
+        "GroupRef": "group",
+        "DeadLetters": "router.letters",
         "Spawner": "spawners",
         "Target": "spawners",
         "ErrorEvent": "stats",
@@ -210,18 +229,23 @@ __all__ = [
     "AskTimeout",
     "Backoff",
     "ConfigError",
+    "DeadLetter",
+    "DeadLetters",
     "DeathReport",
+    "Deferred",
     "DepthExceeded",
     "ErrorEvent",
     "ErrorHandlerError",
     "ErrorHandlerTimeoutError",
     "Event",
+    "GroupRef",
     "Health",
     "Heartbeat",
     "Life",
     "Limits",
     "LogEntry",
     "Logs",
+    "Mailbox",
     "MailboxFull",
     "MainLoopError",
     "MainLoopTimeoutError",
@@ -268,6 +292,8 @@ __all__ = [
     "Usage",
     "WaitTimeout",
     "WrongProcess",
+    "callable_remotely",
+    "receives",
     "timethis",
     "travels",
 ]

@@ -35,7 +35,7 @@ class Timeouts(Settings):
 
     def shortest(self) -> float:
         """Seconds of the shortest one among those of the sections; infinite where none has a limit."""
-        found = (self.preloop, self.loop, self.postloop, self.onfinish, self.result, self.error)
+        found = (self.preloop, self.loop, self.postloop, self.onfinish, self.result, self.error, self.receive)
         return min((seconds for seconds in found if seconds is not None), default=math.inf)
 
     def disable(self) -> None:
@@ -118,6 +118,19 @@ class Limits(Settings):
 
 
 @dataclass(repr=False)
+class Mailbox(Settings):
+    """What an actor holds of messages that it has not handled yet, and how many it handles at once."""
+
+    at = "mailbox"
+
+    size: int = option(1000, "Messages that it holds, and that each sender may have on their way to it.", least=1)
+    on_full: Literal["block", "raise", "drop_oldest"] = option(
+        "block", "Whether a sender to a full mailbox waits, gets MailboxFull, or displaces the oldest message."
+    )
+    concurrency: int = option(1, "Async handlers that run at the same time.", least=1)
+
+
+@dataclass(repr=False)
 class Sampling(Settings):
     """What `info()` and `ps()` measure of an actor, and how often at the most."""
 
@@ -144,6 +157,7 @@ class ProcessConfig(Settings):
     stop: StopLadder = field(default_factory=StopLadder)
     restart: Restart = field(default_factory=Restart)
     limits: Limits = field(default_factory=Limits)
+    mailbox: Mailbox = field(default_factory=Mailbox)
     sampling: Sampling = field(default_factory=Sampling)
 
     def override(self, options: Mapping[str, Any]) -> Self:

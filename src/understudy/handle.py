@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from understudy import runtime
 from understudy.errors import WrongProcess
+
+if TYPE_CHECKING:
+    from understudy.ref import ActorRef
 
 here: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """The systems of this process, by id."""
 
 VERBS = frozenset({
-    "cleanup", "close_by", "close_default", "default", "disown", "healthy", "info", "kill", "ps", "reap", "ref",
-    "restart", "serve_metrics", "shutdown", "spawn", "stacks", "stop", "story", "summary", "wait_all",
+    "cleanup", "close_by", "close_default", "dead_letters", "default", "disown", "healthy", "info", "kill", "ps",
+    "reap", "restart", "serve_metrics", "shutdown", "spawn", "stacks", "stop", "story", "summary", "wait_all",
 })  # fmt: skip
 """What only the process that opened it can do."""
 
@@ -21,13 +24,24 @@ VERBS = frozenset({
 class SystemHandle:
     """A system of another process: its ``name`` and ``endpoint``, which Observer and Remote take.
 
-    What else an ActorSystem can do raises WrongProcess.
+    Inside one of its actors `ref` and `refs` find the others. What else an ActorSystem can do raises WrongProcess.
     """
 
     is_open = False
 
     def __init__(self, system_id: str, name: str, endpoint: str) -> None:
         self.system_id, self.name, self.endpoint = system_id, name, endpoint
+
+    def ref(self, name: str) -> Any:
+        """The ref of the living actor of that name, else of the last that bore it; raises UnknownActor.
+
+        Of replicas that were spawned under that name, the GroupRef.
+        """
+        return self._inside("ref").ref_of(name)
+
+    def refs(self, pattern: str) -> list[ActorRef[Any]]:
+        """The refs of the living actors that a glob matches, or that bear the name; none is no error."""
+        return self._inside("refs").refs_of(pattern)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in VERBS:
@@ -55,6 +69,12 @@ class SystemHandle:
 
     def __reduce__(self) -> tuple[Any, tuple[str, str, str]]:
         return arrived, (self.system_id, self.name, self.endpoint)
+
+    def _inside(self, verb: str) -> runtime.Inside:
+        inside = runtime.inside
+        if inside is None or inside.system_id != self.system_id:
+            self._refuse(verb)
+        return inside
 
     def _refuse(self, verb: str) -> NoReturn:
         place = "in a process that does not run it" if runtime.inside is None else f"inside {runtime.whereabouts()}"

@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
-import threading
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from understudy import runtime
 from understudy.callables import check_call, generates, wants_stop_event
 from understudy.config import ProcessConfig
 from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
-from understudy.settings import shown
+from understudy.handle import arrived, here
+from understudy.part import Part
+from understudy.receiving.deferred import Deferred
+from understudy.receiving.marks import methods_of, refuse_generators
+from understudy.settings import check_timeout, shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
-from understudy.timing import Timers, timed_hooks
+from understudy.timing import timed_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,52 +25,32 @@ if TYPE_CHECKING:
     from understudy.ref import ActorRef
     from understudy.stats import Stats
     from understudy.status import Status
+    from understudy.timing import Timers
 
-HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error")
+HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error", "receive")
 """The hooks that a class may define, by their sections' names."""
 
 
-class Part:
-    """The runtime's one private attribute of a Process: nothing else of it lives in the user's object."""
-
-    __slots__ = ("config", "inside", "ref", "starting", "timers")
-
-    def __init__(self, timed: tuple[str, ...]) -> None:
-        self.config = ProcessConfig()
-        self.timers: Timers | None = Timers().used(timed) if timed else None
-        self.ref: ActorRef[Any] | None = None
-        self.inside: runtime.Inside | None = None
-        self.starting = threading.RLock()
-
-    def __getstate__(self) -> tuple[ProcessConfig, tuple[str, ...] | None, ActorRef[Any] | None]:
-        # What is spawned, or copied, is the role and not the actor: it is not started, and has measured nothing. What
-        # only goes along in the state of another stays a handle of the actor that it was started as.
-        outermost = getattr(runtime.packing, "outermost", None)
-        handle = outermost is not None and getattr(outermost, "__dict__", {}).get("_understudy") is not self
-        if self.timers is None:
-            return self.config, None, self.ref if handle else None
-        used = tuple(name for name in ("preloop", "loop", "postloop", "onfinish") if getattr(self.timers, name))
-        return self.config, used, self.ref if handle else None
-
-    def __setstate__(self, state: tuple[ProcessConfig, tuple[str, ...] | None, ActorRef[Any] | None]) -> None:
-        self.config, timed, self.ref = state
-        self.timers = None if timed is None else Timers().used(timed)
-        self.inside = None
-        self.starting = threading.RLock()
-
-
 _NOTE = 1000
-_STAND_INS = ("run", "loop", "main")
-"""What the work is called elsewhere."""
+_STAND_INS = {
+    "run": "loop",
+    "loop": "loop",
+    "main": "loop",
+    "on_receive": "receive",
+    "on_message": "receive",
+    "handle_message": "receive",
+}
+"""What the work is called elsewhere, and the hook that it is here."""
 
 
 class Process:
-    """Subclass this, define ``__loop__``, and spawn it: each instance runs as an actor in its own process.
+    """Subclass this, define ``__loop__`` or ``__receive__``, and spawn it: each object is an actor in its own process.
 
-    Hooks, all optional but ``__loop__``: ``__preloop__``, ``__loop__`` and ``__postloop__`` run each lap,
-    ``__onfinish__`` once at a graceful end, ``__result__`` after it (what it returns is the actor's result),
-    ``__error__`` when no life is left (it may return an exception to raise instead, None to raise the original, or a
-    fallback result). Each may be ``async def``.
+    Hooks: ``__preloop__``, ``__loop__`` and ``__postloop__`` run each lap, ``__onfinish__`` once at a graceful end,
+    ``__result__`` after it (what it returns is the actor's result), ``__error__`` when no life is left (it may return
+    an exception to raise instead, None to raise the original, or a fallback result). ``__receive__(message)`` takes
+    messages between them; what it returns is the reply to an ask. So do methods marked `receives` and
+    `callable_remotely`. One that takes messages or ``__loop__`` there has to be. Each may be ``async def``.
 
     ``__init__`` runs in the caller, once; there is no need to call ``super().__init__()``. ``self.config`` is there
     before it runs; an unknown setting or a wrong value raises at its line.
@@ -89,6 +72,11 @@ class Process:
                 clash(cls.__name__, name)
         refuse_near_misses(cls.__qualname__, vars(cls), HOOKS)
         _refuse_generators(cls)
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *, timeout: float | None) -> Self:
+            """So that ``ref.call(timeout=2).add(2)`` is checked as ``ref.call.add(2)`` is."""
 
     @property
     def config(self) -> ProcessConfig:
@@ -140,12 +128,12 @@ class Process:
         return _started(self, "ask the result of").result(timeout)
 
     @verb
-    def stop(self, *, after: str = "section", grace: float | None = None) -> str:
+    def stop(self, *, after: str = "section", grace: float | None = None, drain: bool = False) -> str:
         """Ask for the end.
 
         Inside hooks: ``after="section"`` (no further section begins) or ``"lap"`` (this lap is finished first); then
-        ``__onfinish__`` and ``__result__`` run. In the parent: as `ActorRef.stop`, with ``grace`` in seconds. Raises
-        ConfigError for what belongs to the other side.
+        ``__onfinish__`` and ``__result__`` run. In the parent: as `ActorRef.stop`, with ``grace`` in seconds and
+        ``drain``. Raises ConfigError for what belongs to the other side.
         """
         if after not in {"section", "lap"}:
             raise ConfigError(f"stop(after={shown(after)}): it is 'section' or 'lap'")
@@ -153,9 +141,11 @@ class Process:
         if inside is None:
             if after == "lap":
                 raise ConfigError("stop(after='lap') is for hooks; from outside, a stop is after the section under way")
-            return _started(self, "stop").stop(grace=grace)
+            return _started(self, "stop").stop(grace=grace, drain=drain)
         if grace is not None:
             raise ConfigError("stop(grace=...) is for the parent; from within, the section under way ends by itself")
+        if drain:
+            raise ConfigError("stop(drain=True) is for the parent; from within, no further message is handled")
         inside.stop(after)
         return "asked"
 
@@ -167,6 +157,57 @@ class Process:
             return _started(self, "kill").kill()
         inside.kill()
         return "asked"
+
+    # --- messages
+
+    @verb
+    def tell(self, message: object, *, urgent: bool = False) -> None:
+        """Send it a message and wait for nothing, as `ActorRef.tell`; inside hooks, to itself. Raises NotStarted."""
+        inside = part_of(self).inside
+        ref = _started(self, "tell") if inside is None else inside.ref
+        ref.tell(message, urgent=urgent)
+
+    @verb
+    def ask(self, message: object, timeout: float | None = None) -> Any:
+        """Send it a message and wait for the reply, as `ActorRef.ask`; raises NotStarted, WrongProcess inside hooks."""
+        inside = part_of(self).inside
+        ref = _started(self, "ask") if inside is None else inside.ref
+        return ref.ask(message, timeout=timeout)
+
+    @verb
+    def receive(self, timeout: float | None = None) -> Any:
+        """Wait inside a hook for the next message, at most ``timeout`` seconds, and give it.
+
+        `sender` and `defer` are about this message then; of one that was asked and is not deferred, the asker gets None
+        with the next `receive` or the end of the section. A stop ends the wait, and with it the section, without an
+        error. Raises WaitTimeout.
+        """
+        return _inside(self, "receive").receive(check_timeout(timeout))
+
+    @verb
+    def defer(self) -> Deferred:
+        """Answer the message in hand later: what the handler returns is not the reply then.
+
+        Raises WrongProcess outside hooks, and where no message is in hand.
+        """
+        return Deferred(_inside(self, "defer").defer())
+
+    @shadowable
+    def sender(self) -> ActorRef[Any] | None:
+        """The actor that sent the message in hand; None if it came from no actor, and between messages."""
+        return _inside(self, "sender").sender
+
+    @shadowable
+    def system(self) -> Any:
+        """The system that it lives in; inside hooks a handle: ``.ref(name)`` and ``.refs(glob)`` find other actors."""
+        inside = part_of(self).inside
+        if inside is not None:
+            return arrived(inside.system_id, inside.system_name, inside.endpoint)
+        ref = _started(self, "ask the system of")
+        found = here.get(ref.system_id)
+        if found is None:
+            raise WrongProcess(f"the system of {ref.name} does not run in this process, or was shut down and forgotten")
+        return found
 
     # --- inside hooks
 
@@ -291,17 +332,23 @@ def _inside(process: Process, what: str) -> runtime.Inside:
 
 
 def hooks_of(cls: type) -> frozenset[str]:
-    """The hooks that a class defines; raises NotAnActor if it could do nothing."""
+    """The hooks of a class, "receive" for whatever takes messages; raises NotAnActor if it could do nothing."""
     _refuse_generators(cls)
     hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
-    if "loop" not in hooks:
-        stand_in = next((name for name in _STAND_INS if callable(getattr(cls, name, None))), None)
-        hint = f"; its {stand_in}() is not called: name it __loop__" if stand_in else ""
-        raise NotAnActor(f"{cls.__qualname__} defines no __loop__, so there is nothing for it to do{hint}")
+    if methods_of(cls):
+        hooks |= {"receive"}
+    if hooks.isdisjoint({"loop", "receive"}):
+        found = next((name for name in _STAND_INS if callable(getattr(cls, name, None))), None)
+        hint = f"; its {found}() is not called: name it __{_STAND_INS[found]}__" if found else ""
+        raise NotAnActor(
+            f"{cls.__qualname__} defines no __loop__, and neither __receive__ nor a method marked @receives or "
+            f"@callable_remotely, so there is nothing for it to do{hint}"
+        )
     return hooks
 
 
 def _refuse_generators(cls: type) -> None:
+    refuse_generators(cls)
     for name in HOOKS:
         if generates(getattr(cls, f"__{name}__", None)):
             raise NotAnActor(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from understudy import runtime
 from understudy.errors import UnderstudyError, WaitTimeout, WrongProcess
+from understudy.receiving.calls import Calls
 from understudy.settings import check_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from understudy.status import ActorInfo, Life, Status
     from understudy.timing import Timers
@@ -27,7 +28,7 @@ class ActorRef(Generic[A]):
     WrongProcess.
     """
 
-    __slots__ = ("__weakref__", "_home", "name", "system_id", "uid")
+    __slots__ = ("__weakref__", "_home", "_way", "name", "system_id", "uid")
 
     def __init__(self, system_id: str, uid: int, name: str, home: runtime.Outside | None = None) -> None:
         self.system_id = system_id
@@ -35,11 +36,22 @@ class ActorRef(Generic[A]):
         self.name = name
         # Keeps the outcome of its actor within reach also when the system has closed.
         self._home = home
+        self._way: Callable[[int, str, Any, bool], None] | None = None
 
     @property
     def aio(self) -> AioRef:
         """The same calls for asyncio."""
         return AioRef(self)
+
+    @property
+    def call(self) -> A:
+        """Its methods that are marked `callable_remotely`: ``ref.call.add(2)`` asks, and gives what ``add`` returns.
+
+        ``ref.call(timeout=2).add(2)`` waits no longer than 2 s. Raises what ``ask`` raises; AttributeError is the cause
+        where there is no such method, or no mark on it. An ``async def`` method, too, gives its value, though type
+        checkers expect the coroutine.
+        """
+        return cast("A", Calls(self.ask))
 
     def wait_ready(self, timeout: float | None = None) -> None:
         """Wait until it has been READY once; ``timeout`` in seconds.
@@ -74,13 +86,15 @@ class ActorRef(Generic[A]):
         """Whether it has ended."""
         return self._outside.settled(self.uid).done()
 
-    def stop(self, *, grace: float | None = None) -> str:
+    def stop(self, *, grace: float | None = None, drain: bool = False) -> str:
         """Ask it to stop and return: ``asked``, ``already`` (it was asked before) or ``ended``.
 
         ``grace`` seconds from now it is killed, with SIGTERM at one half and three quarters of them; without it, the
-        section under way may finish within its own timeout.
+        section under way may finish within its own timeout. With ``drain`` the messages that have arrived are handled
+        first, within the grace, else each within its own timeout; without, they become dead letters. Who asks again
+        may shorten the grace, no more.
         """
-        return self._outside.stop_uid(self.uid, grace=grace)
+        return self._outside.stop_uid(self.uid, grace=grace, drain=drain)
 
     def kill(self) -> str:
         """SIGKILL to it and all that it started; returns when the signal is sent."""
@@ -92,6 +106,24 @@ class ActorRef(Generic[A]):
         If it has ended, its spec is spawned anew under a new uid, and this ref keeps its outcome.
         """
         return self._outside.restart_uid(self.uid, grace=grace)
+
+    def tell(self, message: Any, *, urgent: bool = False) -> None:
+        """Send it a message, from any thread of the system's processes, and return.
+
+        Messages of one thread to one actor are handled in the order in which they are sent, asks among them; ``urgent``
+        ones before all that wait. Waits for room where the receiver's mailbox is full, unless its ``mailbox.on_full``
+        says otherwise. Raises SerializationError for what cannot travel, MailboxFull, and ActorDied if it has ended.
+        """
+        (self._way or self._find_way())(self.uid, self.name, message, urgent)
+
+    def ask(self, message: Any, timeout: float | None = None) -> Any:
+        """Send it a message and wait for the answer: what its handler returns.
+
+        Raises ReceiveError with the handler's exception as its cause (ReceiveTimeoutError if it ran too long),
+        AskTimeout after ``timeout`` seconds, ActorDied as soon as it dies or if it has ended, MailboxFull, AskCycle if
+        it waits for the asker, SerializationError for what cannot travel, WrongProcess for an actor that asks itself.
+        """
+        return self._post.ask(self.uid, self.name, message, timeout)
 
     def info(self) -> ActorInfo:
         """Where it stands now; its figures are measured here and now if they are older than ``sampling.interval``."""
@@ -121,6 +153,19 @@ class ActorRef(Generic[A]):
     @property
     def _outside(self) -> runtime.Outside:
         return self._home or runtime.find(self.system_id, self.name)
+
+    def _find_way(self) -> Callable[[int, str, Any, bool], None]:
+        """How messages go from this process, kept: there are many of them."""
+        way: Callable[[int, str, Any, bool], None] = self._post.tell
+        self._way = way
+        return way
+
+    @property
+    def _post(self) -> runtime.Post:
+        inside = runtime.inside
+        if inside is not None and inside.system_id == self.system_id:
+            return inside.post
+        return self._outside.post
 
     def _guard(self, verb: str) -> None:
         inside = runtime.inside
@@ -168,6 +213,11 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
     def __init__(self, ref: ActorRef[Any]) -> None:
         self._ref = ref
 
+    @property
+    def call(self) -> Any:
+        """As `ActorRef.call`; what is called is to be awaited."""
+        return Calls(self.ask)
+
     async def wait_ready(self, timeout: float | None = None) -> None:
         """As `ActorRef.wait_ready`."""
         await self._until(self._ref._outside.started(self._ref.uid), timeout, "be ready")  # noqa: SLF001 - its other half
@@ -191,6 +241,17 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
 
         await self.wait(timeout)
         return await asyncio.to_thread(self._ref.exception)
+
+    async def tell(self, message: Any, *, urgent: bool = False) -> None:
+        """As `ActorRef.tell`; waits for room without holding up the loop.
+
+        What is sent by ``aio`` is in order among itself, in no order with what the plain calls send.
+        """
+        await self._ref._post.courier.tell(self._ref.uid, self._ref.name, message, urgent=urgent)  # noqa: SLF001
+
+    async def ask(self, message: Any, timeout: float | None = None) -> Any:
+        """As `ActorRef.ask`; cancelling it takes the ask back, if its handling was not begun."""
+        return await self._ref._post.courier.ask(self._ref.uid, self._ref.name, message, timeout)  # noqa: SLF001
 
     async def info(self) -> ActorInfo:
         """As `ActorRef.info`; measured in a thread of its own."""

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 from understudy import runtime
 from understudy.config import ProcessConfig, StopLadder, overrides_of
-from understudy.errors import ConfigError, NoCapacity, SystemClosed, WrongProcess
+from understudy.errors import ConfigError, SystemClosed, WrongProcess
+from understudy.group import GroupRef
 from understudy.handle import arrived, here
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.registry import check_name
+from understudy.process import Process
 from understudy.ref import ActorRef
 from understudy.router import endings, verbs
 from understudy.router.answers import Answers
@@ -25,15 +27,18 @@ from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import Closing, end_all
 from understudy.router.founding import found
 from understudy.router.gauges import Gauges
+from understudy.router.letters import DeadLetters
 from understudy.router.listing import info, summary
 from understudy.router.loop import Router
-from understudy.settings import check_timeout
+from understudy.routing import check_replicas
+from understudy.settings import check_timeout, shown
 from understudy.status import ActorInfo, ActorTable, Status, Summary
 from understudy.targets import target_of
 from understudy.wire.travelling.names import spawned_at_import
 
 HOSTS = ("process", "spawn")
 T = TypeVar("T")
+P = TypeVar("P", bound=Process)
 
 
 class ActorSystem:
@@ -67,12 +72,13 @@ class ActorSystem:
             )
         self._world, self._leash = found(name, preload, learn=learn, output_dir=output_dir)
         self._pid, self.name = os.getpid(), self._world.name
-        self._world.shut = self._begin_shutdown
-        self._shutdowns: set[bool] = set()
         self._calls = Calls()
         self._router = Router(self._world, self._calls)
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
         self._closing = Closing(self, self._router, self._leash)
+        self._closing.also(self._answers.post.close)
+        self._world.shut = self._closing.begin
+        self._dead_letters = DeadLetters(self._world.letters, self._calls)
         self._gauges = Gauges(self._router, self._closing)
         self._router.start()
         runtime.systems[self._world.system] = self._answers
@@ -81,7 +87,26 @@ class ActorSystem:
 
     # --- spawning
 
-    def spawn(  # one argument each for what a user may say
+    @overload
+    def spawn(self, target: type[P] | P, /, *args: Any, replicas: int, **options: Any) -> GroupRef[P]: ...
+
+    @overload
+    def spawn(self, target: Any, /, *args: Any, replicas: int, **options: Any) -> GroupRef[Any]: ...
+
+    @overload
+    def spawn(
+        self,
+        target: type[P] | P,
+        /,
+        *args: Any,
+        name: str | None = None,
+        host: str = "process",
+        config: dict[str, Any] | ProcessConfig | None = None,
+        **kwargs: Any,
+    ) -> ActorRef[P]: ...
+
+    @overload
+    def spawn(
         self,
         target: Any,
         /,
@@ -90,49 +115,77 @@ class ActorSystem:
         host: str = "process",
         config: dict[str, Any] | ProcessConfig | None = None,
         **kwargs: Any,
-    ) -> ActorRef[Any]:
+    ) -> ActorRef[Any]: ...
+
+    def spawn(  # one argument each for what a user may say
+        self,
+        target: Any,
+        /,
+        *args: Any,
+        name: str | None = None,
+        host: str = "process",
+        replicas: int | None = None,
+        config: dict[str, Any] | ProcessConfig | None = None,
+        **kwargs: Any,
+    ) -> ActorRef[Any] | GroupRef[Any]:
         """Start an actor and return its ref at once.
 
         ``target`` is a Process class (with its constructor's arguments) or instance, a function (one lap; its
         ``timeout=`` in seconds is the lap's, None for no limit; it gets a ``stop_event`` if it has a parameter of that
         name), or a dotted name ``"package.module:Class"``. ``name`` is unique among the living (default: ``label-1``);
         ``host="spawn"`` starts a fresh interpreter instead of a fork. ``config={"lives": 3, "timeouts.loop": 2.5}``
-        overrides what the target set.
+        overrides what the target set. With ``replicas=4`` four are started from one original, named ``name/1`` to
+        ``name/4``, and a GroupRef is returned.
 
         Raises NameTaken, ConfigError, UnknownField, NotAnActor, SerializationError, NoCapacity, SystemClosed,
         WrongProcess, TypeError for arguments that a function would not take, and what a constructor raises; the name
         stays free then. An option that the target has a parameter for, too, is a ConfigError.
         """
         self._check()
-        given = {"name": name is not None, "host": host != HOSTS[0], "config": config is not None}
-        found = target_of(target, args, kwargs, [option for option, is_given in given.items() if is_given])
+        given = {"name": name, "host": None if host == HOSTS[0] else host, "config": config, "replicas": replicas}
+        found = target_of(target, args, kwargs, [option for option, value in given.items() if value is not None])
         if host not in HOSTS:
             raise ConfigError(f"host={host!r}: it is one of {', '.join(HOSTS)}")
-        if name is not None:
-            name = check_name(name)
+        name = None if name is None else check_name(name)
+        count = None if replicas is None else check_replicas(replicas)
         # A child that imported a module at whose import this spawn happens would spawn again.
         spawned_at_import.update(runtime.importing())
         spec = replace(found.spec(overrides_of(config)), host=host)
         opened = opened_descriptors()
 
-        def admit() -> ActorRef[Any]:
-            check_capacity(self._world, opened)
+        def admit() -> ActorRef[Any] | GroupRef[Any]:
+            check_capacity(self._world, opened, count or 1)
+            if count is not None:
+                return self._answers.ref_of(self._world.admit_group(spec, name, count))
             return self._answers.ref(self._world.admit(spec, name))
 
         return self._calls.make(admit)
 
-    def ref(self, name: str) -> ActorRef[Any]:
-        """The ref of the living actor of that name, else of the last that bore it; raises UnknownActor."""
-        return self._look(lambda: self._answers.ref(self._world.registry.find(name)))
+    def ref(self, name: str) -> Any:
+        """The ActorRef of the living actor of that name, else of the last that bore it; raises UnknownActor.
+
+        Of replicas that were spawned under that name, the GroupRef.
+        """
+        return self._look(lambda: self._answers.ref_of(name))
+
+    def refs(self, pattern: str) -> list[ActorRef[Any]]:
+        """The refs of the living actors that a glob means (``*`` crosses ``/``), or that bear the name.
+
+        In the order of their spawn; an empty list where there is none. Raises ConfigError for what is no text.
+        """
+        if not isinstance(pattern, str):
+            raise ConfigError(f"{shown(pattern)} is no pattern: give a name or a glob as text")
+        return self._look(lambda: [self._answers.ref(actor) for actor in self._world.registry.match(pattern)])
 
     # --- verbs
 
-    def stop(self, who: Any, *, grace: float | None = None) -> dict[str, str]:
+    def stop(self, who: Any, *, grace: float | None = None, drain: bool = False) -> dict[str, str]:
         """Ask actors to stop, by name, glob, ref, or an iterable of these; ``{name: "asked"|"already"|"ended"}``.
 
-        ``grace`` as in `ActorRef.stop`. Raises UnknownActor for an unknown name; a glob without a match gives ``{}``.
+        ``grace`` and ``drain`` as in `ActorRef.stop`. Raises UnknownActor for an unknown name; a glob without a match
+        gives ``{}``.
         """
-        return self._give(verbs.Stopping(who, grace))
+        return self._give(verbs.Stopping(who, grace, drain=drain))
 
     def kill(self, who: Any) -> dict[str, str]:
         """SIGKILL actors and all that they started; returns when the signals are sent."""
@@ -178,15 +231,7 @@ class ActorSystem:
 
     def reap(self) -> list[int]:
         """The processes that actors had left behind and that were ended since the last call, by their numbers."""
-
-        def take() -> list[int]:
-            found: list[int] = []
-            for spawner in self._world.spawners.values():
-                while spawner.swept:
-                    found.append(spawner.swept.pop(0))
-            return found
-
-        return self._look(take)
+        return self._look(self._world.reap)
 
     # --- looking
 
@@ -234,6 +279,11 @@ class ActorSystem:
         """The last steps of an actor's life as the router saw them, a line each."""
         return self._look(lambda: self._world.registry.story(self._world.registry.find(name).uid))
 
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """The messages that nobody handled, and why; see `DeadLetters`."""
+        return self._dead_letters
+
     def serve_metrics(self, port: int, addr: str = "127.0.0.1") -> str:
         """Serve Prometheus metrics over HTTP until the system closes; gives the URL.
 
@@ -263,18 +313,6 @@ class ActorSystem:
         records are waited for, 1 s at the most.
         """
         self._close(None, force=force)
-
-    def _begin_shutdown(self, force: bool) -> None:  # noqa: FBT001 - as it is asked for
-        if force in self._shutdowns or True in self._shutdowns:
-            return  # it is under way: a thread for each who asks would be as many as somebody likes
-        closes = threading.Thread(
-            target=self.shutdown, kwargs={"force": force}, name=f"understudy-shutdown-{self.name}", daemon=True
-        )
-        try:
-            closes.start()
-        except RuntimeError as error:
-            raise NoCapacity(f"no thread is to be had that would close the system: {error}") from None
-        self._shutdowns.add(force)
 
     def close_by(self, ladder: StopLadder) -> None:
         """End by that ladder instead of the actors' own: at exit and on signals."""

@@ -15,6 +15,7 @@ from understudy.callables import NAMED, generates, name_of, signature_of
 from understudy.errors import ConfigError, NotAnActor
 from understudy.lifecycle.spec import Spec
 from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, hooks_of, part_of
+from understudy.receiving.marks import methods_of
 from understudy.runtime import NOTHING
 from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place
@@ -95,7 +96,9 @@ class FunctionTarget:
 
 
 def _bound(process: Process, hooks: Iterable[str]) -> Iterator[Any]:
-    return (getattr(process, f"__{name}__") for name in hooks)
+    cls = type(process)
+    names = {*(f"__{name}__" for name in hooks), *methods_of(cls)}
+    return (getattr(process, name) for name in names if hasattr(cls, name))
 
 
 def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any], options: Iterable[str] = ()) -> Target:

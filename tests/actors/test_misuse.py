@@ -336,8 +336,8 @@ def test_arguments_for_a_class_without_an_init_are_told(system):
         def __loop__(self):
             pass
 
-    with pytest.raises(TypeError, match=r"^Bare\(\) takes no arguments; got 5, replicas=$"):
-        system.spawn(Bare, 5, replicas=2)
+    with pytest.raises(TypeError, match=r"^Bare\(\) takes no arguments; got 5, copies=$"):
+        system.spawn(Bare, 5, copies=2)
 
 
 @pytest.mark.requirement("P4")

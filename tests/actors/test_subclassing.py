@@ -9,7 +9,20 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from understudy import ConfigError, NotAnActor, Process, ProcessConfig, Status, UnknownField, timethis
+from understudy import (
+    ActorSystem,
+    ConfigError,
+    NotAnActor,
+    Process,
+    ProcessConfig,
+    Status,
+    UnknownField,
+    callable_remotely,
+    receives,
+    timethis,
+)
+from understudy.receiving.calls import Call
+from understudy.receiving.handlers import Handlers
 
 T = TypeVar("T")
 
@@ -237,7 +250,7 @@ class Shadows(Process):
         me.current_lap = me.completed_laps = me.last_lap_time = me.lives_left = "mine"
         me._started = 12.5
         me._inside = me._config = me._state = me._lock = False
-        me.system = me.ref = me.uid = me.pid = me.hooks = me.run = "mine"
+        me.system = me.sender = me.ref = me.uid = me.pid = me.hooks = me.run = "mine"
 
     @timethis()
     def __loop__(self):
@@ -312,7 +325,9 @@ def test_the_runtime_keeps_its_state_in_one_private_attribute():
     assert [name for name in vars(started) if name != "origin"] == ["_understudy"]
 
 
-VERBS = ["config", "start", "wait", "result", "stop", "kill", "sleep", "progress"]
+VERBS = [
+    "config", "start", "wait", "result", "stop", "kill", "sleep", "progress", "tell", "ask", "receive", "defer",
+]  # fmt: skip
 
 
 @pytest.mark.requirement("P11")
@@ -329,3 +344,48 @@ def test_shadowing_a_verb_raises_at_that_line_and_names_the_clash(verb):
     with pytest.raises(ConfigError, match=rf"Inherits\.{verb} would hide"):
         type("Inherits", (type("Mixin", (), {verb: "mine"}), OneLap), {})
     assert made.config.lives == 3
+
+
+class Noted:
+    """A message."""
+
+
+class Marked(OneLap):
+    @receives(Noted, str)
+    def note(self, message):
+        return message
+
+    @callable_remotely
+    async def look(self): ...
+
+    def __receive__(self, message): ...
+
+    def __result__(self):
+        handlers = Handlers(self)
+        found = [handlers.find(message) for message in (Noted(), "text", 3, Call("look", (), {}), Call("note", (), {}))]
+        return [each and (each.name, each.is_async) for each in found]
+
+
+@pytest.mark.requirement("A7")
+def test_marks_of_a_class_that_travels_are_there_in_its_process(system, host):
+    class ByValue(Marked):
+        @receives(int)
+        def number(self, message): ...
+
+    by_name = [("note", False), ("note", False), ("__receive__", False), ("look", True), None]
+    assert system.spawn(Marked, host=host).result(20) == by_name
+    by_name[2] = ("number", False)
+    assert system.spawn(ByValue, host=host).result(20) == by_name
+
+
+@pytest.mark.requirement("A7")
+def test_self_system_is_the_system_and_within_the_actor_a_handle_of_it(system):
+    class Looks(OneLap):
+        def __result__(self):
+            return self.system, self.system.name, self.system.endpoint
+
+    assert system.spawn(Looks).result(20) == (system, system.name, system.endpoint)
+    started = OneLap()
+    started.start().wait(20)
+    assert started.system is ActorSystem.default()
+    ActorSystem.close_default()

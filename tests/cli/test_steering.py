@@ -127,6 +127,11 @@ def test_stop_asks_each_that_is_named_and_answers_by_actor(cast, say):
     assert say("stop", "lead").out.split() == ["name", "outcome", "lead", "ended"]
 
 
+def test_stop_that_drains_asks_for_what_has_arrived_to_be_handled_first(theatre, cast, say):
+    say("stop", "lead", "--drain")
+    assert any("a stop is asked (stop, after what has arrived)" in line for line in theatre.story("lead"))
+
+
 def test_stop_with_grace_kills_when_it_is_over(theatre, say, tmp_path):
     theatre.spawn(Deaf, tmp_path / "told", name="lead")
     noted(tmp_path / "told")

@@ -20,8 +20,9 @@ from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
 from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
-from understudy.wire import audience, codec, keys, messages, sockets
+from understudy.wire import arena, audience, bulk, codec, keys, messages, sealing, sockets
 from understudy.wire.messages import ORDERS, REPORTS, Identity
+from understudy.wire.sockets import frames, hub, line
 
 PATH = ROOT / "docs" / "protocol.md"
 TEXT = PATH.read_text(encoding="utf-8")
@@ -85,7 +86,7 @@ def test_where_only_some_words_are_let_through_the_page_lists_them():
         for (_, hint), (_, _, meaning) in zip(declared(kind).items(), described(kind), strict=True)
         if typing.get_origin(hint) is typing.Annotated
     ]
-    assert len(closed) == 3
+    assert len(closed) == 6
     for meaning, words in closed:
         one_of, empty, _ = re.sub(r"\([^)]*\)", "", meaning.partition("one of ")[2]).partition("; empty: ")
         assert re.findall(r"`(\w+)`", one_of) == [word for word in words if word]
@@ -143,10 +144,13 @@ def test_the_heads_of_requests_and_the_journal_are_bounded_as_the_page_says():
     assert f"about {journal.PAGE_BYTES >> 10} KiB" in page
     kept = {kinds: amount for kinds, amount in tables(sections(CHAPTERS["The status stream"], 3)["What is kept"])[0]}
     assert kept == {
-        "`state` `health` `restart` `report` `dead_letter`": (
+        "`state` `health` `restart` `report`": (
             f"the last {journal.EVENTS:,} events, of at most {journal.EVENT_BYTES // mib} MiB together"
         ),
-        "`log`": f"the last {journal.LOG_EVENTS:,}, of at most {journal.LOG_BYTES // mib} MiB together",
+        **dict.fromkeys(
+            map("`{}`".format, journal.FLOODS),
+            f"the last {journal.LOG_EVENTS:,}, of at most {journal.LOG_BYTES // mib} MiB together",
+        ),
         "`laps` `progress` `figures`": (
             "the latest of each actor and kind, while the actor is listed; "
             f"at most {journal.EVENTS:,}, of at most {journal.EVENT_BYTES // mib} MiB together"
@@ -155,7 +159,7 @@ def test_the_heads_of_requests_and_the_journal_are_bounded_as_the_page_says():
     kinds = [kind for row in kept for kind in re.findall(r"`(\w+)`", row)]
     told = [row[0].strip("`") for row in tables(sections(CHAPTERS["The status stream"], 3)["Events about an actor"])[1]]
     assert sorted(kinds) == sorted(told)
-    assert set(re.findall(r"`(\w+)`", list(kept)[2])) == journal.STANDING
+    assert set(re.findall(r"`(\w+)`", list(kept)[3])) == journal.STANDING
 
 
 def test_a_row_is_described_with_its_keys_in_order_and_their_types():
@@ -200,6 +204,16 @@ def test_the_tag_of_the_page_is_the_tag_of_the_code(capsys):
     assert (keys.KEY_BYTES, keys.TAG_BYTES) == (32, 16)
 
 
+def test_the_forms_of_messages_and_the_fields_of_loans_are_those_of_the_code():
+    forms, loan = tables(CHAPTERS["Messages"])
+    assert [int(row[0]) for row in forms] == [sealing.INLINE, sealing.PACKED, sealing.PICKLED]
+    assert [(int(place), field) for place, field, _ in loan] == list(enumerate(bulk.Loan._fields))
+    assert (sealing.SMALL, bulk.BULK, arena.TABLE, arena.LEAST) == (4 << 10, 1 << 20, 4096, 1 << 20)
+    numbers = [sealing.PICKLED, *range(1, 7), *[0] * 6]
+    told = sealing._told(sealing.PICKLED, [bulk.Loan(*range(1, 7)), None])
+    assert told == b"".join(number.to_bytes(8, "little") for number in numbers)
+
+
 def test_the_limits_are_those_of_the_code():
     mib = 1 << 20
     rows = {what: limit for what, limit, _ in tables(CHAPTERS["Limits"])[0]}
@@ -210,13 +224,14 @@ def test_the_limits_are_those_of_the_code():
         "one frame on `control`": f"{sockets.MAX_CONTROL // mib} MiB",
         "one event": "1 MiB",
         "connections to `status` and `control` together": f"1 in {door.SHARE} of the descriptors that the parent may open",
-        "reports queued in an actor": f"{sockets._CHILD_HWM:,}",
-        "events queued for a client": f"{sockets._STATUS_HWM:,}",
-        "requests of a client queued": f"{sockets._REQUESTS}",
-        "replies queued for a client": f"{sockets._REPLIES}",
+        "lent by one process to one receiver at a time": f"{bulk.LIMIT // mib} MiB",
+        "reports queued in an actor": f"{line._CHILD_HWM:,}",
+        "events queued for a client": f"{frames.STATUS_HWM:,}",
+        "requests of a client queued": f"{hub._REQUESTS}",
+        "replies queued for a client": f"{hub._REPLIES}",
         "one frame on `status` or `commands`": f"{sockets.MAX_SUBSCRIPTION >> 10} KiB",
         "topics on `status` that are told apart": f"{audience.MOST_TOPICS:,}",
-        "reports of one actor queued in the parent": f"{sockets._PARENT_HWM:,}",
+        "reports of one actor queued in the parent": f"{hub._PARENT_HWM:,}",
         "log records of one actor that wait for the parent's handlers": f"{logs.EACH // mib} MiB",
         f"log records of all actors that wait for them, beyond {logs.MODEST >> 10} KiB of each": (
             f"{logs.ALL // mib} MiB"

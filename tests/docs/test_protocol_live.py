@@ -105,13 +105,16 @@ def test_every_event_has_the_keys_of_the_page_and_every_kind_is_seen(system, str
             events.append((topic, msgpack.unpackb(body)))
         return any(event["kind"] == kind for _, event in events)
 
-    for kind in ("health", "tick", "laps", "report", "progress", "restart", "log", "figures"):
+    for count in (1, 2):
+        words = ("it has ended", "tell", "'text'", count, 0, "parent", None)
+        stranger.socket(zmq.PUSH, "reports").send(report(system, idler.uid, "letter", idler.uid, *words))
+    for kind in ("dead_letter", "health", "tick", "laps", "report", "progress", "restart", "log", "figures"):
         until(partial(seen, kind), 20, kind)
     os.kill(pid, signal.SIGCONT)
     system.shutdown()
     until(partial(seen, "bye"), what="bye")
 
-    assert {event["kind"] for _, event in events} == {*DATA, "tick", "bye"} - {"dead_letter"}
+    assert {event["kind"] for _, event in events} == {*DATA, "tick", "bye"}
     ends = {"tick": TICK, "bye": BYE}
     for topic, event in events:
         rows = ends.get(event["kind"], KEYS)
@@ -229,15 +232,15 @@ def test_orders_go_to_the_topic_of_the_incarnation_again_and_again_until_they_ar
     pid, system_id = ref.info().pid, os.path.basename(system.endpoint)
     os.kill(pid, signal.SIGSTOP)  # so that it does not hear them meanwhile
     until(lambda: state_of(pid) == "T", what="its stop, which is not at once")
-    assert ref.stop() == "asked"
+    assert ref.stop(drain=True) == "asked"
     topic = f"{system_id}|{ref.uid}|1|"
     orders = stranger.socket(zmq.SUB, "commands", topic.encode())
     assert orders.poll(20_000)
     got, envelope = orders.recv_multipart()
-    version, kind, *identity, seq, number, stop, verdict, acknowledged, stacks = msgpack.unpackb(envelope)
+    version, kind, *identity, seq, number, stop, verdict, acknowledged, stacks, drain = msgpack.unpackb(envelope)
     assert got == topic.encode()
     assert (version, kind, identity) == (1, "orders", [system_id, ref.uid, 1])
-    assert (seq, stop, verdict, acknowledged, stacks) == (number, True, "", False, 0)
+    assert (seq, stop, verdict, acknowledged, stacks, drain) == (number, True, "", False, 0, True)
     assert orders.poll(20_000)
     assert orders.recv_multipart() == [got, envelope]
     os.kill(pid, signal.SIGCONT)
@@ -276,7 +279,7 @@ def wrong_reports(system: ActorSystem, uid: int) -> dict[str, list[bytes]]:
         "an incarnation that is no integer": one("beat", incarnation="1"),
         "another system": one("beat", system="another.xyz"),
         "an unknown kind": one("applause"),
-        "an order": one("orders", 1, True, "", False, 0),  # noqa: FBT003 - as on the wire
+        "an order": one("orders", 1, True, "", False, 0, False),  # noqa: FBT003 - as on the wire
         "a field too many": one("beat", 1),
         "a field too few": one("heard"),
         "a boolean for an integer": one("heard", True),  # noqa: FBT003

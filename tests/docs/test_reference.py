@@ -41,7 +41,7 @@ def test_a_name_that_is_in_no_group_is_not_lost(monkeypatch):
 
 
 def test_signatures_tell_what_is_keyword_only_and_what_the_defaults_are():
-    assert "`ActorRef.stop(*, grace: float | None = None) -> str`" in ENTRIES["ActorRef"]
+    assert "`ActorRef.stop(*, grace: float | None = None, drain: bool = False) -> str`" in ENTRIES["ActorRef"]
     assert "spawn(target: Any, /, *args: Any, name: str | None = None, host: str = 'process'," in ENTRIES["ActorSystem"]
     assert "`Status.ended: bool`" in ENTRIES["Status"]
     assert "`async ref.aio.result(timeout: float | None = None) -> Any`" in ENTRIES["ActorRef"]

@@ -163,6 +163,33 @@ def test_the_supervisor_ends_what_it_names_and_nothing_else(tmp_path):
     assert last.endswith("wrote down what they saw: audit db-main db-replica web-eu-1 web-eu-2\n")
 
 
+@pytest.mark.requirement("A7")
+def test_the_crawler_finds_what_one_process_finds(tmp_path):
+    out = run("crawler.py", tmp_path, "parse")
+    hits = re.findall(r"^ +(\d+) times 'parse' in (\S+)\.html$", out, re.MULTILINE)
+    assert len(hits) == 3
+    assert int(hits[0][0]) >= int(hits[1][0]) >= int(hits[2][0]) > 0
+    figures = re.search(r"^(\d+) pages, (\d+) links that lead nowhere, ([\d,]+) words$", out, re.MULTILINE)
+    assert figures
+    pages, dead, words = (int(figure.replace(",", "")) for figure in figures.groups())
+    assert pages > 40
+    assert dead > 10
+    assert words > 2_000
+    assert out.endswith("the same as one process finds alone: True\n")
+
+
+@pytest.mark.requirement("A7")
+def test_images_go_through_the_pipeline_a_few_at_a_time_and_are_read_where_they_are(tmp_path):
+    pytest.importorskip("numpy")
+    out = run("images.py", tmp_path)
+    assert "30 images of 1024 x 1024, 90 times handled; 0 of them could be written to\n" in out
+    most = re.search(r"^at the most (\d+) were under way at once$", out, re.MULTILINE)
+    assert most
+    # Of each of three stages: what it holds, with what it has in hand, and what its one sender may have on the way.
+    assert 0 < int(most[1]) <= 3 * (2 + 2)
+    assert out.endswith("the same as one process makes alone: True\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -25,7 +25,7 @@ GOOD = {
     "lifecycle/states.py": "import enum, math, dataclasses\nfrom understudy.config import X",
     "lifecycle/transitions.py": "from understudy.lifecycle import states",
     "wire/__init__.py": "",
-    "wire/sockets.py": "import zmq\nfrom zmq.utils import z85",
+    "wire/sockets/hub.py": "import zmq\nfrom zmq.utils import z85",
     "ref.py": "from understudy import runtime\ndef ask(): return runtime.inside",
     "spawners/__init__.py": "from understudy.spawners.zygote import Zygote as Zygote",
     "spawners/zygote.py": """

@@ -135,6 +135,7 @@ def test_a_snapshot_tells_the_system_and_the_number_of_the_last_event(system, de
         ({"verb": "info", "name": "*"}, "UnknownActor"),
         ({"verb": "stop", "name": "idle", "grace": "1"}, "ConfigError"),
         ({"verb": "stop", "name": "idle", "grace": True}, "ConfigError"),
+        ({"verb": "stop", "name": "idle", "drain": 1}, "ProtocolError"),
         ({"verb": "restart", "name": "idle", "grace": float("inf")}, "ConfigError"),
         ({"verb": "stop", "name": "idle", "grace": [[]]}, "ConfigError"),
     ],

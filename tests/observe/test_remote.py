@@ -72,7 +72,8 @@ def test_verbs_for_many_take_an_iterable_of_names_and_globs(remote, crew):
 @pytest.mark.requirement("K1")
 def test_answers_come_in_the_order_in_which_actors_were_meant_and_once_for_each(remote, crew):
     assert list(remote.stop(["lone", "crew/*", "crew/*", "crew/b", "*"])) == ["lone", "crew/a", "crew/b"]
-    assert list(remote.stop(["crew/*", "crew/*", "lone"])) == ["crew/a", "crew/b", "lone"]
+    # By their names, for a glob does not reach who has ended by now.
+    assert list(remote.stop(["crew/b", "crew/a", "crew/b", "lone"])) == ["crew/b", "crew/a", "lone"]
     assert [crew[name].wait(20) for name in crew] == [Status.FINISHED] * 3
 
 

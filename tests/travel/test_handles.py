@@ -70,10 +70,13 @@ def test_a_system_that_comes_back_is_itself(system):
 def test_the_handle_knows_all_that_a_system_can_do(system):
     handle = SystemHandle("another", "theirs", "ipc:///nowhere")
     public = {name for name in dir(ActorSystem) if not name.startswith("_")}
-    assert public - VERBS == {"endpoint", "is_open"}
+    assert public <= VERBS | set(dir(handle))
     for name in VERBS:
         with pytest.raises(WrongProcess, match="theirs belongs to its parent process"):
             getattr(handle, name)
+    for find in (handle.ref, handle.refs):  # for its own actors
+        with pytest.raises(WrongProcess, match="theirs belongs to its parent process"):
+            find("anybody")
     with pytest.raises(WrongProcess), handle:
         pass
     with pytest.raises(AttributeError, match="no attribute 'spwan'"):

@@ -22,6 +22,7 @@ from understudy.config import (
     Backoff,
     Heartbeat,
     Limits,
+    Mailbox,
     ProcessConfig,
     Restart,
     Sampling,
@@ -58,9 +59,10 @@ DEFAULTS = {
         "window": None,
     },
     "limits": {"result": 1024**3, "records": 1000},
+    "mailbox": {"size": 1000, "on_full": "block", "concurrency": 1},
     "sampling": {"interval": 1.0, "family": True, "pss": True},
 }
-GROUPS = [Timeouts, Backoff, Restart, StopLadder, Heartbeat, Limits, Sampling, ProcessConfig]
+GROUPS = [Timeouts, Backoff, Restart, StopLadder, Heartbeat, Limits, Mailbox, Sampling, ProcessConfig]
 
 # What fits each option, as far as its type and its known bounds say.
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -558,6 +560,8 @@ def test_the_shortest_timeout_is_that_of_a_section():
     assert timeouts.shortest() == 30  # not exit's 2 s
     timeouts.error = 0.5
     assert timeouts.shortest() == 0.5
+    timeouts.receive = 0.25
+    assert timeouts.shortest() == 0.25
     timeouts.disable()
     timeouts.startup = 1
     assert timeouts.shortest() == float("inf")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.observe.journal import EVENTS, PAGE, PAGE_BYTES, STANDING, Journal
+from understudy.observe.journal import EVENTS, FLOODS, PAGE, PAGE_BYTES, STANDING, Journal
 
 KINDS = ("state", "health", "report", "restart", "dead_letter", "log", "laps", "progress", "figures")
 MOST, SIZE, MOST_LOGS, SIZE_LOGS = 6, 40, 3, 20
@@ -93,10 +93,10 @@ def test_whatever_is_put_in_a_replay_gives_what_is_kept_in_its_order_and_tells_t
     assert got == sorted(set(got))
     assert all(seq > since for seq in [*got, *missing.values()])
 
-    lasting = [event for event in events if not event.standing and event.kind != "log"]
-    logs = [event for event in events if event.kind == "log"]
+    lasting = [event for event in events if not event.standing and event.kind not in FLOODS]
+    logs, letters = ([event for event in events if event.kind == kind] for kind in FLOODS)
     latest = {(event.uid, event.kind): event for event in events if event.standing}
-    for kept, most, weight in ((lasting, MOST, SIZE), (logs, MOST_LOGS, SIZE_LOGS)):
+    for kept, most, weight in ((lasting, MOST, SIZE), (logs, MOST_LOGS, SIZE_LOGS), (letters, MOST_LOGS, SIZE_LOGS)):
         wanted = [seq for seq in newest(kept, most, weight) if seq > since]
         assert [event.seq for event in kept if event.seq in got] == wanted
     standing = [event for event in events if event.seq in got and event.standing]
@@ -105,7 +105,7 @@ def test_whatever_is_put_in_a_replay_gives_what_is_kept_in_its_order_and_tells_t
     assert len(standing) <= MOST
     assert sum(len(event.body) for event in standing) <= SIZE
 
-    due = {event.seq: event for event in [*lasting, *logs, *latest.values()] if event.seq > since}
+    due = {event.seq: event for event in [*lasting, *logs, *letters, *latest.values()] if event.seq > since}
     for event in due.values():
         assert (event.seq in got) or event.seq <= missing.get(event.kind, 0), f"{event} is missing, untold"
     for kind, seq in missing.items():

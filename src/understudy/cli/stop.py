@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from understudy.cli.exits import FAILED, Failure
 from understudy.cli.following import Ends
 from understudy.cli.options import Grace, Json, Some, System, Timeout, Wait, check_wait
 from understudy.cli.steering import ask, ask_and_wait, listed
+from understudy.observe.remote import Remote
 from understudy.status import Status
 
 
 def stop(
     names: Some,
     grace: Grace = None,
+    drain: Annotated[bool, typer.Option("--drain", help="Handle the messages that have arrived first.")] = False,
     wait: Wait = False,
     timeout: Timeout = None,
     system: System = None,
@@ -22,9 +28,13 @@ def stop(
     With --wait the exit code is 1 if one did not finish.
     """
     seconds = check_wait(timeout, wait=wait)
+
+    def give(far: Remote) -> dict[str, str]:
+        return far.stop(names, grace=grace, drain=drain)
+
     if not wait:
-        ask("stop", names, lambda far: far.stop(names, grace=grace), system, json=json)
+        ask("stop", names, give, system, json=json)
         return
-    finals = ask_and_wait("stop", names, lambda far: far.stop(names, grace=grace), Ends, seconds, system, json=json)
+    finals = ask_and_wait("stop", names, give, Ends, seconds, system, json=json)
     if unfinished := [name for name, status in finals.items() if status is not Status.FINISHED]:
         raise Failure(FAILED, f"{listed(unfinished)} did not finish")

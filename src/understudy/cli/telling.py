@@ -62,6 +62,18 @@ def _log(event: Event) -> Line:
     return [(word, styles.LEVEL.get(word, "")), (f" {event.data.get('logger', '')}:", "dim"), (f" {text}", "")]
 
 
+def _dead_letter(event: Event) -> Line:
+    count, sender = event.data.get("count", 1), event.data.get("sender_name")
+    what = "a message" if count == 1 else f"{count} messages"
+    text = formats.first_line(str(event.data.get("text", "")))
+    return [
+        (f"{what} for nobody", "yellow"),
+        (f", of {sender}" if sender else "", ""),
+        (f": {text}" if text else "", "dim"),
+        *_why(event),
+    ]
+
+
 def _progress(event: Event) -> Line:
     note = event.data.get("note")
     share = event.data.get("progress")
@@ -92,6 +104,7 @@ _TELL: dict[str, Callable[[Event], Line]] = {
     "health": _health,
     "restart": _restart,
     "report": _report,
+    "dead_letter": _dead_letter,
     "log": _log,
     "progress": _progress,
     "snapshot": _snapshot,

@@ -96,10 +96,20 @@ class Act:
                     sections = ", ".join(f"{name} {seconds:.6f}" for name, seconds in spent.items())
                     log.debug("lap %d took %.6f s (%s)", lap, self._actor.last_lap_time, sections)
 
-        laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap)
+        serving = self._actor.serving
+        if serving is None:
+            laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap)
+        elif hooks["loop"] is None:
+            laps.serve(self._sections, self._halt, self._config, hooks, serving.serve_on)
+        else:
+            laps.run_between(
+                self._sections, self._halt, self._config, hooks, self._actor.times, after_lap, serving.serve_waiting
+            )
 
     def _finish(self) -> int:
         self._link.flush()
+        if self._actor.serving is not None:
+            self._actor.serving.finish(self._actor.lap)
         if not self._link.ordered:  # else the parent knows
             self._outbox.say(messages.Finishing(self._halt.cause or "laps done", self._halt.level != NO))
         try:
@@ -243,6 +253,8 @@ class Act:
         self._copied = True
         self._sections.page.detach()
         self._outbox.mute()
+        if self._actor.serving is not None:
+            self._actor.serving.mailbox.disown()
         self._halt.level = AFTER_SECTION
 
     def _leave_copy(self, error: BaseException | None) -> NoReturn:

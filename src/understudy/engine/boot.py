@@ -16,6 +16,7 @@ from understudy.engine.hooks import Loop
 from understudy.engine.inside import Actor
 from understudy.engine.leave import leave
 from understudy.engine.link import Link
+from understudy.engine.opening import serving_of
 from understudy.engine.outbox import Outbox
 from understudy.engine.output import Output
 from understudy.engine.sections import Sections
@@ -23,6 +24,7 @@ from understudy.engine.stacks import Stacks
 from understudy.engine.streams import Tee, forward, forward_records
 from understudy.engine.telling import Told
 from understudy.process import part_of
+from understudy.receiving.marks import methods_of
 from understudy.spawners import circumstances, family, guard
 from understudy.spawners.base import Birth
 from understudy.spawners.signals import STACKS
@@ -111,16 +113,16 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     if birth.stop:
         link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
     loop = Loop()
-    code = _open_and_play(page, birth, halt, sections, link, outbox, loop)
-    leave(page, line, link, outbox, loop, birth.incarnation)
+    actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
+    code = _open_and_play(page, birth, actor, halt, sections, link, outbox, loop)
+    leave(page, line, link, outbox, loop, actor.serving, birth.incarnation)
     return code
 
 
 def _open_and_play(
-    page: Page, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
+    page: Page, birth: Birth, actor: Actor, halt: Halt, sections: Sections, link: Link, outbox: Outbox, loop: Loop
 ) -> int:
     page.phase = Phase.OPENING
-    actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
     try:
         failpoints.hit("child.open", birth.incarnation)
         known = len(sys.modules)
@@ -137,6 +139,9 @@ def _open_and_play(
         link.judged.wait()
         return CRASHED
     part.inside = actor
+    actor.begin_serving = lambda: serving_of(process, config, birth, halt, sections, outbox, link.office, loop)
+    if methods_of(type(process)):
+        actor.serving = actor.begin_serving()
     part.config = config
     link.take_on(config)
     sys.breakpointhook = Debugger(sections, link, halt, config, birth.terminal)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import threading
 
+from understudy.wire.bell import Bell
+
 NO, AFTER_LAP, AFTER_SECTION = 0, 1, 2
 
 
 class Halt:
     """How soon the laps are to end, and why."""
 
-    __slots__ = ("_bell", "_first", "_lock", "cause", "event", "level")
+    __slots__ = ("_bell", "_first", "_lock", "cause", "drain", "event", "level", "waiter")
 
     def __init__(self, bell: int) -> None:
         self.level = NO
         self.cause = ""
+        self.drain = False
+        """Whether messages that have arrived are handled first."""
         self.event = threading.Event()
         self._bell = bell
+        self.waiter: Bell | None = None
+        """Rung too, by whoever may wait for messages."""
         # A lock, for its release is one step: a signal handler may interrupt its own thread's sleep and wake it.
         self._lock = threading.Lock()
         self._lock.acquire()
@@ -33,6 +39,8 @@ class Halt:
             self._lock.release()
             # The event's own lock may be held by the thread that a signal interrupted: the link sets it.
             os.write(self._bell, b"s")
+            if self.waiter is not None:
+                self.waiter.ring()
 
     def sleep(self, seconds: float) -> bool:
         """True after so many seconds, False as soon as a stop stands."""

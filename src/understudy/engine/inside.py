@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 from understudy.engine.halt import AFTER_LAP, AFTER_SECTION, Halt
+from understudy.engine.hand import Ticket
 from understudy.engine.laps import LapTimes
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
+from understudy.engine.serving import Serving
+from understudy.errors import WrongProcess
+from understudy.group import GroupRef
+from understudy.lifecycle.registry import check_name
+from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
 from understudy.stats import Stats
 from understudy.wire.messages import KillMe, Progress
@@ -21,7 +29,13 @@ class Actor:
 
     def __init__(self, birth: Birth, halt: Halt, sections: Sections, link: Link, outbox: Outbox) -> None:
         self.name = birth.name
-        self.system_id = birth.system
+        self.system_id, self.system_name = birth.system, birth.system_name
+        self.endpoint = f"ipc://{birth.directory}"
+        self.post = link.office
+        self.ref: ActorRef[Any] = ActorRef(birth.system, birth.uid, birth.name)
+        self.serving: Serving | None = None
+        """What takes its messages; made when its state is open if anything of it handles them, else at first use."""
+        self.begin_serving: Callable[[], Serving]
         self.stop_event: threading.Event = halt.event
         self.error: BaseException | None = None
         self.times = LapTimes()
@@ -78,6 +92,37 @@ class Actor:
     def sleep(self, seconds: float) -> bool:
         """True if it slept the whole time."""
         return self._halt.sleep(seconds)
+
+    @property
+    def sender(self) -> ActorRef[Any] | None:
+        """Who sent the message in hand."""
+        return None if self.serving is None else self.serving.sender
+
+    def defer(self) -> Ticket:
+        """The right to answer the message in hand later."""
+        return self._takes_messages().defer()
+
+    def receive(self, timeout: float | None) -> Any:
+        """The next message; in the main thread only."""
+        if threading.current_thread() is not threading.main_thread():
+            raise WrongProcess(f"receive() is for the hooks of {self.name}: another thread of it takes no messages")
+        return self._takes_messages().receive(timeout)
+
+    def ref_of(self, name: str) -> ActorRef[Any] | GroupRef[Any]:
+        """The actor, or group, of that name; raises UnknownActor."""
+        found = [ActorRef[Any](self.system_id, uid, bears) for uid, bears in self.post.seek(check_name(name))]
+        return found[0] if found[0].name == name else GroupRef(name, found)
+
+    def refs_of(self, pattern: str) -> list[ActorRef[Any]]:
+        """The living actors that a glob means."""
+        return [ActorRef(self.system_id, uid, name) for uid, name in self.post.seek(pattern)]
+
+    def _takes_messages(self) -> Serving:
+        if self.post.is_copy:
+            raise WrongProcess(f"this is a forked copy of {self.name}: it takes no messages, and answers none")
+        if self.serving is None:
+            self.serving = self.begin_serving()
+        return self.serving
 
     def progress(self, percent: float | None, note: str | None) -> None:
         """Tell how far the work is."""

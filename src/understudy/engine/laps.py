@@ -8,7 +8,8 @@ from time import monotonic
 from typing import Any
 
 from understudy.config import ProcessConfig
-from understudy.engine.halt import AFTER_SECTION, Halt
+from understudy.engine.halt import AFTER_LAP, AFTER_SECTION, NO, Halt
+from understudy.engine.sections import Sections, timeout_of
 from understudy.stats import KEPT_LAPS, Stats
 from understudy.wire.page import DEADLINE, LAP_STEP, LAPS, NEVER, PLACE, Page, lap_of, place_of
 
@@ -127,3 +128,59 @@ def run(
         done, left = done + batch, left - batch
         page.words[LAPS] = done
         times.fold()
+
+
+def serve(
+    sections: Sections,
+    halt: Halt,
+    config: ProcessConfig,
+    hooks: dict[str, Callable[[], Any] | None],
+    serve_on: Callable[[int], None],
+) -> None:
+    """One lap without a loop: messages until a stop stands; what is to be done before and after them, around it."""
+    lap = 1
+    sections.close(lap)
+    preloop, postloop = hooks["preloop"], hooks["postloop"]
+    if halt.level:
+        return
+    if preloop is not None:
+        sections.step("preloop", preloop, timeout_of(config.timeouts, "preloop"))
+    if halt.level != AFTER_SECTION:
+        serve_on(lap)
+    if postloop is not None and halt.level == AFTER_LAP:
+        sections.step("postloop", postloop, timeout_of(config.timeouts, "postloop"))
+
+
+def run_between(
+    sections: Sections,
+    halt: Halt,
+    config: ProcessConfig,
+    hooks: dict[str, Callable[[], Any] | None],
+    times: LapTimes,
+    after_lap: Callable[[int], None] | None,
+    serve_now: Callable[[int], None],
+) -> None:
+    """As `run`, and before each section the messages that have arrived."""
+    found = [(name, hooks[name], timeout_of(config.timeouts, name)) for name in ("preloop", "loop", "postloop")]
+    steps = [(name, hook, seconds) for name, hook, seconds in found if hook is not None]
+    lap, left = 0, NEVER if config.num_loops is None else config.num_loops
+    while lap < left:
+        lap += 1
+        sections.close(lap)
+        serve_now(lap)
+        if halt.level != NO:
+            sections.page.words[LAPS] = lap - 1
+            return
+        start = monotonic()
+        for number, (name, hook, seconds) in enumerate(steps):
+            if number:
+                serve_now(lap)
+            if halt.level == AFTER_SECTION:
+                return
+            sections.step(name, hook, seconds)
+        times.fresh.append(monotonic() - start)
+        if len(times.fresh) >= _BATCH:
+            times.fold()
+        if after_lap is not None:
+            after_lap(lap)
+        sections.page.words[LAPS] = lap

@@ -12,6 +12,7 @@ from understudy import failpoints
 from understudy.engine.hooks import Loop
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
+from understudy.engine.serving import Serving
 from understudy.wire.messages import Bye
 from understudy.wire.page import Page, Phase
 from understudy.wire.sockets import Line
@@ -19,7 +20,9 @@ from understudy.wire.sockets import Line
 _FLUSH_MS = 200
 
 
-def leave(page: Page, line: Line, link: Link, outbox: Outbox, loop: Loop, incarnation: int) -> None:
+def leave(
+    page: Page, line: Line, link: Link, outbox: Outbox, loop: Loop, serving: Serving | None, incarnation: int
+) -> None:
     """Do what an interpreter does at its end; then the caller may `os._exit`."""
     page.phase = Phase.LEAVING
     failpoints.hit("child.exit", incarnation)
@@ -30,6 +33,8 @@ def leave(page: Page, line: Line, link: Link, outbox: Outbox, loop: Loop, incarn
     ]
     said = outbox.say_nowait(Bye(lingering)) if lingering else False
     try:
+        if serving is not None:
+            serving.close()
         loop.close()
         threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - waits for non-daemon threads
         atexit._run_exitfuncs()  # noqa: SLF001
@@ -38,6 +43,8 @@ def leave(page: Page, line: Line, link: Link, outbox: Outbox, loop: Loop, incarn
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    if said or outbox.unconfirmed:
+    mailed = link.office.in_use
+    link.office.close()
+    if said or mailed or outbox.unconfirmed:
         link.close()
         line.flush(_FLUSH_MS)

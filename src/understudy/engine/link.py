@@ -18,10 +18,11 @@ from understudy.engine.sections import Sections
 from understudy.engine.stacks import Stacks
 from understudy.engine.streams import forward
 from understudy.errors import ProtocolError
+from understudy.mail.office import Myself, Office
 from understudy.spawners import guard
 from understudy.spawners.base import Birth
 from understudy.wire.codec import decode
-from understudy.wire.messages import ORDERS, Beat, Heard, Orders, Progress
+from understudy.wire.messages import ORDERS, Beat, Cycle, Fate, Heard, Orders, Progress, Sought, Still
 from understudy.wire.page import DEADLINE, NEVER
 from understudy.wire.sockets import Frames, Line, topic
 
@@ -44,6 +45,14 @@ class Link:
         self._output: Output | None
         self._config = _UNTOLD
         self._shortest = NEVER
+        self.office = Office(
+            Myself(birth.system, birth.uid, birth.incarnation, birth.name),
+            birth.key,
+            line.exchange,
+            outbox.say,
+            outbox.say,
+            outbox.say,
+        )
         self._told_place = -1
         self._progress: Progress | None = None
         self._progress_at = 0.0
@@ -177,19 +186,35 @@ class Link:
 
     def _obey(self, frames: Frames) -> None:
         try:
-            identity, orders = decode(frames[1:], ORDERS)
+            identity, order = decode(frames[1:], ORDERS)
         except ProtocolError:
             return  # only the parent speaks here; what is no order changes nothing
         if (identity.uid, identity.incarnation) != (self._birth.uid, self._birth.incarnation):
             return
-        self.obey(orders)
-        if not (orders.acknowledged or orders.verdict):  # to these the process answers by going on, or away
-            self._outbox.say_nowait(Heard(orders.number))
+        if isinstance(order, Orders):
+            self.obey(order)
+            if not (order.acknowledged or order.verdict):  # to these the process answers by going on, or away
+                self._outbox.say_nowait(Heard(order.number))
+        else:
+            self._pass_on(order)
+
+    def _pass_on(self, word: Fate | Sought | Still | Cycle) -> None:
+        """What is for those who send messages."""
+        office = self.office
+        if isinstance(word, Fate):
+            office.fate(word)
+        elif isinstance(word, Sought):
+            office.sought(word)
+        elif isinstance(word, Still):
+            office.still(word)
+        elif isinstance(word, Cycle):
+            office.cycle(word)
 
     def obey(self, orders: Orders) -> None:
         """Take all wishes that stand; to hear them twice changes nothing."""
         if orders.stop:
             self.ordered = True
+            self._halt.drain = self._halt.drain or orders.drain
             self._halt.stop(AFTER_SECTION, "stop")
         if orders.verdict and not self.judged.is_set():
             self.verdict = orders.verdict

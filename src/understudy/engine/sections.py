@@ -65,14 +65,21 @@ class Sections:
 
     def run(self, name: str, hook: Callable[..., Any], seconds: float | None, *args: Any) -> Any:
         """Run a hook as a section of its own; raises what it raises, Overrun or Cut."""
+        lap = self.page.words[PLACE] >> PLACE_SHIFT
+        try:
+            return self.step(name, hook, seconds, *args)
+        finally:
+            self.close(lap)
+
+    def step(self, name: str, hook: Callable[..., Any], seconds: float | None, *args: Any) -> Any:
+        """The same; where it raises, the section stays open, and the page says where that was."""
         page = self.page
         lap = page.words[PLACE] >> PLACE_SHIFT
         page.reals[DEADLINE] = NEVER if seconds is None else monotonic() + seconds
         page.words[PLACE] = lap << PLACE_SHIFT | SECTION_NUMBER[name]
-        try:
-            return hook(*args)
-        finally:
-            self.close(lap)
+        value = hook(*args)
+        self.close(lap)
+        return value
 
     def close(self, lap: int) -> None:
         """No section is open any more."""

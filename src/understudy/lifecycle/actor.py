@@ -74,6 +74,8 @@ class Actor:
     body: Body = Body.NONE
     pid: int | None = None
     wish: Wish = Wish.NOTHING
+    drain: bool = False
+    """Whether the stop that is wished comes after the messages that have arrived; as the first who wished it said."""
     ending: Ending | None = None
     ready_at: float | None = None
     first_ready_at: float | None = None

@@ -91,21 +91,27 @@ class Rited:
 class Died:
     """The operating system's word. Both codes None: the wait status is unknown.
 
-    ``starved``: the kernel counted an OOM kill where the process lived while it did.
+    ``starved``: the kernel counted an OOM kill where the process lived while it did. ``lost``: so many messages it had
+    taken in and not handled.
     """
 
     exit_code: int | None
     signal: str | None
     place: Place
     starved: bool = False
+    lost: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Somebody asked for a stop; ``rungs`` are deadlines (empty: the sections' own timeouts bound it)."""
+    """Somebody asked for a stop; ``rungs`` are deadlines (empty: the sections' own timeouts bound it).
+
+    ``drain``: after the messages that have arrived.
+    """
 
     rungs: tuple[Rung, ...] = ()
     cause: str = "stop"
+    drain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,16 +71,60 @@ class Registry:
     _weight: int = 0
     _numbers: dict[str, int] = field(default_factory=dict)
     _next_uid: int = 1
+    _groups: dict[str, list[int]] = field(default_factory=dict)
+    """By name: its members' uids, in their order, for as long as any of them is kept."""
 
     def admit(self, spec: Spec, name: str | None, moment: Moment) -> tuple[Actor, tuple[Effect, ...]]:
         """A new actor, its process asked for; raises NameTaken where a living one bears the name."""
         if name is None:
             name = self._numbered(spec.label)
-        elif name in self._living:
+        else:
+            self._check_free(name)
+        self._groups.pop(name, None)
+        return self._admit(spec, name, moment)
+
+    def admit_group(
+        self, spec: Spec, name: str | None, count: int, moment: Moment
+    ) -> tuple[str, list[tuple[Actor, tuple[Effect, ...]]]]:
+        """So many alike, named ``name/1`` and so on, all or none; raises NameTaken, ConfigError."""
+        name = self._numbered(spec.label, "/1") if name is None else name
+        members = [check_name(f"{name}/{number}") for number in range(1, count + 1)]
+        for one in (name, *members):
+            self._check_free(one)
+        admitted = [self._admit(spec, one, moment) for one in members]
+        self._groups[name] = [actor.uid for actor, _ in admitted]
+        return name, admitted
+
+    def group(self, name: str) -> list[tuple[int, str]] | None:
+        """The members of the group of that name, by uid and name, the ended too; None where there is none."""
+        uids = self._groups.get(name) if type(name) is str else None
+        return None if uids is None else [(uid, f"{name}/{number}") for number, uid in enumerate(uids, 1)]
+
+    def succeed(self, old: Actor, new: Actor) -> None:
+        """One that was spawned anew takes the place of the ended one in its group."""
+        uids = self._groups.get(_group_of(old.name), [])
+        if old.uid in uids:
+            uids[uids.index(old.uid)] = new.uid
+
+    def named(self, name: str) -> list[Actor]:
+        """The actor of that name, as `find` has it, or the members of the group of that name that are kept."""
+        uids = self._groups.get(name)
+        return [self.find(name)] if uids is None else [self.actors[uid] for uid in uids if uid in self.actors]
+
+    def _check_free(self, name: str) -> None:
+        if name in self._living:
             holder = self.actors[self._living[name]]
             raise NameTaken(
                 f"{name!r} is the name of a living actor (uid {holder.uid}, {holder.status}); stop it or choose another"
             )
+        if self._is_living_group(name):
+            raise NameTaken(f"{name!r} is the name of a group with living replicas; stop them or choose another")
+
+    def _is_living_group(self, name: str) -> bool:
+        members = [self.actors[uid] for uid in self._groups.get(name, ()) if uid in self.actors]
+        return not all(actor.status.ended for actor in members)
+
+    def _admit(self, spec: Spec, name: str, moment: Moment) -> tuple[Actor, tuple[Effect, ...]]:
         actor, effects = launch(Actor(uid=self._next_uid, name=name, spec=spec))
         self._next_uid += 1
         self.actors[actor.uid] = actor
@@ -177,12 +221,12 @@ class Registry:
         efforts = accumulate(len(name) * len(known) for known in self._latest)
         return [known for known, effort in zip(self._latest, efforts, strict=True) if effort <= _EFFORT]
 
-    def _numbered(self, label: str) -> str:
+    def _numbered(self, label: str, suffix: str = "") -> str:
         stem = label[:_LONGEST_STEM]
         while True:
             name = check_name(f"{stem}-{self._numbers.get(stem, 0) + 1}")
             self._numbers[stem] = self._numbers.get(stem, 0) + 1
-            if name not in self._living:
+            if name not in self._living and name + suffix not in self._living and not self._is_living_group(name):
                 return name
 
     def _retire(self, actor: Actor) -> None:
@@ -224,6 +268,10 @@ class Registry:
         self.forgotten.append(gone)
         if self._latest.get(gone.name) == uid:
             del self._latest[gone.name]
+        group = _group_of(gone.name)
+        uids = self._groups.get(group, [])
+        if uid in uids and not any(other in self.actors for other in uids):
+            del self._groups[group]
 
     def _tell(self, actor: Actor, moment: Moment, what: str) -> None:
         story = self.stories.setdefault(actor.uid, deque(maxlen=STORY_STEPS))
@@ -235,6 +283,10 @@ def _cause(before: Actor, event: Event) -> str:
     if before.wish is Wish.RESTART or isinstance(event, Restart):
         return "asked"
     return "always" if before.crash is None else "crash"
+
+
+def _group_of(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def _weight(effect: Effect) -> int:

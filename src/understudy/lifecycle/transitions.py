@@ -179,7 +179,8 @@ def stop(actor: Actor, event: Stop, moment: Moment) -> Step:
     """A stop of what may have a process: ordered, then climbed down the ladder."""
     if actor.wish is Wish.KILL:
         return actor, ()
-    wished = replace(actor, status=Status.STOPPING, wish=Wish.STOP, successor=None)
+    drain = actor.drain if actor.wish is Wish.STOP else event.drain
+    wished = replace(actor, status=Status.STOPPING, wish=Wish.STOP, drain=drain, successor=None)
     return _descend(wished, event.rungs, moment)
 
 

@@ -1,7 +1,8 @@
 """The recent past of the status stream, kept for who missed some of it: so many events, so many bytes, no more.
 
-What changes an actor for good is kept in one ring, log records in another, so that a flood of these pushes nothing else
-out. Of what a later event of the same actor stands for (laps, progress, figures) the latest is kept.
+What changes an actor for good is kept in one ring, log records in another, dead letters in a third, so that a flood of
+these pushes nothing else out. Of what a later event of the same actor stands for (laps, progress, figures) the latest
+is kept.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from operator import attrgetter
 
 STANDING = frozenset({"laps", "progress", "figures"})
 """Kinds of which the latest event of an actor stands for those before it."""
-LOGS = frozenset({"log"})
+FLOODS = ("log", "dead_letter")
+"""Kinds that are kept each for itself, for there may be any number of them."""
 EVENTS, EVENT_BYTES = 10_000, 8 << 20
 LOG_EVENTS, LOG_BYTES = 2_000, 4 << 20
 PAGE, PAGE_BYTES = 1_000, 512 << 10
@@ -55,14 +57,15 @@ class Journal:
         logs: int = LOG_EVENTS,
         log_bytes: int = LOG_BYTES,
     ) -> None:
-        self._lasting, self._logs = _Ring(events, event_bytes), _Ring(logs, log_bytes)
+        self._lasting = _Ring(events, event_bytes)
+        self._floods = {kind: _Ring(logs, log_bytes) for kind in FLOODS}
         self._latest = _Latest(events, event_bytes)
         self._gone: dict[str, int] = {}
 
     def add(self, seq: int, kind: str, uid: int, body: bytes) -> None:
         """Keep one event; what is too much goes, the oldest first."""
         entry = Entry(seq, kind, uid, body)
-        keep = self._latest if kind in STANDING else self._logs if kind in LOGS else self._lasting
+        keep = self._latest if kind in STANDING else self._floods.get(kind, self._lasting)
         self._note(keep.add(entry))
 
     def forget(self, uid: int) -> None:
@@ -73,7 +76,8 @@ class Journal:
         """The events after ``seq``: at most ``limit`` of about ``size`` bytes, but one at the least."""
         bodies: list[bytes] = []
         room, more = size, False
-        for entry in merge(self._lasting.after(seq), self._logs.after(seq), self._latest.after(seq), key=_seq):
+        kept = [self._lasting.after(seq), self._latest.after(seq), *(ring.after(seq) for ring in self._floods.values())]
+        for entry in merge(*kept, key=_seq):
             room -= len(entry.body)
             if bodies and (len(bodies) >= limit or room < 0):
                 more = True

@@ -33,9 +33,9 @@ class Remote:
         """Who answers: ``system`` (its id), ``name``, ``pid``, ``version``, ``protocol``, ``started_at``."""
         return dict(self._client.ask("hello"))
 
-    def stop(self, name: Names, *, grace: float | None = None) -> dict[str, str]:
-        """Ask for a stop; ``grace`` as in `ActorRef.stop`."""
-        return self._order("stop", name=_names(name), grace=grace)
+    def stop(self, name: Names, *, grace: float | None = None, drain: bool = False) -> dict[str, str]:
+        """Ask for a stop; ``grace`` and ``drain`` as in `ActorRef.stop`."""
+        return self._order("stop", name=_names(name), grace=grace, drain=drain)
 
     def kill(self, name: Names) -> dict[str, str]:
         """SIGKILL, with all that it started."""

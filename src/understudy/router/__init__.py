@@ -7,6 +7,8 @@ calls     how other threads reach the router's
 latch     what they wait for
 timers    the clocks
 orders    standing orders, sent until heard
+post      how actors stand, told to who speaks to them; whom they seek; asks that wait for one another
+letters   messages that nobody handles
 watch     heartbeats and deadlines
 reports   what the children say
 seals     the check of tags, a slice at a time

@@ -7,19 +7,25 @@ import weakref
 from typing import Any
 
 from understudy import runtime
-from understudy.errors import UnknownActor, WrongProcess
+from understudy.errors import SystemClosed, UnknownActor, WrongProcess
+from understudy.group import GroupRef
 from understudy.lifecycle.actor import Actor
+from understudy.mail.office import Myself, Office
 from understudy.outcome import Sealed, open_outcome
 from understudy.ref import ActorRef
 from understudy.router import verbs
 from understudy.router.calls import Calls
 from understudy.router.latch import Latch
+from understudy.router.letters import deliver, keep
 from understudy.router.listing import info, is_healthy
+from understudy.router.post import PARENT
 from understudy.router.sampling import Sampler
 from understudy.router.watch import Watch
 from understudy.router.world import Cell, World
 from understudy.status import ActorInfo, Life, Status
 from understudy.timing import Timers
+from understudy.wire.messages import Fate, Letter, Meet
+from understudy.wire.sockets import Exchange
 
 BULKY = 1 << 20
 """Bytes from which a result that was given is not kept beyond the last ref."""
@@ -31,6 +37,23 @@ class Answers:
     def __init__(self, world: World, calls: Calls, watch: Watch, sampler: Sampler) -> None:
         self._world, self._calls, self._watch, self._sampler = world, calls, watch, sampler
         self._pid = os.getpid()
+        self._office = Office(
+            Myself(world.system, 0, 0, ""),
+            world.key,
+            lambda: Exchange(world.directory),
+            self._meet,
+            self.letter_from_parent,
+        )
+        world.post.office = self._office.fate
+
+    @property
+    def post(self) -> Office:
+        """What takes messages from this process to actors; raises WrongProcess in a forked copy."""
+        self.check_process()
+        return self._office
+
+    def _meet(self, meet: Meet) -> None:
+        self._office.fate(self.meet_from_parent(meet.uid))
 
     def check_process(self) -> None:
         """Raise WrongProcess in a forked copy."""
@@ -45,6 +68,17 @@ class Answers:
         if found is None:
             found = self._world.refs[actor.uid] = ActorRef(self._world.system, actor.uid, actor.name, self)
         return found
+
+    def ref_of(self, name: str) -> ActorRef[Any] | GroupRef[Any]:
+        """The ref of the actor, or group, of that name; raises UnknownActor."""
+        found = self._world.registry.group(name)
+        return self.ref(self._world.registry.find(name)) if found is None else self.group(name, found)
+
+    def group(self, name: str, members: list[tuple[int, str]]) -> GroupRef[Any]:
+        """The ref of a group."""
+        actors, system = self._world.registry.actors, self._world.system
+        refs = [self.ref(actors[uid]) if uid in actors else ActorRef[Any](system, uid, bears) for uid, bears in members]
+        return GroupRef(name, refs)
 
     def started(self, uid: int) -> Latch[None]:
         """Done when the actor was READY once, or could not be."""
@@ -74,9 +108,9 @@ class Answers:
         if ref is not None and result is not None and result.bytes >= BULKY:
             weakref.finalize(ref, cell.lighten).atexit = False
 
-    def stop_uid(self, uid: int, *, grace: float | None = None) -> str:
+    def stop_uid(self, uid: int, *, grace: float | None = None, drain: bool = False) -> str:
         """As `ActorSystem.stop`."""
-        return self._word(uid, verbs.Stopping(self._spawned(uid), grace))
+        return self._word(uid, verbs.Stopping(self._spawned(uid), grace, drain=drain))
 
     def kill_uid(self, uid: int) -> str:
         """As `ActorSystem.kill`."""
@@ -120,6 +154,21 @@ class Answers:
         self._cell(uid)
         state = self._world.records[uid].timers
         return None if state is None else Timers.from_state(state)
+
+    def meet_from_parent(self, uid: int) -> Fate:
+        """How an actor stands; the parent's post office is told now, and at each change. Any thread may ask.
+
+        The router's thread calls the office meanwhile, so that who asks must hold nothing that the office waits for.
+        """
+        post = self._world.post
+        return self._calls.make(lambda: post.meet(PARENT, uid), lambda: post.fate(uid))
+
+    def letter_from_parent(self, letter: Letter) -> None:
+        """A message of the parent's that nobody will handle; from any thread, and after the system's end too."""
+        try:
+            self._calls.make(lambda: deliver(self._world, letter, None), lambda: None)
+        except SystemClosed:
+            keep(self._world, letter)
 
     def _word(self, uid: int, order: verbs.Order) -> str:
         if self._cell(uid).settled.done() and not self._calls.is_open:

@@ -14,19 +14,23 @@ FDS_PER_ACTOR = 4
 RESERVE = 64
 
 
-def check_capacity(world: World, opened: int | None) -> None:
-    """Raise NoCapacity, with the numbers, where the limit leaves no room beside what is ``opened`` and promised.
+def check_capacity(world: World, opened: int | None, count: int = 1) -> None:
+    """Raise NoCapacity, with the numbers, where the limit has no room for so many beside what is open and promised.
 
     For the router's thread; ``opened`` is what `opened_descriptors` said just before, None where nothing tells.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     promises = [_promised(world, actor) for actor in world.registry.living()]
     promised, starting = sum(promises), sum(1 for one in promises if one)
-    if opened is not None and opened + promised + FDS_PER_ACTOR + RESERVE > limit:
+    if opened is not None and opened + promised + count * FDS_PER_ACTOR + RESERVE > limit:
         raise NoCapacity(
-            f"one more actor needs {FDS_PER_ACTOR} descriptors in this process: {opened} of {limit} are open, "
+            f"{_more(count)} {count * FDS_PER_ACTOR} descriptors in this process: {opened} of {limit} are open, "
             f"{promised} promised to {starting} starting actors, {RESERVE} kept in reserve; raise `ulimit -n`"
         )
+
+
+def _more(count: int) -> str:
+    return "one more actor needs" if count == 1 else f"{count} more actors need"
 
 
 def opened_descriptors() -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from understudy.config import StopLadder
-from understudy.errors import SystemClosed
+from understudy.errors import NoCapacity, SystemClosed
 from understudy.lifecycle import ladder as ladders
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.events import Kill
@@ -95,6 +95,7 @@ class Closing:
                 self._calls.release,
             ]
         )
+        self._begun: set[bool] = set()
         self._releasing = False
         self.done = False
 
@@ -109,6 +110,18 @@ class Closing:
                 self._steps.remove(step)
                 step()
             raise SystemClosed("this system was shut down meanwhile")
+
+    def begin(self, force: bool) -> None:  # noqa: FBT001 - as it is asked for
+        """Begin to close, and return."""
+        if force in self._begun or True in self._begun:
+            return  # it is under way: a thread for each who asks would be as many as somebody likes
+        name = f"understudy-shutdown-{self._world.name}"
+        closes = threading.Thread(target=self.close, args=(None,), kwargs={"force": force}, name=name, daemon=True)
+        try:
+            closes.start()
+        except RuntimeError as error:
+            raise NoCapacity(f"no thread is to be had that would close the system: {error}") from None
+        self._begun.add(force)
 
     def close(self, ladder: StopLadder | None, *, force: bool) -> None:
         """End the actors as `end_all`, then the rest; returns when all of it is done, by whomever.

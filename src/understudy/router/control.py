@@ -53,7 +53,11 @@ VERBS: Mapping[str, Verb] = {
     "healthy": Verb(requests.healthy, {"name": NAME}),
     "summary": Verb(requests.summary),
     "story": Verb(requests.story, {"name": NAME}),
-    "stop": Verb(requests.stop, {"name": NAMES, "grace": GRACE}, changes=True),
+    "stop": Verb(
+        requests.stop,
+        {"name": NAMES, "grace": GRACE, "drain": Field("boolean", a_flag, default=False)},
+        changes=True,
+    ),
     "kill": Verb(requests.kill, {"name": NAMES}, changes=True),
     "restart": Verb(requests.restart, {"name": NAMES, "grace": GRACE}, changes=True),
     "logs": Verb(

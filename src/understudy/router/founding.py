@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from understudy.errors import ConfigError
+from understudy.lifecycle.registry import Registry
 from understudy.observe import rundir
 from understudy.observe.publisher import Publisher
 from understudy.router.folders import made_directory
 from understudy.router.logs import LogThread
 from understudy.router.orders import OrdersDesk
 from understudy.router.perform import perform
+from understudy.router.post import Post
 from understudy.router.timers import Timers
 from understudy.router.world import World
 from understudy.settings import shown
@@ -43,7 +45,7 @@ def found(
         # The zygote first: it may refuse, and it must not inherit sockets.
         zygotes = ZygoteSpawner(system, directory, _names(preload), learn=learn)
         spawners: dict[str, Spawner] = {"process": zygotes, "spawn": FreshSpawner()}
-        hub, timers = Hub(directory, _MAX_REPORT), Timers()
+        hub, timers, registry = Hub(directory, _MAX_REPORT), Timers(), Registry()
         world = World(
             system=system,
             name=name,
@@ -54,7 +56,9 @@ def found(
             publisher=Publisher(hub),
             timers=timers,
             orders=OrdersDesk(system, hub, timers),
+            post=Post(system, hub, registry),
             logs=LogThread(name),
+            registry=registry,
             output_dir=kept,
             perform=perform,
         )
@@ -62,7 +66,7 @@ def found(
         leash.release()
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    world.registry.keep = world.refs.__contains__
+    registry.keep = world.refs.__contains__
     return world, leash
 
 

@@ -64,6 +64,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         started_at=record.started_at,
         runtime=runtime,
         heartbeat_age=watch.age(actor.uid) if actor.body is Body.LIVE else None,
+        mailbox_depth=page.waiting if page is not None and "receive" in actor.spec.hooks else None,
         stats=record.stats(),
         completed_laps=completed,
     )

@@ -200,8 +200,9 @@ class Router:
         else:
             record.gone(news)
             page = record.page
-            place = Place()
+            place, lost = Place(), 0
             if page is not None:
+                lost = page.waiting
                 section, lap = page.place
                 phase = page.phase
                 if phase is Phase.READY and actor.ready_at is None:
@@ -209,7 +210,7 @@ class Router:
                     # had an answer to its last word, so a READY among them was read.
                     world.happen(news.uid, Ready())
                 place = Place(section, lap, phase.words if phase < Phase.READY else "")
-            world.happen(news.uid, Died(news.exit_code, news.signal, place, record.starved()))
+            world.happen(news.uid, Died(news.exit_code, news.signal, place, record.starved(), lost))
 
     def _subscribed(self, frame: bytes) -> None:
         if frame[:1] not in {b"\0", b"\x01"} or len(frame) > LONGEST_TOPIC:
@@ -221,6 +222,7 @@ class Router:
             self.world.dropped += 1
         elif frame[:1] == b"\x01":
             self.world.orders.subscribed(int(numbers[0]), int(numbers[1]))
+            self.world.post.opened(int(numbers[0]), int(numbers[1]))
 
     def _tick(self) -> None:
         world = self.world

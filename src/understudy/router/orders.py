@@ -43,7 +43,8 @@ class OrdersDesk:
         if not (stop or verdict or acknowledged or stacks) or actor.body is Body.NONE:
             return
         number = 1 if last is None else last.orders.number
-        orders = Orders(number, stop, verdict, acknowledged, stacks)
+        drain = actor.wish is Wish.STOP and actor.drain
+        orders = Orders(number, stop, verdict, acknowledged, stacks, drain)
         if last is not None and orders == last.orders and last.heard:
             return
         if last is not None and orders != last.orders:

@@ -28,6 +28,7 @@ from understudy.lifecycle.effects import (
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed
 from understudy.outcome import build_error
+from understudy.router import letters
 from understudy.router.folders import directory_of
 from understudy.router.world import World
 from understudy.spawners import family, signals
@@ -69,6 +70,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
     record.begin(actor.incarnation, page, rites=actor.rites_for is not None)
     birth = Birth(
         system=world.system,
+        system_name=world.name,
         uid=actor.uid,
         incarnation=actor.incarnation,
         name=actor.name,
@@ -147,9 +149,11 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
     record = world.records[actor.uid]
     incarnation = actor.incarnation if record.current is None else record.current.incarnation
     world.handled += 0 if record.page is None else record.page.handled
+    lost = 0 if record.page is None else record.page.waiting
     report = record.bury(actor, incarnation, effect.cause, effect.crash, world.registry.story(actor.uid))
     world.spawner(actor).forget(actor.uid)
     world.orders.forget(actor.uid)
+    world.post.ended(actor.uid)
     for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE):  # the watch ends by itself
         world.timers.clear((actor.uid, alarm))
     if report is not None:
@@ -159,6 +163,7 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
             trace = "" if effect.crash is None else effect.crash.traceback
             world.tell(actor, incarnation, f"{effect.cause}; its understudy takes over", trace=trace)
         world.publisher.publish("report", actor.name, actor.uid, incarnation, None, None, effect.cause, data)
+    letters.lose(world, actor, lost)
 
 
 def _settle(world: World, actor: Actor, effect: Settle) -> None:

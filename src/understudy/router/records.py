@@ -120,6 +120,7 @@ class Record:
                 runtime=max(0.0, ended_at - life.started_at),
                 usage=self.usage,
                 stderr=self._stderr() if self.last_lines is None else self.last_lines,
+                lost=0 if self.page is None else self.page.waiting,
                 stacks="\n".join(filter(None, (crash.traceback, self.stacks or self._fault()))),
                 events=tuple(steps[-_EVENTS:]),
             )

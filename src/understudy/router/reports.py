@@ -9,6 +9,7 @@ from typing import Any
 from understudy.errors import ProtocolError
 from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
 from understudy.outcome import Sealed
+from understudy.router.letters import deliver
 from understudy.router.seals import Seals
 from understudy.router.watch import Watch
 from understudy.router.world import World
@@ -46,7 +47,8 @@ class Reports:
             self._speaks(identity.uid, identity.incarnation)
             self._show(identity, message.record)
             return
-        sealed = getattr(message, "frames", ())
+        # A dead letter is opened by who asks for it, if somebody does, and its tag is checked then.
+        sealed = () if isinstance(message, messages.Letter) else getattr(message, "frames", ())
         if sealed:
             # Before it is hashed as after: what nobody waits for is not worth the time, nor the place.
             if not self._world.registry.is_current(identity.uid, identity.incarnation):
@@ -106,6 +108,21 @@ class Reports:
         record.note = record.note if message.note is None else message.note
         data = {"progress": record.progress, "note": record.note, **laps_of(self._world, identity.uid)}
         self._world.publisher.publish("progress", actor.name, actor.uid, actor.incarnation, None, None, None, data)
+
+    def _meet(self, identity: Identity, message: messages.Meet) -> None:
+        self._world.post.meet(identity.uid, message.uid)
+
+    def _seek(self, identity: Identity, message: messages.Seek) -> None:
+        self._world.post.seek(identity.uid, message.request, message.pattern)
+
+    def _blocked(self, identity: Identity, message: messages.Blocked) -> None:
+        self._world.post.blocked(identity.uid, message.ask, message.uid)
+
+    def _unblocked(self, identity: Identity, message: messages.Unblocked) -> None:
+        self._world.post.unblocked(identity.uid, message.ask)
+
+    def _letter(self, identity: Identity, message: messages.Letter) -> None:
+        deliver(self._world, message, self._world.registry.actors[identity.uid])
 
     def _finishing(self, identity: Identity, message: messages.Finishing) -> None:
         self._world.happen(identity.uid, Finishing(message.cause, message.stop))
@@ -170,6 +187,11 @@ READERS: dict[type[Any], Callable[[Reports, Identity, Any], None]] = {
     messages.Beat: Reports._nothing,  # noqa: SLF001
     messages.Heard: Reports._heard,  # noqa: SLF001
     messages.Progress: Reports._progress,  # noqa: SLF001
+    messages.Meet: Reports._meet,  # noqa: SLF001
+    messages.Seek: Reports._seek,  # noqa: SLF001
+    messages.Blocked: Reports._blocked,  # noqa: SLF001
+    messages.Unblocked: Reports._unblocked,  # noqa: SLF001
+    messages.Letter: Reports._letter,  # noqa: SLF001
     messages.Finishing: Reports._finishing,  # noqa: SLF001
     messages.KillMe: Reports._kill_me,  # noqa: SLF001
     messages.Error: Reports._error,  # noqa: SLF001

@@ -85,9 +85,9 @@ def story(desk: Desk, name: str) -> list[str]:
     return registry.story(registry.find(name).uid)
 
 
-def stop(desk: Desk, name: list[str], grace: float | None) -> dict[str, str]:
+def stop(desk: Desk, name: list[str], grace: float | None, *, drain: bool) -> dict[str, str]:
     """Ask."""
-    return verbs.Stopping(name, grace).do(desk.world)
+    return verbs.Stopping(name, grace, drain=drain).do(desk.world)
 
 
 def kill(desk: Desk, name: list[str]) -> dict[str, str]:

@@ -54,8 +54,7 @@ def select(world: World, wanted: Meant) -> list[Actor]:
     found: dict[int, Actor] = {}
     for one in wanted:
         if not (isinstance(one, str) and is_glob(one)):
-            actor = _found(world, one)
-            found[actor.uid] = actor
+            found |= {actor.uid: actor for actor in _found(world, one)}
         elif globs:  # all are held against the names at once, in the place of the first
             found |= {actor.uid: actor for actor in world.registry.match(*globs)}
             globs = []
@@ -69,6 +68,13 @@ def check_grace(grace: object) -> float | None:
     if isinstance(grace, bool) or not isinstance(grace, int | float) or not 0 <= grace < float("inf"):
         raise ConfigError(f"grace must be seconds from 0 on, or None; got {grace!r}")
     return float(grace)
+
+
+def check_drain(drain: object) -> bool:
+    """Whether to handle first what has arrived; raises ConfigError."""
+    if not isinstance(drain, bool):
+        raise ConfigError(f"drain must be True or False; got {drain!r}")
+    return drain
 
 
 class Order(ABC):
@@ -103,12 +109,12 @@ class Stopping(Order):
 
     stands = frozenset({Wish.STOP, Wish.KILL})
 
-    def __init__(self, selector: Any, grace: object = None) -> None:
+    def __init__(self, selector: Any, grace: object = None, *, drain: object = False) -> None:
         super().__init__(selector)
-        self._grace = check_grace(grace)
+        self._grace, self._drain = check_grace(grace), check_drain(drain)
 
     def _one(self, world: World, actor: Actor) -> str:
-        stop_one(world, actor, ladder.graceful(self._grace, monotonic()))
+        stop_one(world, actor, ladder.graceful(self._grace, monotonic()), drain=self._drain)
         return self._word(actor)
 
 
@@ -145,22 +151,23 @@ class Restarting(Order):
         if actor.status.ended and not actor.spec.blob:
             raise UnknownActor(f"{actor.name} ended long ago, and its original state is no longer kept: spawn it anew")
         if actor.status.ended:
-            world.admit(actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host), actor.name)
+            spec = actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host)
+            world.registry.succeed(actor, world.admit(spec, actor.name))
         else:
             world.happen(actor.uid, Restart(ladder.graceful(self._grace, monotonic()), self._spec))
         return self._word(actor)
 
 
-def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop") -> None:
+def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop", *, drain: bool = False) -> None:
     """One stop, by its rungs; of what has ended nothing."""
     if not actor.status.ended:
-        world.happen(actor.uid, Stop(rungs, cause))
+        world.happen(actor.uid, Stop(rungs, cause, drain))
 
 
-def _found(world: World, one: str | Spawned) -> Actor:
+def _found(world: World, one: str | Spawned) -> list[Actor]:
     if isinstance(one, str):
-        return world.registry.find(one)
+        return world.registry.named(one)
     actor = world.registry.actors.get(one.uid)
     if one.system != world.system or actor is None:
         raise UnknownActor(f"{one.shown} is no actor of this system")
-    return actor
+    return [actor]

@@ -22,8 +22,10 @@ from understudy.lifecycle.transitions import Moment, Undecided
 from understudy.observe.publisher import Publisher
 from understudy.router.dumps import Dumps
 from understudy.router.latch import Latch
+from understudy.router.letters import Letters
 from understudy.router.logs import LogThread, about, defect, told
 from understudy.router.orders import OrdersDesk
+from understudy.router.post import Post
 from understudy.router.records import Record
 from understudy.router.shelf import Shelf
 from understudy.router.timers import Timers
@@ -64,15 +66,17 @@ class World:
     publisher: Publisher
     timers: Timers
     orders: OrdersDesk
+    post: Post
     logs: LogThread
+    registry: Registry
     output_dir: str | None = None
     """Where actors' own files are kept beyond the system's end."""
-    registry: Registry = field(default_factory=Registry)
     records: dict[int, Record] = field(default_factory=dict)
     cells: dict[int, Cell] = field(default_factory=dict)
     refs: weakref.WeakValueDictionary[int, Any] = field(default_factory=weakref.WeakValueDictionary)
     dumps: Dumps = field(default_factory=Dumps)
     shelf: Shelf = field(default_factory=Shelf)
+    letters: Letters = field(default_factory=Letters)
     doomed: dict[int, None] = field(default_factory=dict)
     """Actors whose family is to be killed at the end of this round of the loop, all at one look."""
     dropped: int = 0
@@ -96,6 +100,7 @@ class World:
             return
         while self.registry.lightened:
             self.cells[self.registry.lightened.pop()].lighten()
+        self.post.changed(uid)
         if effects:
             self.perform(self, self.registry.actors[uid], effects)
 
@@ -103,14 +108,34 @@ class World:
         """A new actor, on its way to a process. Raises NameTaken, SystemClosed."""
         self.check_open()
         actor, effects = self.registry.admit(spec, name, self.moment())
+        self._begin(actor, effects)
+        return actor
+
+    def admit_group(self, spec: Spec, name: str | None, count: int) -> str:
+        """So many alike, on their way to processes; gives the group's name. Raises as `admit`."""
+        self.check_open()
+        name, admitted = self.registry.admit_group(spec, name, count, self.moment())
+        for actor, effects in admitted:
+            self._begin(actor, effects)
+        return name
+
+    def _begin(self, actor: Actor, effects: tuple[Effect, ...]) -> None:
         self.cells[actor.uid] = Cell()
         self.records[actor.uid] = Record()
         self.perform(self, actor, effects)
         while self.registry.forgotten:
             gone = self.registry.forgotten.pop()
             del self.cells[gone.uid], self.records[gone.uid]
+            self.post.forgotten(gone.uid)
             self.publisher.forget(gone.uid, None if self.registry.knows(gone.name) else gone.name)
-        return actor
+
+    def reap(self) -> list[int]:
+        """What spawners have swept up since the last call, by pid."""
+        found: list[int] = []
+        for spawner in self.spawners.values():
+            while spawner.swept:
+                found.append(spawner.swept.pop(0))
+        return found
 
     def tell(self, actor: Actor, incarnation: int, text: str, *, level: int = logging.WARNING, trace: str = "") -> None:
         """A record of our own about an actor: for the handlers, and for those who watch."""

@@ -63,6 +63,7 @@ class Birth:
     """Everything that one incarnation needs to begin; it reaches the child in an anonymous file."""
 
     system: str
+    system_name: str
     uid: int
     incarnation: int
     name: str
@@ -87,6 +88,7 @@ class Birth:
         head = pack(
             [
                 self.system,
+                self.system_name,
                 self.uid,
                 self.incarnation,
                 self.name,

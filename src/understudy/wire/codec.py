@@ -23,7 +23,7 @@ VERSION = 1
 MAX_ENVELOPE = 1 << 20
 MAX_FRAMES = 4096
 _HEAD = 6
-_LONE = "surrogatepass"
+LONE = "surrogatepass"
 """Python's text may hold lone surrogates, such as in the name of a file that is no UTF-8: they travel as they are."""
 
 
@@ -66,7 +66,7 @@ def decode(frames: Sequence[Any], kinds: tuple[type[Any], ...] = REPORTS) -> tup
 
 def glance(frames: Sequence[Any]) -> tuple[str, int, int]:
     """Kind, uid and incarnation, nothing else looked at; no kind for what is no envelope."""
-    unpacker = msgpack.Unpacker(max_buffer_size=MAX_ENVELOPE, strict_map_key=False, unicode_errors=_LONE)
+    unpacker = msgpack.Unpacker(max_buffer_size=MAX_ENVELOPE, strict_map_key=False, unicode_errors=LONE)
     try:
         unpacker.feed(frames[0])
         unpacker.read_array_header()
@@ -88,14 +88,14 @@ def unpack(frame: Any, limit: int) -> Any:
     if len(frame) > limit:
         raise ProtocolError(f"a frame of {len(frame)} bytes is over the limit of {limit}")
     try:
-        return msgpack.unpackb(frame, strict_map_key=False, unicode_errors=_LONE)
+        return msgpack.unpackb(frame, strict_map_key=False, unicode_errors=LONE)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise ProtocolError(f"not msgpack: {type(error).__name__}: {str(error)[:80]}") from None
 
 
 def pack(value: Any) -> bytes:
     """Plain values as msgpack."""
-    packed: bytes = msgpack.packb(value, unicode_errors=_LONE)
+    packed: bytes = msgpack.packb(value, unicode_errors=LONE)
     return packed
 
 

@@ -1,6 +1,6 @@
-"""The tag without which no pickle is opened.
+"""The tag without which no pickle is opened, and nothing that is lent is looked at.
 
-It covers the pickle and the lengths of its buffers: what the buffers hold is data, what the pickle holds is code.
+It covers the pickle, the lengths of its buffers and where lent ones are: what buffers hold is data, a pickle is code.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 try:
-    # hashlib would bring OpenSSL into the zygote, and its pages into every fork.
+    # hashlib and hmac would bring OpenSSL into the zygote, and its pages into every fork.
     from _blake2 import blake2b
+    from _operator import _compare_digest as same
 except ImportError:
     from hashlib import blake2b
+    from hmac import compare_digest as same  # type: ignore[no-redef]
 
 KEY_BYTES = 32
 TAG_BYTES = 16
@@ -24,16 +26,16 @@ def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
-def tag(key: bytes, frames: Sequence[Any]) -> bytes:
-    """The BLAKE2b-128 tag of a pickle and its buffers' lengths."""
-    digest = _begun(key, frames)
+def tag(key: bytes, frames: Sequence[Any], lent: bytes = b"") -> bytes:
+    """The BLAKE2b-128 tag of a pickle, its buffers' lengths, and what is said of lent ones."""
+    digest = _begun(key, frames, lent)
     digest.update(frames[0])
     return bytes(digest.digest())
 
 
-def verify(key: bytes, frames: Sequence[Any], claimed: bytes | None) -> bool:
-    """Whether the frames are what somebody with the key wrote."""
-    return len(frames) > 0 and bool(Check(key, frames, claimed).go_on(memoryview(frames[0]).nbytes))
+def verify(key: bytes, frames: Sequence[Any], claimed: bytes | None, lent: bytes = b"") -> bool:
+    """Whether the frames, and what is said of lent buffers, are what somebody with the key wrote."""
+    return len(frames) > 0 and claimed is not None and same(tag(key, frames, lent), claimed)
 
 
 class Check:
@@ -42,7 +44,7 @@ class Check:
     def __init__(self, key: bytes, frames: Sequence[Any], claimed: bytes | None) -> None:
         self._pickle = memoryview(frames[0]).cast("B")
         self._claimed = claimed
-        self._digest = _begun(key, frames)
+        self._digest = _begun(key, frames, b"")
         self._done = 0
 
     def go_on(self, size: int) -> bool | None:
@@ -53,14 +55,15 @@ class Check:
         self._done += size
         if self._done < self._pickle.nbytes:
             return None
-        import hmac  # only the parent verifies; see above
-
-        return hmac.compare_digest(self._digest.digest(), self._claimed)
+        return same(self._digest.digest(), self._claimed)
 
 
-def _begun(key: bytes, frames: Sequence[Any]) -> Any:
-    digest = blake2b(key=key, digest_size=TAG_BYTES)
+def _begun(key: bytes, frames: Sequence[Any], lent: bytes) -> Any:
+    digest = blake2b(key=key, digest_size=TAG_BYTES, person=b"lent" if lent else b"")
     digest.update(len(frames).to_bytes(4, "little"))
     for buffer in frames[1:]:
         digest.update(memoryview(buffer).nbytes.to_bytes(8, "little"))
+    if lent:
+        digest.update(len(lent).to_bytes(8, "little"))
+        digest.update(lent)
     return digest

@@ -7,13 +7,16 @@ Each message bears who speaks, or is spoken to: system, uid, incarnation and a s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 from understudy.wire.page import SECTIONS
 
 Section = Annotated[str, SECTIONS]
 Word = Annotated[str, ("original", "raise", "fallback", "failed")]
 Verdict = Annotated[str, ("", "again", "rites", "end")]
+Way = Annotated[str, ("tell", "ask")]
+Standing = Annotated[str, ("waiting", "ready", "ended", "unknown")]
+OnFull = Annotated[str, ("block", "raise", "drop_oldest")]
 """Texts of which the codec lets through these only."""
 
 
@@ -74,6 +77,60 @@ class Log:
 
     KIND: ClassVar[str] = "log"
     record: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Meet:
+    """I speak to that actor: tell me how it stands, now and at each change, for as long as I live."""
+
+    KIND: ClassVar[str] = "meet"
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """Tell me which living actors bear that name, or one that the glob means."""
+
+    KIND: ClassVar[str] = "seek"
+    request: int
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """My main thread has waited for an answer of that actor for a while, and waits on."""
+
+    KIND: ClassVar[str] = "blocked"
+    ask: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unblocked:
+    """It waits for that answer no more."""
+
+    KIND: ClassVar[str] = "unblocked"
+    ask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message to the actor ``uid`` that nobody will handle, and why.
+
+    ``text`` shows it to people. ``frames`` hold a pickle under its ``tag``, one frame of msgpack without one, or
+    nothing where the message is not kept. A ``count`` of more than 1 says that so many had the same fate.
+    """
+
+    KIND: ClassVar[str] = "letter"
+    uid: int
+    reason: str
+    way: Way
+    text: str
+    count: int
+    sender: int
+    sender_name: str
+    tag: bytes | None = None
+    frames: tuple[Any, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +203,10 @@ class Bye:
     lingering: list[str]
 
 
-Report = Ready | Beat | Heard | Progress | Log | Finishing | KillMe | Error | Result | Rites | Bye
-REPORTS: tuple[type[Any], ...] = (Ready, Beat, Heard, Progress, Log, Finishing, KillMe, Error, Result, Rites, Bye)
+Mail = Meet | Seek | Blocked | Unblocked | Letter
+"""What is said about messages to other actors; these themselves go another way."""
+Report = Ready | Beat | Heard | Progress | Log | Mail | Finishing | KillMe | Error | Result | Rites | Bye
+REPORTS: tuple[type[Any], ...] = get_args(Report)
 
 
 # --- parent to child (XPUB -> SUB)
@@ -160,6 +219,7 @@ class Orders:
     ``number`` rises with each change. ``stop`` asks for the end after the section; ``verdict`` answers an error with
     ``again``, ``rites`` or ``end`` ("" while there is none); ``acknowledged`` says that the result, or what the rites
     came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was).
+    With ``drain`` a stop comes after the messages that have arrived.
     """
 
     KIND: ClassVar[str] = "orders"
@@ -168,6 +228,56 @@ class Orders:
     verdict: Verdict
     acknowledged: bool
     stacks: int = 0
+    drain: bool = False
 
 
-ORDERS: tuple[type[Any], ...] = (Orders,)
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How an actor stands that you spoke to; said again whenever it changes.
+
+    ``deaths`` is its latest life that is known to have ended, 0 for none; ``size`` and ``on_full`` are its mailbox's.
+    """
+
+    KIND: ClassVar[str] = "fate"
+    uid: int
+    name: str
+    incarnation: int
+    deaths: int
+    state: Standing
+    size: int
+    on_full: OnFull
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """The actors that were asked for, a pair of uid and name each.
+
+    ``more``: others follow in a further one. ``hint``, for one name that nobody bears: which do, in words.
+    """
+
+    KIND: ClassVar[str] = "sought"
+    request: int
+    found: list[list[int | str]]
+    more: bool
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """If that ask still waits, say `Blocked` again."""
+
+    KIND: ClassVar[str] = "still"
+    ask: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """That ask waits for itself: each of these waits for the next, and the last for the first, who asked it."""
+
+    KIND: ClassVar[str] = "cycle"
+    ask: int
+    names: list[str]
+
+
+Order = Orders | Fate | Sought | Still | Cycle
+ORDERS: tuple[type[Any], ...] = get_args(Order)

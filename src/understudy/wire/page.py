@@ -144,6 +144,16 @@ class Page:
         return max(self.words[LAPS], lap_of(self.words[PLACE]) - 1)
 
     @property
+    def taken(self) -> int:
+        """Messages that were taken in."""
+        return self.words[TAKEN]
+
+    @property
+    def waiting(self) -> int:
+        """Messages that were taken in and not handled yet."""
+        return max(0, self.words[TAKEN] - self.words[HANDLED])
+
+    @property
     def handled(self) -> int:
         """Messages that were handled."""
         return self.words[HANDLED]

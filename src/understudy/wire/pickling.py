@@ -5,13 +5,14 @@ What cannot travel raises SerializationError in the caller, naming the attribute
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import pickle
 import sys
 import threading
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any, cast
 
 import cloudpickle
@@ -26,7 +27,7 @@ from understudy.wire.travelling.table import Reducer, entry, is_users
 PROTOCOL = 5
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _MAX_BUFFERS = 1024
-_LONG = 65536
+LONG = 65536
 """Bytes from which plain bytes leave as they are, beside their pickle."""
 _BULK_FRAMES = 2
 
@@ -49,7 +50,7 @@ def dumps(obj: Any, root: str, *beside: Any) -> bytes:
 def dump_frames(obj: Any, root: str) -> list[Any]:
     """A pickle and its out-of-band buffers, of what a child sends home. Raises SerializationError."""
     kind = type(obj)
-    if kind in _BULK and len(obj) > _LONG:
+    if kind in _BULK and len(obj) > LONG:
         return [_BULK[kind], obj]
     if kind in _PLAIN:
         return [pickle.dumps(obj, PROTOCOL)]
@@ -63,20 +64,34 @@ def dump_frames(obj: Any, root: str) -> list[Any]:
         buffers.append(buffer)
         return False
 
-    _dump(obj, obj, root, _Pickler(stream, keep_within), _Pickler, advice=SAY_IT_PLAINLY)
-    return [stream.getvalue(), *(buffer.raw() for buffer in buffers)]
+    try:
+        _dump(obj, obj, root, _Pickler(stream, keep_within), _Pickler, advice=SAY_IT_PLAINLY)
+        return [stream.getvalue(), *map(_raw, buffers)]
+    finally:
+        buffers.clear()  # see _raw: a traceback would hold them
 
 
-def loads(frames: Sequence[Any]) -> Any:
+def loads(frames: Sequence[Any], lent: Container[int] = ()) -> Any:
     """The object out of its frames; raises what unpickling raises. Only for frames whose tag is right.
 
-    What was writable is again: a frame itself is not, so its buffers are copied, one after the other.
+    What was writable is again: a frame itself is not, so its buffers are copied, one after the other, but for those at
+    the places ``lent``, which are used where they are.
     """
     if len(frames) == _BULK_FRAMES:
         for kind, whole in _BULK.items():
             if whole == frames[0]:
                 return kind(frames[1])  # as the pickle says, without a copy for its sake
-    return pickle.loads(frames[0], buffers=map(bytearray, frames[1:]))  # noqa: S301 - the tag was verified by the caller
+    buffers = (frames[place] if place in lent else bytearray(frames[place]) for place in range(1, len(frames)))
+    return pickle.loads(frames[0], buffers=buffers)  # noqa: S301 - the tag was verified by the caller
+
+
+def _raw(buffer: pickle.PickleBuffer) -> memoryview:
+    """Its bytes. Of a memoryview they are no export: up to 3.12.6, Python crashes when it collects the two together."""
+    raw = buffer.raw()
+    exporter = raw.obj
+    with contextlib.suppress(TypeError, ValueError):  # no contiguous one, or of a format that is not Python's
+        return exporter.cast("B") if type(exporter) is memoryview else raw
+    return raw
 
 
 # --- one pickle
@@ -198,10 +213,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return NotImplemented if reducer is None else reducer(obj)
 
     def forget(self) -> None:
-        """Leave cloudpickle's list of modules as it was."""
+        """Leave cloudpickle's list of modules as it was, and hold nothing of what was pickled: there may be much."""
         for module in self._registered:
             cloudpickle.unregister_pickle_by_value(module)
         self._registered.clear()
+        self._reducers.clear()  # among them methods of its own
+        self.clear_memo()
 
     def _reducer(self, kind: type) -> Reducer | None:
         if kind is type or issubclass(kind, type):

@@ -59,6 +59,13 @@ AT_ONCE = ladder.force(START)
 # --- stop
 
 
+def test_whether_what_has_arrived_is_handled_first_is_for_the_first_stop_to_say():
+    assert running().happens(Stop(drain=True)).actor.drain
+    assert running().happens(Stop(drain=True), Stop(ladder.graceful(4.0, START))).actor.drain
+    assert not running().happens(Stop(), Stop(drain=True)).actor.drain
+    assert running().happens(Restart(), Stop(drain=True)).actor.drain, "a restart is no stop"
+
+
 def test_a_stop_is_ordered_and_without_a_grace_no_clock_runs():
     scene = running().happens(Stop())
     assert (scene.status, scene.actor.wish) == (Status.STOPPING, Wish.STOP)

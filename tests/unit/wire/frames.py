@@ -35,6 +35,13 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
     messages.Heard: st.builds(messages.Heard, counts),
     messages.Progress: st.builds(messages.Progress, st.none() | floats | st.integers(0, 100), st.none() | texts),
     messages.Log: st.builds(messages.Log, records),
+    messages.Meet: st.builds(messages.Meet, counts),
+    messages.Seek: st.builds(messages.Seek, counts, texts),
+    messages.Blocked: st.builds(messages.Blocked, counts, counts),
+    messages.Unblocked: st.builds(messages.Unblocked, counts),
+    messages.Letter: st.builds(
+        messages.Letter, counts, texts, one_of(messages.Way), texts, counts, counts, texts, tags, opaque
+    ),
     messages.Finishing: st.builds(messages.Finishing, texts, st.booleans()),
     messages.KillMe: st.builds(messages.KillMe),
     messages.Error: st.builds(
@@ -55,7 +62,24 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
         messages.Rites, one_of(messages.Word), texts, texts, texts, records, st.none() | floats, tags, opaque
     ),
     messages.Bye: st.builds(messages.Bye, st.lists(texts, max_size=4)),
-    messages.Orders: st.builds(messages.Orders, counts, st.booleans(), one_of(messages.Verdict), st.booleans(), counts),
+    messages.Orders: st.builds(
+        messages.Orders, counts, st.booleans(), one_of(messages.Verdict), st.booleans(), counts, st.booleans()
+    ),
+    messages.Fate: st.builds(
+        messages.Fate,
+        counts,
+        texts,
+        counts,
+        counts,
+        one_of(messages.Standing),
+        counts,
+        one_of(messages.OnFull),
+    ),
+    messages.Sought: st.builds(
+        messages.Sought, counts, st.lists(st.tuples(counts, texts).map(list), max_size=4), st.booleans(), texts
+    ),
+    messages.Still: st.builds(messages.Still, counts),
+    messages.Cycle: st.builds(messages.Cycle, counts, st.lists(texts, max_size=4)),
 }
 
 any_message = st.one_of(*SAID.values())

@@ -96,3 +96,13 @@ def test_other_frames_have_another_tag(one: list[bytes], other: list[bytes]):
 def test_the_length_of_a_buffer_is_in_bytes_whatever_its_items():
     wide = memoryview(bytearray(16)).cast("q")
     assert tag(KEY, [b"p", wide]) == tag(KEY, [b"p", bytes(16)])
+
+
+@given(keys, frames, st.binary(min_size=1, max_size=60))
+def test_what_is_said_of_lent_buffers_is_covered(key: bytes, frames: list[bytes], lent: bytes):
+    made = tag(key, frames, lent)
+    assert verify(key, frames, made, lent)
+    assert not verify(key, frames, made)
+    assert not verify(key, frames, made, lent + b"\0")
+    assert not verify(key, frames, tag(key, frames), lent)
+    assert not verify(key, [len(lent).to_bytes(8, "little") + lent + frames[0], *frames[1:]], made)

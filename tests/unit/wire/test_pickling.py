@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import gc
 import hashlib
 import json
 import pickle
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,16 @@ class Holder:
 
     def __init__(self, **attributes: Any) -> None:
         self.__dict__.update(attributes)
+
+
+class Exporting:
+    """A user's object that gives its buffer away."""
+
+    def __init__(self, buffer: Any) -> None:
+        self.view = memoryview(buffer)
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        return Exporting, (pickle.PickleBuffer(self.view),)
 
 
 class Slotted:
@@ -391,3 +403,31 @@ def test_what_interrupts_a_pickle_passes_and_is_no_refusal():
 
     with pytest.raises(Interruption):
         dump_frames([Held()], "result")
+
+
+def test_nothing_is_held_of_what_was_pickled():
+    """Neither its memory nor, what up to Python 3.12.6 would be a crash, exports of its memoryviews."""
+    held = Exporting(bytearray(100_000))
+    there: list[weakref.ref[Any]] = [weakref.ref(held), weakref.ref(held.view)]
+    gc.disable()
+    try:
+        frames = dump_frames({"held": held}, "message")
+        assert [len(frame) for frame in frames[1:]] == [100_000]
+        assert loads(frames)["held"].view == held.view
+        del frames, held
+        assert [one() for one in there] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_nothing_is_held_of_what_could_not_be_pickled():
+    held = Exporting(bytearray(10))
+    there = weakref.ref(held)
+    gc.disable()
+    try:
+        with pytest.raises(SerializationError):
+            dump_frames([held, Refusing(ValueError)], "message")
+        del held
+        assert there() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,87 @@
+"""Messages that nobody will handle: told to the router as dead letters, with what they held where it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from understudy.engine.mailbox import Batch, Connection, Mailbox, Single
+from understudy.engine.outbox import Outbox
+from understudy.spawners.base import Birth
+from understudy.wire.messages import Letter
+from understudy.wire.page import HANDLED, Page
+from understudy.wire.payload import brief, plain
+
+_SHOWN = 200
+_KEPT = 100
+"""Dead letters that are told one by one when an actor ends; of the rest, how many they are."""
+
+
+class Burial:
+    """Of one incarnation."""
+
+    def __init__(self, birth: Birth, outbox: Outbox) -> None:
+        self._birth, self._outbox = birth, outbox
+
+    def unhandled(self, connection: Connection, body: Any, why: str) -> None:
+        """A tell that has no handler."""
+        packed = plain(body)
+        self._tell(connection, why, brief(body), frames=() if packed is None else (packed,))
+
+    def unhandled_alone(self, entry: Single, body: Any, why: str) -> None:
+        """The same for one that was opened: it goes along as it came."""
+        self._bury(entry, why, brief(body))
+
+    def unopened(self, connection: Connection, error: Exception) -> None:
+        """A tell that cannot be opened."""
+        self._tell(connection, f"it cannot be opened: {type(error).__name__}: {error}"[:_SHOWN], "")
+
+    def all_of(self, mailbox: Mailbox, page: Page) -> None:
+        """The actor is over: who waits for an answer is told, what was told to it is buried."""
+        mailbox.take_in()
+        while mailbox.entries:
+            self.taken_in(mailbox, page, f"{self._birth.name} has ended")
+            mailbox.take_in()
+
+    def taken_in(self, mailbox: Mailbox, page: Page, reason: str) -> None:
+        """The same for what was taken in; what was not is for a later life, if there is one."""
+        single = _KEPT
+        while mailbox.entries:
+            entry = mailbox.entries.popleft()
+            if isinstance(entry, Batch):
+                rest, count = entry.bodies[entry.at :], len(entry.bodies) - entry.at
+                for body in rest[:single]:
+                    self.unhandled(entry.connection, body, reason)
+                if count > single:
+                    self._tell(entry.connection, reason, "", count=count - single)
+            elif entry.ask is not None:
+                count = 1
+                mailbox.pass_over(entry)
+                mailbox.refuse(entry.connection, entry.ask, "ended before it answered")
+            else:
+                count = 1
+                mailbox.pass_over(entry)
+                self._bury(entry, reason)
+            single = max(0, single - count)
+            page.words[HANDLED] += count
+            mailbox.done(entry.connection, count)
+
+    def _bury(self, entry: Single, reason: str, text: str = "") -> None:
+        """What it holds goes along, unopened, if it is in the frames alone."""
+        whole = not entry.seal.loans and (entry.seal.tag is not None or entry.seal.inline is not None)
+        tag = entry.seal.tag if whole else None
+        frames = (entry.seal.inline,) if entry.seal.inline is not None else tuple(entry.frames)
+        self._tell(entry.connection, reason, text, tag=tag, frames=frames if whole else ())
+
+    def _tell(
+        self,
+        connection: Connection,
+        reason: str,
+        text: str,
+        *,
+        count: int = 1,
+        tag: bytes | None = None,
+        frames: Sequence[Any] = (),
+    ) -> None:
+        sender, name = connection.uid, connection.name
+        self._outbox.say(Letter(self._birth.uid, reason, "tell", text, count, sender, name, tag, tuple(frames)))

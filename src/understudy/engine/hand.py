@@ -1,0 +1,91 @@
+"""The message in hand: who sent it, what its answer is for, and how it is answered."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from understudy.engine.mailbox import Connection, Mailbox
+from understudy.engine.outbox import Outbox
+from understudy.engine.telling import Told
+from understudy.errors import SerializationError
+from understudy.wire import letters
+from understudy.wire.bell import Bell
+from understudy.wire.sealing import seal
+
+
+class Hand:
+    """One message, from when it is taken up until it is handled."""
+
+    __slots__ = ("ask", "connection", "deferred", "room")
+
+    def __init__(self, connection: Connection, ask: int | None, room: int = 0) -> None:
+        self.connection, self.ask = connection, ask
+        self.deferred = False
+        self.room = room
+        """How many messages its place in the mailbox counts for; with its answer it needs none."""
+
+
+class Answers:
+    """What goes back to those who asked. Only the main thread touches the mailbox: what others answer, it sends."""
+
+    def __init__(self, mailbox: Mailbox, outbox: Outbox, key: bytes, bell: Bell, lap: Callable[[], int]) -> None:
+        self._mailbox, self._outbox, self._key, self._bell, self._lap = mailbox, outbox, key, bell, lap
+        self._main = threading.get_ident()
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def reply(self, hand: Hand, value: Any) -> None:
+        """Send a value; raises SerializationError for one that cannot travel."""
+        if hand.ask is None:
+            return
+        lending = self._mailbox.lending(hand.connection)
+        sealed, frames = letters.enclosed(lending.note(seal(value, "the answer", self._key, lending.lender)))
+        self._send(hand, letters.REPLY, [*sealed, hand.ask], frames)
+
+    def reply_or_fail(self, hand: Hand, value: Any) -> None:
+        """The same; what cannot travel is the asker's error."""
+        try:
+            self.reply(hand, value)
+        except SerializationError as error:
+            self.fail(hand, error)
+
+    def fail(self, hand: Hand, error: BaseException, timeout: float | None = None) -> None:
+        """Send an error; ``timeout`` is that of its section, if it overran."""
+        if hand.ask is None:
+            return
+        told = Told(error)
+        told.fill()
+        tag = self._outbox.tag(told.frames)
+        content = [hand.ask, self._lap(), timeout, told.name, told.text, told.story, tag]
+        self._send(hand, letters.FAILED, content, told.frames)
+
+    def catch_up(self) -> None:
+        """In the main thread: send what others have answered."""
+        if self._waiting:
+            self._bell.hush()
+            while self._waiting:
+                self._waiting.popleft()()
+
+    def _send(self, hand: Hand, kind: str, content: Any, frames: Any) -> None:
+        if threading.get_ident() == self._main:
+            self._mailbox.answer(hand.connection, kind, content, frames, hand.room)
+        else:
+            self._waiting.append(lambda: self._mailbox.answer(hand.connection, kind, content, frames, hand.room))
+            self._bell.ring()
+
+
+class Ticket:
+    """The right to answer one ask later; an implementation of `runtime.Answer`."""
+
+    def __init__(self, hand: Hand, answers: Answers) -> None:
+        self._hand, self._answers = hand, answers
+
+    def reply(self, value: Any) -> None:
+        """The value; raises SerializationError for one that cannot travel."""
+        self._answers.reply(self._hand, value)
+
+    def fail(self, error: BaseException) -> None:
+        """The error."""
+        self._answers.fail(self._hand, error)

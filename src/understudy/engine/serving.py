@@ -1,0 +1,279 @@
+"""Handling messages, one at a time, each as a section of its own; and answering those that ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from understudy.config import ProcessConfig
+from understudy.engine.burial import Burial
+from understudy.engine.halt import NO, Halt
+from understudy.engine.hand import Answers, Hand, Ticket
+from understudy.engine.mailbox import Batch, Mailbox, Single
+from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
+from understudy.errors import WaitTimeout, WrongProcess
+from understudy.receiving.handlers import Handler, Handlers
+from understudy.ref import ActorRef
+from understudy.spawners.base import Birth
+from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
+from understudy.wire.sealing import unseal
+
+_LOOK = 0.001
+"""Seconds after which plain tells in hand let in what has arrived meanwhile: it may be urgent, or an answer."""
+_LINGER = 1.0
+"""Seconds for answers to leave, at the end."""
+
+Run = Callable[[Handler, Any], Any]
+"""Calls a handler, also one that is `async def`, and gives its value."""
+
+
+class Serving:
+    """The mailbox of one incarnation at work."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        handlers: Handlers,
+        run: Run,
+        birth: Birth,
+        config: ProcessConfig,
+        halt: Halt,
+        sections: Sections,
+        answers: Answers,
+        burial: Burial,
+        flush: Callable[[], None],
+    ) -> None:
+        self.mailbox, self.handlers, self.answers, self.burial = mailbox, handlers, answers, burial
+        self._run, self._birth, self._config = run, birth, config
+        self._halt, self._sections, self._flush = halt, sections, flush
+        self._hand: Hand | None = None
+        self._received: Hand | None = None
+        self._draining = False
+        self._bury = self._bury_taken_in
+        self._find: dict[type, Callable[[Any], Any] | None] = {}
+        """What handles plain messages, by their type; filled as they come."""
+
+    # --- for hooks and handlers
+
+    @property
+    def hand(self) -> Hand | None:
+        """The message in hand."""
+        return self._hand
+
+    @property
+    def sender(self) -> ActorRef[Any] | None:
+        """Who sent the message in hand; None for the program itself, or if there is none."""
+        hand = self.hand
+        if hand is None or not hand.connection.uid:
+            return None
+        return ActorRef(self._birth.system, hand.connection.uid, hand.connection.name)
+
+    def defer(self) -> Ticket:
+        """The right to answer the message in hand; what its handler returns is no answer then."""
+        hand = self.hand
+        if hand is None:
+            raise WrongProcess("defer() is for a handler, or after receive(): there is no message in hand")
+        hand.deferred = True
+        return Ticket(hand, self.answers)
+
+    def receive(self, timeout: float | None) -> Any:
+        """The next message, in place of its handler; raises WaitTimeout, also when a stop stands."""
+        until = None if timeout is None else monotonic() + timeout
+        self.settle()
+        self._flush()
+        while True:
+            self.mailbox.take_in()
+            self.answers.catch_up()
+            found = self.mailbox.next_body()
+            if isinstance(found, Single):
+                self._hand = self._received = Hand(found.connection, found.ask)
+                try:
+                    return self.open(found)
+                except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
+                    self._received = None
+                    self._unopened(found, error)
+                    continue
+            if found is not None:
+                self._hand = Hand(found[0], None)
+                return found[1]
+            if self._halt.level != NO:
+                self._sections.cut()
+            if until is not None and monotonic() >= until:
+                raise WaitTimeout(f"no message came to {self._birth.name} within {timeout:g} s")
+            self.mailbox.wait(None if until is None else max(0.0, until - monotonic()))
+
+    def settle(self) -> None:
+        """What `receive` gave last is handled: who asked, and is not to be answered later, gets None."""
+        hand, self._received = self._received, None
+        if hand is not None and not hand.deferred:
+            self.answers.reply(hand, None)
+
+    # --- serving
+
+    def serve_waiting(self, lap: int) -> None:
+        """Handle what has arrived by now: what comes meanwhile waits until a section was run."""
+        self.settle()
+        self.mailbox.take_in()
+        for _ in range(len(self.mailbox.entries)):
+            if not self.mailbox.entries or self._is_over():
+                break
+            self._handle_next(lap)
+        self.answers.catch_up()
+
+    def serve(self, lap: int) -> None:
+        """Handle what has arrived, until nothing is left or a stop stands; raises what the handler of a tell raises."""
+        mailbox = self.mailbox
+        self.settle()
+        mailbox.take_in()
+        while mailbox.entries and not self._is_over():
+            self._handle_next(lap)
+            self.answers.catch_up()
+            mailbox.take_in()
+        self.answers.catch_up()
+
+    def _handle_next(self, lap: int) -> None:
+        entry = self.mailbox.entries[0]
+        if isinstance(entry, Batch):
+            self._handle_batch(entry, lap)
+        else:
+            self._handle_single(entry)
+        self.settle()
+
+    def serve_on(self, lap: int) -> None:
+        """Handle and wait, until a stop stands."""
+        while True:
+            self.serve(lap)
+            if self._halt.level != NO:
+                return
+            self._flush()
+            self.mailbox.wait(None)
+
+    def finish(self, lap: int) -> None:
+        """The laps are over: what has arrived is handled if that was asked for; the rest is not, and told so."""
+        self.settle()
+        if self._halt.drain:
+            self._draining = True
+            self.serve(lap)
+        self._bury = self._bury_all
+        self._bury()
+        self._flush()
+
+    def close(self) -> None:
+        """End, and take nothing more."""
+        self.answers.catch_up()
+        self._bury()
+        self.mailbox.tell_credit()
+        self.mailbox.close(_LINGER)
+
+    def _bury_all(self) -> None:
+        self.burial.all_of(self.mailbox, self._sections.page)
+
+    def _bury_taken_in(self) -> None:
+        """After a crash; whoever has a next life takes the rest."""
+        self.burial.taken_in(self.mailbox, self._sections.page, f"taken in by a life of {self._birth.name} that ended")
+
+    def open(self, entry: Single) -> Any:
+        """The message; raises ProtocolError, and what opening it raises."""
+        return unseal(entry.seal.sealed(entry.frames), self._birth.key, self.mailbox.borrower, entry.connection.ident)
+
+    def _is_over(self) -> bool:
+        return self._halt.level != NO and not self._draining
+
+    def _lookup(self, body: Any) -> Callable[[Any], Any] | None:
+        handler = self.handlers.find(body)
+        if handler is None:
+            found = None
+        elif handler.is_async:
+            found = lambda message: self._run(handler, message)  # noqa: E731 - as it is called in the next line
+        else:
+            found = handler.function
+        self._find[type(body)] = found
+        return found
+
+    def _handle_batch(self, batch: Batch, lap: int) -> None:
+        """Plain tells, one after the other; each name that a message costs is a local."""
+        halt, find, clock, draining = self._halt, self._find, monotonic, self._draining
+        page, place = self._sections.page, place_of(lap, "receive")
+        words, reals = page.words, page.reals
+        seconds = self._config.timeouts.receive
+        limit = NEVER if seconds is None else seconds
+        bodies, at = batch.bodies, batch.at
+        count, began, until = len(bodies), at, clock() + _LOOK
+        hand = self._hand = Hand(batch.connection, None)
+        try:
+            while at < count:
+                now = clock()
+                if (halt.level and not draining) or now > until:
+                    break
+                body = bodies[at]
+                at = batch.at = at + 1
+                if at == count:
+                    self.mailbox.entries.popleft()
+                reals[DEADLINE] = now + limit
+                words[PLACE] = place
+                kind = type(body)
+                handler = find[kind] if kind in find else self._lookup(body)
+                if handler is None:
+                    self.burial.unhandled(batch.connection, body, str(self.handlers.refusal(body)))
+                else:
+                    handler(body)
+                words[HANDLED] += 1
+                if self._hand is not hand:  # the handler took what came next by `receive`
+                    break
+            self._sections.close(lap)
+        except BaseException:
+            words[HANDLED] += 1
+            raise
+        finally:
+            self._hand = None
+            self.mailbox.done(batch.connection, at - began)
+
+    def _handle_single(self, entry: Single) -> None:
+        self.mailbox.entries.popleft()
+        hand = self._hand = Hand(entry.connection, entry.ask, room=1)
+        try:
+            self._sections.step("receive", self._act, timeout_of(self._config.timeouts, "receive"), entry, hand)
+        finally:
+            self._hand, hand.room = None, 0
+            self._sections.page.words[HANDLED] += 1
+            self.mailbox.done(entry.connection, 1)
+
+    def _act(self, entry: Single, hand: Hand) -> None:
+        try:
+            body = self.open(entry)
+        except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
+            self._unopened(entry, error)
+            return
+        handler = self.handlers.find(body)
+        if hand.ask is None:
+            if handler is None:
+                self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
+            else:
+                self._run(handler, body)
+            return
+        try:
+            if handler is None:
+                raise self.handlers.refusal(body)
+            value = self._run(handler, body)
+        except Cut:
+            self.mailbox.refuse(hand.connection, hand.ask, "stopped before it answered")
+            raise
+        except BaseException as error:
+            self.failed(hand, error)
+            if not isinstance(error, Exception | Overrun):
+                raise
+            return
+        if not hand.deferred:
+            self.answers.reply_or_fail(hand, value)
+
+    def failed(self, hand: Hand, error: BaseException) -> None:
+        """What the handler of an ask raised, or that it overran, is the asker's."""
+        seconds = timeout_of(self._config.timeouts, "receive") if isinstance(error, Overrun) else None
+        self.answers.fail(hand, error, seconds)
+
+    def _unopened(self, entry: Single, error: Exception) -> None:
+        if entry.ask is None:
+            self.burial.unopened(entry.connection, error)
+        else:
+            self.answers.fail(Hand(entry.connection, entry.ask), error)

@@ -1,0 +1,261 @@
+"""What one mail socket has under way: to whom, with what credit, what it has lent, and who is to get which answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from understudy.errors import ActorDied, ProtocolError, SystemClosed
+from understudy.mail.answers import opened
+from understudy.mail.lending import Lending
+from understudy.mail.link import Link, Peer
+from understudy.mail.overflow import Overflow
+from understudy.wire import letters
+from understudy.wire.bell import Bell
+from understudy.wire.bulk import Borrower
+from understudy.wire.sealing import Sealed, decline, seal
+
+if TYPE_CHECKING:
+    from understudy.mail.office import Office
+
+_LAST_WORDS = 1.0
+"""Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
+_LENT = 0.5
+"""Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
+_LINGER = 1.0
+"""Seconds for what was handed over to leave, once nobody sends any more."""
+
+Said = tuple[letters.Outbound, list[Any]]
+"""What came back, and the frames behind it."""
+
+
+class Counter:
+    """One socket and its accounts; for who holds the lock."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._outlet = office.exchange.outlet()
+        self._lock = threading.RLock()
+        self._busy = False
+        """Amid a send, where a finalizer or a signal's handler may strike that wants to send, too."""
+        self.links: dict[int, Link] = {}
+        self.expected: dict[int, Callable[[Said], None]] = {}
+        """Who is to be given the answer of each ask."""
+        self._overflow = Overflow(office)
+        self._bell: Bell | None = Bell()
+        self._packer = letters.Packer(office.system)
+        self.borrower = Borrower()
+        self.closed = False
+
+    def link(self, peer: Peer) -> Link:
+        """The way to an actor; raises ActorDied, SystemClosed."""
+        found = self.links.get(peer.uid)
+        if found is None:
+            if self.closed:
+                raise SystemClosed("this system was shut down")
+            if peer.over:
+                raise died(peer, "has ended")
+            packer, heading = self._packer, self._office.heading
+            with self._lock:
+                route = self._outlet.connect(peer.uid)
+            found = self.links[peer.uid] = Link(peer, route, packer, lambda kind: heading(packer, kind, peer.uid))
+        return found
+
+    def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
+        """A message on its way to that actor; raises SerializationError."""
+        lending = link.lending
+        if lending is None:
+            lending = link.lending = Lending(self._office.flusher)
+        return letters.enclosed(lending.note(seal(message, "message", self._office.key, lending.lender)))
+
+    def opened(self, link: Link, said: Said) -> Any:
+        """What the answer holds, in the thread that asked; raises the error that was told."""
+        return opened(*said, link.peer.name, self._office.key, self.borrower, link.peer.uid)
+
+    def put(
+        self, link: Link, number: int, sealed: letters.Seal, frames: Sequence[Any], give: Callable[[Said], None]
+    ) -> int:
+        """Send an ask, whose answer is to be given there; how often its actor had died by then, as far as is known."""
+        self.expected[number] = give
+        deaths = link.peer.deaths
+        self._post(link, letters.ASK, [*sealed, number, deaths + 1], frames)
+        return deaths
+
+    def cancel(self, link: Link, number: int) -> None:
+        """Nobody waits for that answer any more."""
+        if self.expected.pop(number, None) is not None and not link.peer.over:
+            self._outlet.send_one(link.route, link.head(letters.CANCEL, number))
+
+    def post(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
+        """Send a tell, for which there is room."""
+        self._post(link, letters.TELL, [*sealed, urgent], frames)
+
+    def _post(self, link: Link, kind: str, content: list[Any], frames: Sequence[Any]) -> None:
+        """Send one letter behind the batch that was gathered."""
+        now = monotonic()
+        self._send_batch(link, now)
+        if self.borrower.given_back:
+            self.give_back()
+        link.seq += 1
+        self._outlet.send(link.route, [link.head(kind, content), *frames])
+        link.sent_at = now
+
+    def _send_batch(self, link: Link, now: float) -> None:
+        if link.bodies:
+            self._outlet.send_one(link.route, link.batch())
+            link.sent_at = now
+
+    def flush(self) -> None:
+        """Send all batches; under the lock."""
+        now = monotonic()
+        for link in self.links.values():
+            if link.begun:
+                self._send_batch(link, now)
+
+    def bury(self) -> None:
+        """What was under way to who has ended is lost, and told so, unless it may still turn out handled."""
+        for link in [link for link in list(self.links.values()) if link.peer.over]:
+            self._read()
+            now = monotonic()
+            link.mourned = link.mourned or now + _LAST_WORDS
+            if link.seq > link.credit and now < link.mourned:
+                continue
+            if link.lender is not None:
+                link.lender.close()
+            lost = link.seq - link.credit + self._overflow.forget(link)
+            while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
+                link.bodies.popleft()
+                lost += 1
+            self.links.pop(link.peer.uid, None)
+            self._outlet.disconnect(link.peer.uid)
+            if lost > 0:
+                self._office.lost(link.peer, lost)
+
+    def ring(self) -> None:
+        """Look again at what you wait for."""
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
+    @property
+    def _ear(self) -> Bell:
+        bell = self._bell
+        if bell is None:
+            raise SystemClosed("this system was shut down meanwhile")
+        return bell
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait so long until something comes, or somebody rings, and read all of it; raises SystemClosed."""
+        if self.closed:
+            raise SystemClosed("this system was shut down meanwhile")
+        if self._outlet.wait(seconds, self._ear.read):
+            self.drain()
+        else:
+            self._ear.hush()
+
+    def drain(self) -> bool:
+        """Read all that has arrived, and send what waited for it; whether there was anything."""
+        found = self._read()
+        if self._overflow:
+            was, self._busy = self._busy, True
+            try:
+                self._overflow.send_on(self)
+            finally:
+                self._busy = was
+        return found
+
+    def _read(self) -> bool:
+        found = False
+        while (frames := self._outlet.take()) is not None:
+            found = True
+            self._sort(frames)
+        return found
+
+    def _await_borrowers(self, until: float) -> None:
+        """What is lent goes with this process, unless the receiver has mapped it: that is given a moment."""
+        self.flush()
+        while any(link.lender is not None and link.lender.out and not link.peer.over for link in self.links.values()):
+            left = until - monotonic()
+            if left <= 0:
+                return
+            if self._outlet.wait(left, self._ear.read):
+                self._read()
+            else:
+                self._ear.hush()
+
+    def sync(self, link: Link) -> None:
+        """What a life had taken in when it ended is handled by nobody: only the next one can tell what is left."""
+        if link.synced != link.peer.deaths:
+            link.synced = link.peer.deaths
+            loans = [] if link.lender is None else link.lender.numbers
+            self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
+
+    def _sort(self, frames: list[Any]) -> None:
+        try:
+            said = letters.decode_outbound(frames[1], self._office.system)
+        except (ProtocolError, IndexError):
+            self._office.dropped += 1
+            return
+        link = self.links.get(said.uid)
+        if link is None or frames[0] != link.route:
+            self._office.dropped += 1
+            return
+        if link.credit < said.credit <= link.seq:
+            link.credit = said.credit
+        content = said.content
+        if said.kind == letters.BACK and link.lender is not None:
+            for number in content:
+                link.lender.returned(number)
+        elif isinstance(content, letters.Answer | letters.Failure | letters.Refusal):
+            give = self.expected.pop(content.ask, None)
+            if give is not None:
+                give((said, frames[2:]))
+            elif isinstance(content, letters.Answer):
+                self._decline(content.seal.sealed(frames[2:]), said.uid)
+
+    def _decline(self, sealed: Sealed, uid: int) -> None:
+        """Nobody waits for that answer: what was lent for it goes back."""
+        with suppress(ProtocolError):
+            decline(sealed, self._office.key, self.borrower, uid)
+
+    def give_back(self) -> None:
+        """Tell who lent something that it is free again."""
+        by_lender: dict[int, list[int]] = {}
+        while self.borrower.given_back:
+            uid, number = self.borrower.given_back.popleft()
+            by_lender.setdefault(uid, []).append(number)
+        for uid, numbers in by_lender.items():
+            if (link := self.links.get(uid)) is not None:
+                self._outlet.send_one(link.route, link.head(letters.BACK, numbers))
+
+    def close(self) -> None:
+        """Send what waits, and end; what is waited for here ends first, by SystemClosed."""
+        self.closed = True
+        self.ring()
+        with self._lock:
+            self._await_borrowers(monotonic() + _LENT)
+            self._bell = None
+            for link in list(self.links.values()):
+                if (kept := self._overflow.forget(link)) > 0:
+                    self._office.lost(link.peer, kept, "was full until its sender ended")
+                if link.peer.over:
+                    self._outlet.disconnect(link.peer.uid)
+                else:
+                    self._send_batch(link, monotonic())
+                    self._outlet.send_one(link.route, link.head(letters.BYE, None))
+            for link in self.links.values():
+                if link.lender is not None:
+                    link.lender.close()
+            self.borrower.close()
+            self._outlet.close(_LINGER)
+            self.links.clear()
+
+
+def died(peer: Peer, how: str) -> ActorDied:
+    """What becomes of a message to who has died."""
+    if peer.state == "unknown":
+        return ActorDied(f"{peer.name} is no actor of this system any more", name=peer.name)
+    return ActorDied(f"{peer.name} {how}", name=peer.name, incarnation=peer.deaths)

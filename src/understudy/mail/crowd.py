@@ -1,0 +1,85 @@
+"""One thread's words with several actors at once: how much each has to do, and an ask of all of them."""
+
+# ruff: noqa: SLF001 - a part of Sender, kept apart
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from understudy.errors import ActorDied, UnderstudyError
+from understudy.mail.counter import Said
+from understudy.mail.link import Link, Peer
+from understudy.mail.sender import Sender
+from understudy.wire import letters
+
+_FRESH = 0.001
+"""Seconds for which what an actor said of its credit is not asked for again."""
+
+
+class Crowd:
+    """The replicas that one thread speaks to."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._curious: dict[int, float] = {}
+        """By actor: when it was last asked for the credit."""
+
+    def loads(self, peers: Sequence[Peer]) -> list[int | None]:
+        """How many messages of this thread each has yet to handle, as far as it said; None of who has ended.
+
+        Nobody is waited for: a mailbox that has not said for a moment how far it is, is asked for the next time.
+        """
+        sender = self._sender
+        if not sender._busy:
+            with sender._sending():
+                sender.drain()
+                for peer in peers:
+                    self.wonder(peer.uid)
+        return [None if peer.over else self._load(peer) for peer in peers]
+
+    def ask(self, links: Sequence[Link], message: Any, timeout: float | None) -> list[Any]:
+        """Ask all that live, then wait for their answers, in that order; raises the first error that is met."""
+        sender = self._sender
+        if sender._busy:
+            raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
+        until = None if timeout is None else monotonic() + timeout
+        asked: list[tuple[Link, int, int, list[Said]]] = []
+        with sender._lock:
+            try:
+                for link in links:
+                    sealed, frames = sender.seal(link, message)
+                    number, box = sender._office.number(), list[Said]()
+                    with suppress(ActorDied), sender._sending():  # one that ended just now, and was sent nothing
+                        with sender._taken_back(link, sealed, frames):
+                            if link.has_to_wait:
+                                sender._find_room(link, until)
+                        asked.append((link, number, sender.put(link, number, sealed, frames, box.append), box))
+                for link, number, deaths, box in asked:
+                    if not box:
+                        sender._await(link, number, deaths, until, timeout, box)
+            finally:
+                for link, number, _, _ in asked:
+                    sender.cancel(link, number)  # of those that have answered nothing is expected
+            late = {link for link, _, deaths, box in asked if sender.came_late(link, box[0][0], deaths + 1)}
+        left = None if until is None else max(0.0, until - monotonic())
+        # Those lives have not touched what was made for the ones before them.
+        return [
+            sender.ask(link, message, left) if link in late else sender.opened(link, box[0])
+            for link, _, _, box in asked
+        ]
+
+    def _load(self, peer: Peer) -> int:
+        link = self._sender.links.get(peer.uid)
+        return 0 if link is None else link.load
+
+    def wonder(self, uid: int) -> None:
+        """Under the lock: a mailbox says of its own accord only now and then how far it is."""
+        link, now = self._sender.links.get(uid), monotonic()
+        if link is None or link.peer.over or link.seq == link.credit:
+            return
+        if now - self._curious.get(uid, 0.0) > _FRESH:
+            self._curious[uid] = now
+            self._sender._outlet.send_one(link.route, link.head(letters.SYNC, []))

@@ -1,0 +1,87 @@
+"""Sends the ends of batches: a tell that others may follow waits for them, but no longer than a moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Protocol
+
+_TICK = 0.0005
+_RESTS_AFTER = 20
+"""Ticks without anything to do before it sleeps until it is woken: waking costs more than a tick."""
+
+
+class Holder(Protocol):
+    """Somebody who may have tells waiting."""
+
+    def flush_late(self) -> float | None:
+        """Send what has waited, from another thread: in how many seconds to look again, None if all of it went."""
+        ...
+
+
+class Flusher:
+    """One thread for all senders of a process, begun with the first batch."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._waiting: dict[int, Holder] = {}
+        self._later: dict[int, tuple[float, Holder]] = {}
+        """Those that wait for others: when to look again."""
+        self._awake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._beginning = threading.Lock()
+        self._over = False
+
+    def note(self, holder: Holder) -> None:
+        """This one has tells that wait."""
+        self._waiting[id(holder)] = holder
+        if not self._awake.is_set():
+            self._wake()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._over = True
+        self._awake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _wake(self) -> None:
+        self._awake.set()
+        if self._thread is None and self._beginning.acquire(blocking=False) and not self._over:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over:
+            self._awake.wait(self._patience())
+            rested = 0 if self._awake.is_set() else _RESTS_AFTER
+            self._flush_due()
+            while rested < _RESTS_AFTER and not self._over:
+                time.sleep(_TICK)
+                rested = 0 if self._waiting else rested + 1
+                self._flush()
+                self._flush_due()
+            self._awake.clear()
+            if self._waiting or self._over:  # noted between the last look and the bell's hush
+                self._awake.set()
+
+    def _patience(self) -> float | None:
+        return max(0.0, min(due for due, _ in self._later.values()) - time.monotonic()) if self._later else None
+
+    def _flush_due(self) -> None:
+        if self._later:
+            now = time.monotonic()
+            for key in [key for key, (due, _) in self._later.items() if due <= now]:
+                self._waiting[key] = self._later.pop(key)[1]
+            self._flush()
+
+    def _flush(self) -> None:
+        for key in list(self._waiting):
+            holder = self._waiting.pop(key, None)
+            if holder is None:
+                continue
+            again = holder.flush_late()
+            if again:
+                self._later[key] = time.monotonic() + again, holder
+            elif again is not None:
+                self._waiting[key] = holder

@@ -1,0 +1,28 @@
+"""What is lent to one receiver; memory of which nothing was lent for a while is let go."""
+
+from __future__ import annotations
+
+from understudy.mail.flusher import Flusher
+from understudy.wire.bulk import Lender
+from understudy.wire.sealing import Sealed
+
+_IDLE = 10.0
+"""Seconds: whose table pages are filled is five times as quick, so it is kept while it may be needed again."""
+
+
+class Lending:
+    """One lender, with the flusher's thread to look after it."""
+
+    def __init__(self, flusher: Flusher) -> None:
+        self.lender = Lender()
+        self._flusher = flusher
+
+    def note(self, sealed: Sealed) -> Sealed:
+        """Something was sealed, and parts of it may be lent."""
+        if sealed.loans:
+            self._flusher.note(self)
+        return sealed
+
+    def flush_late(self) -> float | None:
+        """Let go of what was idle for long; seconds until there may be more of it."""
+        return _IDLE if self.lender.let_go(_IDLE) else None

@@ -1,0 +1,132 @@
+"""What one thread has under way to one actor: the batch that it gathers, and its credit."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from understudy.mail.lending import Lending
+from understudy.mail.surplus import Surplus
+from understudy.wire import letters
+from understudy.wire.bulk import Lender
+
+MOST = 64
+"""Tells that make a batch full."""
+_PARTS = 4
+"""A window is given back in so many parts, so a batch is no larger than one of them."""
+
+
+class Peer:
+    """An actor that this process speaks to, as far as it was told how that stands."""
+
+    __slots__ = ("deaths", "leaving", "met", "name", "on_full", "state", "uid", "window")
+
+    def __init__(self, uid: int, name: str) -> None:
+        self.uid, self.name = uid, name
+        self.state = ""
+        """As in a `Fate`."""
+        self.met = threading.Event()
+        """Set by the first one: until then nobody could say whether a message was sent before a death or after it."""
+        self.deaths = 0
+        self.leaving = 0
+        """The life that said it ends; until its death is known, what is sent would go down with it."""
+        self.window = 1000
+        self.on_full = "block"
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing that is sent there will ever be handled."""
+        return self.state in {"ended", "unknown"}
+
+
+class Link:
+    """One thread's way to one actor. Only that thread uses it, or who holds its sender's lock.
+
+    Bodies are gathered without the lock: to append, and to take from the other end, are one step each.
+    """
+
+    __slots__ = (
+        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "mourned", "peer", "route",
+        "sent_at", "seq", "surplus", "synced",
+    )  # fmt: skip
+
+    def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
+        self.peer, self.route = peer, route
+        self._pack, self._heading = packer.pack, heading
+        self._headings: dict[str, bytes] = {}
+        self.bodies: deque[bytes] = deque()
+        self.begun = False
+        """Whether the first of them was let in: only then they count as sent."""
+        self.most = MOST
+        self.seq = 0
+        """Of the last tell or ask that was sent; those that are gathered follow."""
+        self.credit = 0
+        """Through which seq they are handled."""
+        self.sent_at = 0.0
+        self.mourned = 0.0
+        """Until when its last words are waited for, once it has ended."""
+        self.lending: Lending | None = None
+        """Of what is too large to be sent; made with the first message that may be."""
+        self.surplus = Surplus()
+        """What waits for credit without holding up who sends."""
+        self.synced = 0
+        """After how many deaths of the actor its mailbox was last asked for the credit."""
+
+    @property
+    def lender(self) -> Lender | None:
+        """What lends what is too large to be sent."""
+        return None if self.lending is None else self.lending.lender
+
+    @property
+    def load(self) -> int:
+        """How many messages its actor has yet to handle, as far as it said."""
+        return self.seq + len(self.bodies) + len(self.surplus) - self.credit
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what is gathered has to wait for credit."""
+        return self.seq + len(self.bodies) - self.credit >= self.peer.window
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether nothing can be sent now, for whatever reason."""
+        peer = self.peer
+        return self.is_full or peer.leaving > peer.deaths or peer.over
+
+    @property
+    def has_to_wait(self) -> bool:
+        """The same for what comes anew: what is kept goes before it."""
+        return self.is_shut or bool(self.surplus)
+
+    def size_up(self) -> None:
+        """How many make a batch full: as many as the window allows for."""
+        window = self.peer.window
+        self.most = max(1, min(MOST, window // _PARTS, window - self.seq + self.credit))
+
+    def batch(self) -> bytes:
+        """The gathered tells, as one frame; they are gathered no more."""
+        bodies = self.bodies
+        count = len(bodies)
+        frame = b"".join((
+            self._begun(letters.TELLS),
+            self._pack(self.seq + 1),
+            letters.array_head(count),
+            *[bodies.popleft() for _ in range(count)],
+        ))  # fmt: skip
+        self.seq += count
+        if not bodies:
+            self.begun = False
+        return frame
+
+    def head(self, kind: str, content: Any) -> bytes:
+        """The envelope of a letter that is no batch, under the seq that stands."""
+        return self._begun(kind) + self._pack(self.seq) + self._pack(content)
+
+    def _begun(self, kind: str) -> bytes:
+        try:
+            return self._headings[kind]
+        except KeyError:
+            made = self._headings[kind] = self._heading(kind)
+            return made

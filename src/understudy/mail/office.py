@@ -1,0 +1,365 @@
+"""The mail of one process: a sender for each of its threads, and what it knows of the actors that they speak to."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, TypeVar
+
+from understudy.errors import ActorDied, AskCycle, SystemClosed, UnknownActor, WrongProcess
+from understudy.mail.courier import Courier
+from understudy.mail.crowd import Crowd
+from understudy.mail.flusher import Flusher
+from understudy.mail.link import Link, Peer
+from understudy.mail.sender import LARGE, Sender
+from understudy.mail.surplus import Kept
+from understudy.settings import check_timeout
+from understudy.wire import letters
+from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
+from understudy.wire.payload import plain
+from understudy.wire.sockets import Exchange
+
+S = TypeVar("S", bound=Sender)
+
+_BLOCKED = 0.05
+"""Seconds after which a wait of an actor's main thread is told to the router, which looks for circles."""
+
+_ROUTER = 30.0
+"""Seconds that the router may take to say who is meant, or how an actor stands: it answers within a round or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Myself:
+    """Who speaks: an actor's life, or the parent, which is number 0."""
+
+    system: str
+    uid: int
+    incarnation: int
+    name: str
+
+
+class Office:
+    """One process's mail; any of its threads may use it.
+
+    ``meet`` asks how an actor stands, once for each; `fate` is the answer, and called again at each change. ``lost`` is
+    told of messages that nobody will handle. ``say`` tells
+    the router what an actor's main thread waits for; the parent has none.
+    """
+
+    def __init__(
+        self,
+        myself: Myself,
+        key: bytes,
+        exchange: Callable[[], Exchange],
+        meet: Callable[[Meet], None],
+        lost: Callable[[Letter], object],
+        say: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._myself, self.system, self.key = myself, myself.system, key
+        self._make, self._meet, self._tell_lost, self._say = exchange, meet, lost, say
+        self._exchange: Exchange | None = None
+        self._numbers = itertools.count(1)
+        self._peers: dict[int, Peer] = {}
+        self._own = threading.local()
+        self._senders: dict[int, weakref.ref[Sender]] = {}
+        self._lock = threading.RLock()
+        self._closed = False
+        self._blocked: dict[int, int] = {}
+        self._sought: dict[int, SimpleQueue[Sought]] = {}
+        self._cycles: dict[int, list[str]] = {}
+        self._turns: dict[int, Iterator[int]] = {}
+        self._main = threading.main_thread().ident
+        self.dropped = 0
+        """Frames that were no answers of a mailbox of ours."""
+        self.courier = Courier(self)
+        self.flusher = Flusher(f"understudy-mail-{myself.system}")
+        self.is_copy = False
+        _offices.add(self)
+
+    # --- sending
+
+    def tell(self, uid: int, name: str, message: Any, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - see ref
+        """As `ActorRef.tell`."""
+        try:
+            link = self._own.links[uid]
+        except (AttributeError, KeyError):
+            link = self._link(uid, name)
+        if not urgent:
+            body = plain(message)
+            if body is not None and len(body) <= LARGE:
+                bodies = link.bodies
+                bodies.append(body)
+                gathered = len(bodies)
+                if gathered == 1 or gathered >= link.most:
+                    self._own.sender.gathered(link)
+                return
+        self._own.sender.tell(link, message, urgent=urgent)
+
+    def check_not_myself(self, uid: int, name: str) -> None:
+        """Raise WrongProcess for an actor that asks itself."""
+        if uid == self._myself.uid:
+            raise WrongProcess(f"{name} cannot ask itself: nobody would be there to answer")
+
+    def _link(self, uid: int, name: str) -> Link:
+        sender: Sender | None = getattr(self._own, "sender", None)
+        if sender is None:
+            sender = self._own.sender = self.hire()
+            self._own.links = sender.links
+            self._own.crowd = Crowd(sender)
+        return sender.link(self.known(uid) or self.peer(uid, name))
+
+    def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any:
+        """As `ActorRef.ask`."""
+        seconds = check_timeout(timeout)
+        self.check_not_myself(uid, name)
+        try:
+            link = self._own.links[uid]
+        except (AttributeError, KeyError):
+            link = self._link(uid, name)
+        return self._own.sender.ask(link, message, seconds)
+
+    # --- groups, whose members are named by uid and name
+
+    def lives(self, uid: int, name: str) -> bool:
+        """Whether what is sent to that actor may still be handled."""
+        return not (self.known(uid) or self.peer(uid, name)).over
+
+    def turn(self, group: int) -> int:
+        """Whose turn it is, one further each time; groups are named by their first member's uid.
+
+        Each process begins elsewhere, for many may send only once.
+        """
+        turns = self._turns.get(group)
+        if turns is None:
+            turns = self._turns.setdefault(group, itertools.count(os.getpid() if self._myself.uid else 0))
+        return next(turns)
+
+    def loads(self, members: Sequence[tuple[int, str]]) -> list[int | None]:
+        """How many messages of this thread each has yet to handle, as far as is known; None of who has ended."""
+        peers = [self.known(uid) or self.peer(uid, name) for uid, name in members]
+        if getattr(self._own, "sender", None) is None:
+            return [None if peer.over else 0 for peer in peers]
+        loads: list[int | None] = self._own.crowd.loads(peers)
+        return loads
+
+    def ask_all(self, members: Sequence[tuple[int, str]], message: Any, timeout: float | None) -> list[Any]:
+        """The answers of all that have not ended, in that order; none where all have."""
+        seconds = check_timeout(timeout)
+        for uid, name in members:
+            self.check_not_myself(uid, name)
+        links: list[Link] = []
+        for uid, name in members:
+            with suppress(ActorDied):
+                links.append(self._link(uid, name))
+        answers: list[Any] = self._own.crowd.ask(links, message, seconds) if links else []
+        return answers
+
+    def flush(self) -> None:
+        """Send what this thread has gathered; it is about to wait."""
+        sender = getattr(self._own, "sender", None)
+        if sender is not None:
+            sender.flush_now()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any mail socket was made."""
+        return self._exchange is not None
+
+    @property
+    def exchange(self) -> Exchange:
+        """What sockets are made from; made itself at first use."""
+        with self._lock:
+            if self._exchange is None:
+                self._exchange = self._make()
+            return self._exchange
+
+    def known(self, uid: int) -> Peer | None:
+        """What is known of an actor that was met."""
+        peer = self._peers.get(uid)
+        return peer if peer is not None and peer.met.is_set() else None
+
+    def peer(self, uid: int, name: str) -> Peer:
+        """What is known of an actor; at first it is asked for."""
+        known = self._peers.get(uid)
+        if known is None:
+            known = self._peers.setdefault(uid, Peer(uid, name))
+        if not known.met.is_set():
+            # Without a lock, and once more if another thread is at it: the router may be held up by who waits for that.
+            self._meet(Meet(uid))
+        if not known.met.wait(_ROUTER):
+            raise SystemClosed(f"the system {self.system} did not say within {_ROUTER:g} s how {name} stands")
+        return known
+
+    def heading(self, packer: letters.Packer, kind: str, uid: int) -> bytes:
+        """How letters of a kind to that actor begin."""
+        me = self._myself
+        return packer.heading(kind, uid, me.uid, me.incarnation, me.name)
+
+    def number(self) -> int:
+        """Of the next ask."""
+        return next(self._numbers)
+
+    def check_open(self) -> None:
+        """Raise WrongProcess, SystemClosed where nothing can be sent."""
+        if self.is_copy:
+            raise WrongProcess(f"this is a forked copy of {self._myself.name or 'the program'}: it can send nothing")
+        if self._closed:
+            raise SystemClosed("this system was shut down")
+
+    def hire(self, kind: type[S] = Sender) -> S:  # type: ignore[assignment]  # the default is of the bound
+        """A sender for one thread; raises WrongProcess, SystemClosed."""
+        self.check_open()
+        sender = kind(self)
+        number = self.number()
+        self._senders[number] = weakref.ref(sender, lambda _: self._senders.pop(number, None))
+        return sender
+
+    # --- what the router says
+
+    def fate(self, fate: Fate) -> None:
+        """How an actor stands."""
+        peer = self._peers.get(fate.uid)
+        if peer is None:
+            return
+        peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
+        if fate.size:
+            peer.window, peer.on_full = fate.size, fate.on_full
+        peer.met.set()
+        if peer.over or fate.state == "ready":
+            for sender in self._all():
+                if peer.uid in sender.links:
+                    self.flusher.note(sender)
+        self._wake()
+
+    def seek(self, pattern: str) -> list[tuple[int, str]]:
+        """The living actors that a name or glob means, asked of the router; raises UnknownActor for a name."""
+        request, answer = self.number(), SimpleQueue[Sought]()
+        self._sought[request] = answer
+        try:
+            if self._say is None:
+                raise WrongProcess("only actors ask their router by messages")
+            self._say(Seek(request, pattern))
+            found: list[tuple[int, str]] = []
+            while True:
+                said = answer.get(timeout=_ROUTER)
+                found.extend((int(uid), str(name)) for uid, name in said.found)
+                if said.hint:
+                    raise UnknownActor(said.hint)
+                if not said.more:
+                    return found
+        except Empty:
+            raise SystemClosed(f"the system {self.system} did not answer within {_ROUTER:g} s") from None
+        finally:
+            del self._sought[request]
+
+    def sought(self, sought: Sought) -> None:
+        """Which actors are meant."""
+        answer = self._sought.get(sought.request)
+        if answer is not None:
+            answer.put(sought)
+
+    def still(self, still: Still) -> None:
+        """Whether that ask still waits."""
+        if (uid := self._blocked.get(still.ask)) is not None and self._say is not None:
+            self._say(Blocked(still.ask, uid))
+
+    def cycle(self, cycle: Cycle) -> None:
+        """That ask waits for itself."""
+        if cycle.ask in self._blocked:
+            self._cycles[cycle.ask] = cycle.names
+            self._wake()
+
+    def lost(self, peer: Peer, count: int, how: str = "has ended", one: Kept | None = None) -> None:
+        """So many messages of this process will not get there; if it is one, it may be told what it was."""
+        me = self._myself
+        text, tag, frames = ("", None, ()) if one is None else one.told()
+        self._tell_lost(Letter(peer.uid, f"{peer.name} {how}", "tell", text, count, me.uid, me.name, tag, frames))
+
+    def _wake(self) -> None:
+        for sender in self._all():
+            sender.ring()
+
+    def _all(self) -> list[Sender]:
+        # Without a lock: who was interrupted while it held one might wait for the router, which calls this.
+        return [sender for held in list(self._senders.values()) if (sender := held()) is not None]
+
+    # --- waiting
+
+    @contextmanager
+    def blocking(self, ask: int, uid: int) -> Iterator[Watch]:
+        """While a thread waits for that actor."""
+        tells = self._say is not None and threading.get_ident() == self._main
+        watch = Watch(self, ask, uid, monotonic() + _BLOCKED if tells else None)
+        try:
+            yield watch
+        finally:
+            if self._blocked.pop(ask, None) is not None and self._say is not None:
+                self._say(Unblocked(ask))
+            self._cycles.pop(ask, None)
+
+    def tell_blocked(self, ask: int, uid: int) -> None:
+        """The actor's main thread has waited for a while."""
+        self._blocked[ask] = uid
+        if self._say is not None:
+            self._say(Blocked(ask, uid))
+
+    def cycle_of(self, ask: int) -> list[str] | None:
+        """The names of those that wait in a circle with it."""
+        return self._cycles.get(ask)
+
+    # --- the end
+
+    def close(self) -> None:
+        """Send what waits, and end; threads that wait get SystemClosed."""
+        with self._lock:
+            self._closed = True
+        self.flusher.close()
+        for sender in self._all():
+            sender.close()
+        self.courier.close()
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def disown(self) -> None:
+        """In a forked copy: hold nothing, send nothing."""
+        self.is_copy = True
+        self._own = threading.local()
+
+
+class Watch:
+    """One wait: after a moment it is told, and it may turn out to be part of a circle."""
+
+    def __init__(self, office: Office, ask: int, uid: int, tell_at: float | None) -> None:
+        self._office, self._ask, self._uid, self._tell_at = office, ask, uid, tell_at
+
+    def check(self) -> None:
+        """Before each look: tells the wait when it is time; raises AskCycle."""
+        if self._tell_at is not None and monotonic() >= self._tell_at:
+            self._tell_at = None
+            self._office.tell_blocked(self._ask, self._uid)
+        names = self._office.cycle_of(self._ask)
+        if names is not None:
+            raise AskCycle("a circle of actors that wait for each other: " + " -> ".join([*names, names[0]]))
+
+    def patience(self, until: float | None) -> float | None:
+        """Seconds until the next look is due, None for never."""
+        due = [at for at in (until, self._tell_at) if at is not None]
+        return max(0.0, min(due) - monotonic()) if due else None
+
+
+_offices: weakref.WeakSet[Office] = weakref.WeakSet()
+
+
+def _disown_all() -> None:
+    for office in list(_offices):
+        office.disown()
+
+
+os.register_at_fork(after_in_child=_disown_all)

@@ -1,0 +1,259 @@
+"""One thread's mail: in its order, in batches, and with the answers that it waits for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
+from understudy.mail.counter import Counter, Said, died
+from understudy.mail.link import Link
+from understudy.mail.surplus import Kept
+from understudy.wire import letters
+from understudy.wire.sealing import INLINE, withdraw
+
+if TYPE_CHECKING:
+    from understudy.mail.office import Office
+
+_MOURNING = 0.05
+"""Seconds after which the last words of who has ended are looked for again."""
+_PATIENCE = 0.005
+"""Seconds after which the flusher looks again for credit."""
+_QUIET = 0.0002
+"""Seconds since the last batch after which a tell is a lone one, and goes at once."""
+_LONE = 16
+"""Lone tells in a row, to whomever, after which they are none: who tells many has less to do if each gets a few."""
+LARGE = 4096
+"""Bytes of a body beyond which it does not go with others."""
+_SOON = 0.05
+
+
+class Sender(Counter):
+    """The mail of one thread, in the order in which it says it.
+
+    The lock is that thread's but for moments: so the flusher never finds a socket that is in use.
+    """
+
+    def __init__(self, office: Office) -> None:
+        super().__init__(office)
+        self._later: deque[Callable[[], None]] = deque()
+        """What was said while a send was under way."""
+        self._begun_at = 0.0
+        self._row = 0
+        """How many batches were begun, each within a moment of the one before."""
+
+    def gathered(self, link: Link) -> None:
+        """A batch was begun, or is full. What began while others had just gone is sent when it is full, or late."""
+        if self._busy:
+            self._later.append(lambda: self.gathered(link))
+            return
+        with self._sending():
+            now = monotonic()
+            if link.bodies and not link.begun:
+                if not self._let_in(link):
+                    return
+                link.begun = True
+                link.size_up()
+                self._row = self._row + 1 if now - self._begun_at <= _QUIET else 0
+                self._begun_at = now
+                if (now - link.sent_at <= _QUIET or self._row >= _LONE) and link.most > 1:
+                    self._office.flusher.note(self)
+                    return
+            self._send_batch(link, now)
+
+    def tell(self, link: Link, message: Any, *, urgent: bool) -> None:
+        """One that does not go with others."""
+        sealed, frames = self.seal(link, message)
+        if self._busy:
+            self._later.append(lambda: self._tell(link, sealed, frames, urgent=urgent))
+        else:
+            self._tell(link, sealed, frames, urgent=urgent)
+
+    def ask(self, link: Link, message: Any, timeout: float | None) -> Any:
+        """As `ActorRef.ask`."""
+        if self._busy:
+            raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
+        until = None if timeout is None else monotonic() + timeout
+        said = self._ask_once(link, message, until, timeout)
+        while said is None:  # it arrived at a later life than it was made for, which has not touched it
+            said = self._ask_once(link, message, until, timeout)
+        return self.opened(link, said)
+
+    def _ask_once(self, link: Link, message: Any, until: float | None, timeout: float | None) -> Said | None:
+        sealed, frames = self.seal(link, message)
+        number = self._office.number()
+        box: list[Said] = []
+        with self._lock:
+            try:
+                with self._sending():
+                    with self._taken_back(link, sealed, frames):
+                        if link.has_to_wait:
+                            self._find_room(link, until)
+                    deaths = self.put(link, number, sealed, frames, box.append)
+                    self.flush()
+                self._listen(box, until)
+                if not box:
+                    self._await(link, number, deaths, until, timeout, box)
+            finally:
+                self.cancel(link, number)
+            return None if self.came_late(link, box[0][0], deaths + 1) else box[0]
+
+    def came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
+        """Whether a later life refused what was made for this one; a life that refuses its own ends."""
+        if not isinstance(said.content, letters.Refusal):
+            return False
+        if said.incarnation <= life:
+            link.peer.leaving = max(link.peer.leaving, said.incarnation)
+            return False
+        link.peer.deaths = max(link.peer.deaths, said.incarnation - 1)
+        return True
+
+    def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
+        with self._sending():
+            if link.has_to_wait:
+                if self.kept(link, Kept(sealed, frames, urgent)):
+                    return
+                with self._taken_back(link, sealed, frames):
+                    self._find_room(link, None)
+            self.post(link, sealed, frames, urgent=urgent)
+
+    @contextmanager
+    def _taken_back(self, link: Link, sealed: letters.Seal, frames: Sequence[Any]) -> Iterator[None]:
+        """What will not be sent after all, gives back what was lent for it."""
+        try:
+            yield
+        except BaseException:
+            if sealed.loans and link.lender is not None:
+                withdraw(sealed.sealed(frames), link.lender)
+            raise
+
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
+        with self._lock:
+            if self.closed:
+                raise SystemClosed("this system was shut down meanwhile")
+            self._busy = True
+            try:
+                yield
+            finally:
+                self._busy = False
+        while self._later and not self._busy:
+            self._later.popleft()()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else sends by it meanwhile."""
+        with self._lock:
+            yield
+
+    @property
+    def patience(self) -> float | None:
+        """In how many seconds to look again for what nobody rings for."""
+        if self._overflow:
+            return _PATIENCE
+        return _MOURNING if any(link.peer.over for link in list(self.links.values())) else None
+
+    def flush_now(self) -> None:
+        """Send all batches, but for those that the flusher is at: no two threads may use the socket at once."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self.flush()
+            finally:
+                self._lock.release()
+
+    def flush_late(self) -> float | None:
+        """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
+        if not self._lock.acquire(timeout=_QUIET):
+            return None if self.closed else _PATIENCE
+        try:
+            if self.closed:
+                return None
+            self.bury()
+            self.flush()
+            for link in list(self.links.values()):
+                if link.lender is not None and link.lender.out:
+                    self.sync(link)
+            if self._overflow:
+                self._read()
+                self._overflow.send_on(self)
+            if any(link.bodies for link in list(self.links.values())):
+                return 0.0
+            return self.patience
+        finally:
+            self._lock.release()
+
+    def _let_in(self, link: Link) -> bool:
+        """For the first of a batch there has to be room; False if it is sent later, in a batch of its own."""
+        if link.has_to_wait:
+            body = link.bodies.pop()
+            if self.kept(link, Kept(letters.Seal(INLINE, body, None, ()), (), urgent=False)):
+                return False
+            self._find_room(link, None)
+            link.bodies.append(body)
+        return True
+
+    def kept(self, link: Link, kept: Kept) -> bool:
+        """Keep a tell for which there is no room, if the receiver's mailbox drops the oldest; else False."""
+        if link.peer.over or link.peer.on_full != "drop_oldest":
+            return False
+        self.drain()
+        if not link.has_to_wait:
+            return False
+        self._send_batch(link, monotonic())  # it came before
+        self._overflow.keep(link, kept)
+        self._office.flusher.note(self)
+        return True
+
+    def _find_room(self, link: Link, until: float | None) -> None:
+        """Wait for credit, as the receiver's mailbox says; raises MailboxFull, AskTimeout, ActorDied, AskCycle."""
+        peer = link.peer
+        if peer.over:
+            raise died(peer, "has ended")
+        self.drain()
+        if not link.has_to_wait:
+            return
+        if peer.on_full == "raise" and link.is_full:
+            raise MailboxFull(
+                f"{peer.name} has {peer.window} messages of this sender to handle, as mailbox.size allows"
+            )
+        self.flush()
+        # Under a number of its own: a wait that was told to be over is not begun again.
+        with self._office.blocking(self._office.number(), peer.uid) as watch:
+            while link.has_to_wait:
+                if peer.over:
+                    raise died(peer, "has ended")
+                watch.check()
+                self.sync(link)
+                if until is not None and monotonic() >= until:
+                    why = "its mailbox is full" if link.is_full else "it restarts"
+                    raise AskTimeout(f"{peer.name} did not take the message in time: {why}")
+                self.wait(watch.patience(until))
+
+    def _listen(self, box: list[Said], until: float | None) -> None:
+        """For an answer that comes soon; what long waits need is not made ready for it."""
+        soon = _SOON if until is None else min(_SOON, max(0.0, until - monotonic()))
+        if self._outlet.wait(soon, self._ear.read):
+            self._sort(self._outlet.take_ready())
+
+    def _await(
+        self, link: Link, number: int, deaths: int, until: float | None, timeout: float | None, box: list[Said]
+    ) -> None:
+        peer = link.peer
+        with self._office.blocking(number, peer.uid) as watch:
+            while not box:
+                if peer.over or peer.deaths > deaths:
+                    self.drain()  # it may have answered before it ended
+                    if not box:
+                        raise died(peer, "ended before it answered")
+                    return
+                watch.check()
+                if until is not None and monotonic() >= until:
+                    raise AskTimeout(f"{peer.name} did not answer within {timeout:g} s")
+                self.wait(watch.patience(until))
+
+    def __del__(self) -> None:
+        if not self.closed and not self._office.is_copy:
+            self.close()

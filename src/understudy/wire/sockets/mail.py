@@ -1,0 +1,170 @@
+"""The sockets of messages: a sending thread's, which speaks to many mailboxes, and the mailbox of one actor."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from typing import Any
+
+import zmq
+
+from understudy.wire.sockets.frames import LONG, Frames, endpoint, milliseconds
+
+_AGAIN_MS, _AGAIN_MOST_MS = 2, 50
+"""How soon, and at most how late, a mailbox that is not there is looked for again."""
+_TAKEN_AHEAD = 64
+"""Letters, each of which may be a batch, that libzmq reads ahead from each sender: these die with the actor."""
+_MAX_LETTER = 1 << 30
+# Plain numbers: what an enum adds to a question costs half as much as the question.
+_POLLIN, _NOBLOCK, _MORE = int(zmq.POLLIN), int(zmq.NOBLOCK), int(zmq.SNDMORE | zmq.NOBLOCK)
+
+
+def mailbox_of(uid: int) -> str:
+    """Under what name the mailbox of an actor is bound, in all its lives."""
+    return f"m{uid}"
+
+
+class Exchange:
+    """What the mail sockets of one process are made from."""
+
+    def __init__(self, directory: str, context: Any = None) -> None:
+        self._directory = directory
+        self._owned = context is None
+        self._context = zmq.Context(io_threads=1) if context is None else context
+        if self._owned:
+            self._context.set(zmq.MAX_SOCKETS, 8192)
+
+    def outlet(self) -> Outlet:
+        """For one sending thread."""
+        return Outlet(self._context, self._directory)
+
+    def inlet(self, uid: int, wake_fd: int) -> Inlet:
+        """The mailbox of the actor; ``wake_fd`` ends its waits."""
+        return Inlet(self._context, endpoint(self._directory, mailbox_of(uid)), wake_fd)
+
+    def close(self) -> None:
+        """Wait until what was handed over has left, as long as the sockets linger."""
+        if self._owned:
+            self._context.term()
+
+
+class Outlet:
+    """One thread's way to all mailboxes that it speaks to. Routes are named by the uid of the actor."""
+
+    def __init__(self, context: Any, directory: str) -> None:
+        self._directory = directory
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.SNDHWM, 0)  # the credit of each connection bounds what waits
+        self._socket.set(zmq.RCVHWM, 0)
+        self._socket.set(zmq.ROUTER_MANDATORY, 1)
+        self._socket.set(zmq.RECONNECT_IVL, _AGAIN_MS)
+        self._socket.set(zmq.RECONNECT_IVL_MAX, _AGAIN_MOST_MS)
+        self._socket.set(zmq.MAXMSGSIZE, _MAX_LETTER)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._wake_fd = -1
+
+    def connect(self, uid: int) -> bytes:
+        """Begin to speak to the mailbox of that actor, there or not; the route to name in `send`."""
+        route = b"m%d" % uid
+        self._socket.set(zmq.CONNECT_ROUTING_ID, route)
+        self._socket.connect(endpoint(self._directory, mailbox_of(uid)))
+        return route
+
+    def disconnect(self, uid: int) -> None:
+        """Drop what is not sent yet, and look for it no more."""
+        try:
+            self._socket.disconnect(endpoint(self._directory, mailbox_of(uid)))
+        except zmq.ZMQError as error:
+            if error.errno != errno.ENOENT:  # the other side has gone, and nobody was looking for it
+                raise
+
+    def send(self, route: bytes, frames: Sequence[Any]) -> None:
+        """Hand over one message; what is long stays where it is until it has left."""
+        _send(self._socket, route, frames)
+
+    def send_one(self, route: bytes, frame: bytes) -> None:
+        """The same for a message of one short frame."""
+        self._socket.send(route, _MORE)
+        self._socket.send(frame, _NOBLOCK)
+
+    def take(self) -> Frames | None:
+        """One message that has arrived, its route first."""
+        return _take(self._socket)
+
+    def take_ready(self) -> Frames:
+        """The same where `wait` has said that there is one."""
+        return _taken(self._socket)
+
+    def wait(self, seconds: float | None, wake_fd: int) -> bool:
+        """Wait so long for a message, or until the descriptor is readable: whether there is a message."""
+        if wake_fd != self._wake_fd:
+            self._poller.register(wake_fd, zmq.POLLIN)
+            self._wake_fd = wake_fd
+        return (self._socket, _POLLIN) in self._poller.poll(milliseconds(seconds))
+
+    def close(self, linger: float) -> None:
+        """Close; what is unsent is given so many seconds to leave, behind the back of who closes."""
+        self._socket.close(linger=int(linger * 1000))
+
+
+class Inlet:
+    """The mailbox of one actor; its main thread's."""
+
+    def __init__(self, context: Any, address: str, wake_fd: int) -> None:
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.RCVHWM, _TAKEN_AHEAD)
+        self._socket.set(zmq.SNDHWM, 0)  # credits and answers, as many as were asked for
+        self._socket.set(zmq.MAXMSGSIZE, _MAX_LETTER)
+        self._socket.bind(address)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(wake_fd, zmq.POLLIN)
+
+    def fileno(self) -> int:
+        """For an event loop: readable when something has changed, which `take` has to be asked about."""
+        fd: int = self._socket.get(zmq.FD)
+        return fd
+
+    def take(self) -> Frames | None:
+        """One message that has arrived, its sender first."""
+        return _take(self._socket)
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait so long for a message, or until the descriptor is readable."""
+        self._poller.poll(milliseconds(seconds))
+
+    def send(self, to: bytes, frames: Sequence[Any]) -> None:
+        """Answer a sender; of who has gone, nothing is known."""
+        _send(self._socket, to, frames)
+
+    def close(self, linger: float) -> None:
+        """Close; answers are given so many seconds to leave."""
+        self._socket.close(linger=int(linger * 1000))
+
+
+def _send(socket: Any, to: bytes, frames: Sequence[Any]) -> None:
+    socket.send(to, _MORE)
+    last = len(frames) - 1
+    for number, frame in enumerate(frames):
+        flags = _MORE if number < last else _NOBLOCK
+        # What is not bytes is the user's own, and may be changed as soon as it was said to be sent.
+        socket.send(frame, flags, copy=not isinstance(frame, bytes) or len(frame) <= LONG)
+
+
+def _take(socket: Any) -> Frames | None:
+    """One message if there is one. It asks first, for an exception costs more than the whole message."""
+    return _taken(socket) if socket.get(zmq.EVENTS) & _POLLIN else None
+
+
+def _taken(socket: Any) -> Frames:
+    """Whose message it is never comes alone; and a frame that is not copied at once says whether more follow."""
+    frames = [socket.recv(_NOBLOCK)]
+    frame = socket.recv(_NOBLOCK, copy=False)
+    frames.append(frame.bytes)
+    while frame.more:
+        frame = socket.recv(_NOBLOCK, copy=False)
+        frames.append(frame.buffer if len(frame) > LONG else frame.bytes)
+    return frames

@@ -1,0 +1,300 @@
+"""Replicas: several actors alike under one name, and who of them gets a message. Each test has a system."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import pickle
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from tests.stage import hold, note, noted, until
+from understudy import (
+    ActorDied,
+    ActorRef,
+    ActorSystem,
+    ConfigError,
+    GroupRef,
+    MailboxFull,
+    NameTaken,
+    Process,
+    ReceiveError,
+    Status,
+    callable_remotely,
+)
+
+LONG = 60.0
+NAMES = ["kept/1", "kept/2", "kept/3"]
+
+pytestmark = pytest.mark.requirement("A7")
+
+
+class Keeper(Process):
+    """Keeps what it is told, and answers with its name."""
+
+    def __init__(self, size: int = 1000, on_full: Literal["block", "raise"] = "block") -> None:
+        self.kept: list[object] = []
+        self.config.mailbox.size, self.config.mailbox.on_full = size, on_full
+
+    def __receive__(self, message):
+        match message:
+            case "kept":
+                return self.kept
+            case ["hold", started, gate]:
+                note(started, self.name)
+                hold(gate)
+            case ["raise", name] if name == self.name:
+                raise ValueError(name)
+            case "result":
+                self.stop()
+            case _:
+                self.kept.append(message)
+        return self.name
+
+    @callable_remotely
+    def add(self, one: int, other: int) -> tuple[str, int]:
+        return self.name, one + other
+
+    def __result__(self):
+        return self.name
+
+
+class Foreman(Process):
+    """Has a group in its state, and finds another by name; does as it is told with them."""
+
+    def __init__(self, group: GroupRef[Keeper]) -> None:
+        self.group = group
+
+    def __receive__(self, message):
+        match message:
+            case ["by key", keys]:
+                return [self.group.ask("who", LONG, key=key) for key in keys]
+            case ["in turn", count, GroupRef() as group]:
+                return [group.ask("who", LONG) for _ in range(count)]
+            case ["one of", data]:
+                return pickle.loads(data).ask("who", LONG)
+            case ["all of", name]:
+                found = self.system.ref(name)
+                return found, found.ask("who", LONG, route="broadcast")
+            case ["verb"]:
+                return self.group.stop()
+
+
+def test_a_group_is_spoken_to_in_turn_by_key_and_as_a_whole_from_every_process(system):
+    kept = system.spawn(Keeper, name="kept", replicas=3)
+    foreman = system.spawn(Foreman, kept, name="foreman")
+    check_names(system, kept)
+    check_turns(kept, foreman)
+    check_keys(kept, foreman)
+    check_broadcasts(kept, foreman)
+    check_refusals(kept)
+    with pytest.raises(ReceiveError, match="WrongProcess"):
+        foreman.ask(["verb"], LONG)
+
+
+def check_names(shared: ActorSystem, kept: GroupRef[Keeper]) -> None:
+    assert isinstance(kept, GroupRef)
+    assert (len(kept), [ref.name for ref in kept], kept.name) == (3, NAMES, "kept")
+    assert shared.ref("kept") == kept
+    assert shared.ref("kept/2") is kept.refs[1]
+    assert {kept: 1}[pickle.loads(pickle.dumps(kept))] == 1
+    assert copy.copy(kept) == kept != GroupRef("kept", kept.refs[:2])
+    kept.wait_ready(LONG)
+    assert kept.healthy() == dict.fromkeys(NAMES, True)
+    assert {name: info.name for name, info in kept.info().items()} == dict(zip(NAMES, NAMES, strict=True))
+    assert not kept.done()
+
+
+def check_turns(kept: GroupRef[Keeper], foreman: ActorRef[Foreman]) -> None:
+    assert Counter(kept.ask("who", LONG) for _ in range(6)) == dict.fromkeys(NAMES, 2)
+    told = foreman.ask(["in turn", 6, kept], LONG)
+    assert Counter(told) == dict.fromkeys(NAMES, 2)
+    copies = [foreman.ask(["one of", pickle.dumps(kept)], LONG) for _ in range(6)]
+    assert Counter(copies) == dict.fromkeys(NAMES, 2), "each copy of the ref went to the same"
+
+    async def ask() -> list[str]:
+        return list(await asyncio.gather(*(kept.aio.ask("who", LONG) for _ in range(6))))
+
+    assert Counter(asyncio.run(ask())) == dict.fromkeys(NAMES, 2)
+    assert {kept.call.add(1, 2) for _ in range(3)} == {(name, 3) for name in NAMES}
+
+
+def check_keys(kept: GroupRef[Keeper], foreman: ActorRef[Foreman]) -> None:
+    keys = [f"user-{number}" for number in range(30)] + [("user", 7), 7, b"7"]
+    here = [kept.ask("who", LONG, key=key) for key in keys]
+    assert set(here) == set(NAMES)
+    assert here == [kept.ask("who", LONG, key=key) for key in keys]
+    assert foreman.ask(["by key", keys], LONG) == here
+
+    async def ask() -> list[str]:
+        return [await kept.aio.ask("who", LONG, key=key) for key in keys]
+
+    assert asyncio.run(ask()) == here
+
+
+def check_broadcasts(kept: GroupRef[Keeper], foreman: ActorRef[Foreman]) -> None:
+    kept.tell("for all", route="broadcast")
+    assert all("for all" in told for told in kept.ask("kept", LONG, route="broadcast"))
+    assert kept.ask("who", LONG, route="broadcast") == NAMES
+    found, answers = foreman.ask(["all of", "kept"], LONG)
+    assert (found, answers) == (kept, NAMES)
+    with pytest.raises(ReceiveError) as raised:
+        kept.ask(["raise", "kept/2"], LONG, route="broadcast")
+    assert isinstance(raised.value.__cause__, ValueError)
+
+    async def use() -> list[str]:
+        await kept.aio.tell("for all, too", route="broadcast")
+        with pytest.raises(ReceiveError):
+            await kept.aio.ask(["raise", "kept/3"], LONG, route="broadcast")
+        return list(await kept.aio.ask("who", LONG, route="broadcast"))
+
+    assert asyncio.run(use()) == NAMES
+    assert all("for all, too" in told for told in kept.ask("kept", LONG, route="broadcast"))
+
+
+def check_refusals(kept: GroupRef[Keeper]) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"route": "random"},
+        {"route": None},
+        {"key": 1.5},
+        {"route": "broadcast", "key": "a"},
+    ]
+    for how in wrong:
+        with pytest.raises(ConfigError):
+            kept.tell("nothing", **how)
+        with pytest.raises(ConfigError):
+            kept.ask("nothing", LONG, **how)
+        with pytest.raises(ConfigError):
+            asyncio.run(kept.aio.tell("nothing", **how))
+    assert not any("nothing" in told for told in kept.ask("kept", LONG, route="broadcast"))
+
+
+def test_all_are_asked_at_once_and_the_least_loaded_first(system, tmp_path):
+    group = system.spawn(Keeper, replicas=3)
+    group.wait_ready(LONG)
+    started, gate = str(tmp_path / "started"), str(tmp_path / "gate")
+    asks = threading.Thread(target=group.ask, args=(["hold", started, gate], LONG), kwargs={"route": "broadcast"})
+    asks.start()
+    noted(started, 3)
+    Path(gate).touch()
+    asks.join(LONG)
+    assert not asks.is_alive(), "each held until all had begun"
+
+    gate = str(tmp_path / "another gate")
+    group.refs[0].tell(["hold", started, gate])
+    noted(started, 4)
+    others = {ref.name for ref in group.refs[1:]}
+    assert {group.ask("who", LONG, route="least_loaded") for _ in range(6)} == others
+    for _ in range(20):
+        group.refs[0].tell("waits")
+    for number in range(20):
+        group.tell(number, route="least_loaded")
+    told = [one for ref in group.refs[1:] for one in ref.ask("kept", LONG)]
+    assert sorted(one for one in told if one != "who") == [*range(20)]
+
+    async def use() -> set[str]:
+        await group.refs[0].aio.tell("waits, too")
+        return {await group.aio.ask("who", LONG, route="least_loaded") for _ in range(6)}
+
+    assert asyncio.run(use()) == others
+    Path(gate).touch()
+    # What goes by asyncio is in no order with the rest.
+    until(lambda: Counter(group.refs[0].ask("kept", LONG)) == {"waits": 20, "waits, too": 1})
+
+
+def test_what_has_ended_is_passed_over_until_none_is_left(system):
+    mortals = system.spawn(Keeper, replicas=3)
+    names = [ref.name for ref in mortals]
+    keys = [f"user-{number}" for number in range(40)]
+    before = {key: mortals.ask("who", LONG, key=key) for key in keys}
+    assert mortals.refs[1].kill() == "asked"
+    mortals.refs[1].wait(LONG)
+    left = [names[0], names[2]]
+    after = {key: mortals.ask("who", LONG, key=key) for key in keys}
+    assert set(after.values()) == set(left)
+    assert all(after[key] == place for key, place in before.items() if place != names[1])
+    assert Counter(mortals.ask("who", LONG) for _ in range(6)).keys() == set(left)
+    assert {mortals.ask("who", LONG, route="least_loaded") for _ in range(6)} == set(left)
+    assert mortals.ask("who", LONG, route="broadcast") == left
+    mortals.tell("to those that live", route="broadcast")
+    assert system.ref(mortals.name) == mortals
+
+    words = mortals.stop()
+    assert words == dict(zip(names, ["asked", "ended", "asked"], strict=True))
+    statuses = mortals.wait(LONG)
+    assert list(statuses.values()) == [Status.FINISHED, Status.KILLED, Status.FINISHED]
+    assert mortals.done()
+    for how in ({}, {"key": "user-1"}, {"route": "least_loaded"}, {"route": "broadcast"}):
+        with pytest.raises(ActorDied):
+            mortals.ask("who", LONG, **how)
+        with pytest.raises(ActorDied, match=f"all 3 replicas of {mortals.name} have ended"):
+            mortals.tell("nobody", **how)
+
+        async def tell(how=how) -> None:
+            with pytest.raises(ActorDied):
+                await mortals.aio.ask("who", LONG, **how)
+            await mortals.aio.tell("nobody", **how)
+
+        with pytest.raises(ActorDied, match="all 3 replicas"):
+            asyncio.run(tell())
+
+
+def test_verbs_answer_for_each_replica_and_the_name_means_all(system):
+    group = system.spawn(Keeper, name="verbs", replicas=2)
+    names = ["verbs/1", "verbs/2"]
+    group.wait_ready(LONG)
+    assert group.healthy() == dict.fromkeys(names, True)
+    assert group.restart() == dict.fromkeys(names, "asked")
+    until(lambda: all(info.status is Status.RUNNING and info.incarnation == 2 for info in group.info().values()))
+    group.tell("result", route="broadcast")
+    assert group.result(LONG) == dict(zip(names, names, strict=True))
+    assert system.stop("verbs") == system.kill(group) == dict.fromkeys(names, "ended")
+    assert group.refs[0].restart() == "ended"
+    anew = system.ref("verbs")
+    assert anew != group
+    assert anew.refs[1] == group.refs[1]
+    assert anew.ask("who", LONG, route="broadcast") == ["verbs/1"]
+    assert system.kill("verbs") == {"verbs/1": "asked", "verbs/2": "ended"}
+    assert system.wait_all(anew, LONG) == {"verbs/1": Status.KILLED, "verbs/2": Status.FINISHED}
+
+
+def test_a_full_mailbox_keeps_nobody_else_from_being_told(system, tmp_path):
+    group = system.spawn(Keeper, 2, "raise", name="small", replicas=2)
+    group.wait_ready(LONG)
+    started, gate = str(tmp_path / "started"), str(tmp_path / "gate")
+    group.refs[0].tell(["hold", started, gate])
+    noted(started)
+    with contextlib.suppress(MailboxFull):
+        while True:
+            group.refs[0].tell("fills it")
+    with pytest.raises(MailboxFull, match="small/1"):
+        group.tell("for all", route="broadcast")
+    assert group.refs[1].ask("kept", LONG) == ["for all"]
+
+
+def test_names_of_groups_and_actors_are_in_each_others_way_while_they_live(system):
+    kept = system.spawn(Keeper, replicas=1)
+    assert (isinstance(kept, GroupRef), kept.name, kept.ask("who", LONG)) == (True, "keeper-1", "keeper-1/1")
+    system.spawn(Keeper, name="single")
+    system.spawn(Keeper, name="split/2")
+    for name, says in (("keeper-1", "a group with living"), ("single", "a living actor"), ("split", "'split/2'")):
+        with pytest.raises(NameTaken, match=says):
+            system.spawn(Keeper, name=name, replicas=2)
+    with pytest.raises(NameTaken, match="'keeper-1' is the name of a group with living replicas"):
+        system.spawn(Keeper, name="keeper-1")
+    for replicas in (0, -1, True, "4", 2.5):
+        with pytest.raises(ConfigError, match="replicas must be a whole number, at least 1"):
+            system.spawn(Keeper, replicas=replicas)
+    assert {row.name for row in system.ps(all=True)} == {"keeper-1/1", "single", "split/2"}, "all or none"
+    assert system.spawn(Keeper).name == "keeper-2"
+
+    kept.kill()
+    kept.wait(LONG)
+    assert system.ref("keeper-1") == kept
+    successor = system.spawn(Keeper, name="keeper-1")
+    assert system.ref("keeper-1") is successor

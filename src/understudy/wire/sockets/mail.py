@@ -153,9 +153,9 @@ def _send(socket: Any, to: bytes, frames: Sequence[Any]) -> None:
     socket.send(to, _MORE)
     last = len(frames) - 1
     for number, frame in enumerate(frames):
-        flags = _MORE if number < last else _NOBLOCK
-        # What is not bytes is the user's own, and may be changed as soon as it was said to be sent.
-        socket.send(frame, flags, copy=not isinstance(frame, bytes) or len(frame) <= LONG)
+        # Copied: it may be the user's own, changed as soon as it was said to be sent; and what is not copied is watched
+        # over by a thread of pyzmq's that stays.
+        socket.send(frame, _MORE if number < last else _NOBLOCK)
 
 
 def _take(socket: Any) -> Frames | None:

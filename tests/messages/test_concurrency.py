@@ -215,21 +215,6 @@ def test_sender_and_deferred_answers_are_those_of_each_task(system, side):
     assert len(asyncio.run(main())) == 5
 
 
-def test_a_stop_finishes_what_is_in_hand_and_refuses_the_rest(system, side, tmp_path):
-    ref, gate = system.spawn(Several, side), tmp_path / "gate"
-    with ThreadPoolExecutor(MANY + 2) as pool:
-        inside = [pool.submit(ref.ask, {"until": str(gate)}, LONG) for _ in range(MANY)]
-        noted(side, MANY)
-        waiting = [pool.submit(ref.ask, "waits", LONG) for _ in range(2)]
-        until(lambda: ref.info().mailbox_depth == MANY + 2, 20, "all having arrived")
-        ref.stop()
-        until(lambda: ref.info().status is Status.STOPPING, 20)
-        gate.touch()
-        assert [one.result(LONG) for one in inside] == [{"until": str(gate)}] * MANY
-        assert [type(one.exception(LONG)) for one in waiting] == [ActorDied] * 2
-    assert ref.wait(LONG) is Status.FINISHED
-
-
 def test_a_drain_handles_all_that_has_arrived_side_by_side(system, side, tmp_path):
     ref, gate = system.spawn(Several, side), tmp_path / "gate"
     for _ in range(2 * MANY):
@@ -241,17 +226,6 @@ def test_a_drain_handles_all_that_has_arrived_side_by_side(system, side, tmp_pat
     assert ref.wait(LONG) is Status.FINISHED
     assert len(notes(side)) == 2 * MANY
     assert not [letter for letter in system.dead_letters if letter.uid == ref.uid]
-
-
-def test_the_end_of_a_grace_cancels_what_is_in_hand_and_lets_it_clean_up(system, side):
-    ref = system.spawn(Several, side)
-    with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(ref.ask, "clean", LONG)
-        noted(side)
-        ref.stop(grace=1)
-        assert isinstance(asked.exception(LONG), ActorDied)
-    assert ref.wait(LONG) is Status.FINISHED
-    assert "cleaned" in notes(side)
 
 
 def test_a_crash_in_one_ends_the_others_who_clean_up_and_their_askers_are_told(system, side):

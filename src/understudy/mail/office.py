@@ -69,6 +69,8 @@ class Office:
         self._peers: dict[int, Peer] = {}
         self._own = threading.local()
         self._senders: dict[int, weakref.ref[Sender]] = {}
+        self._retired: set[Sender] = set()
+        """Those whose threads have ended, with something under way: a socket that is closed drops it after a while."""
         self._lock = threading.RLock()
         self._closed = False
         self._blocked: dict[int, int] = {}
@@ -221,6 +223,22 @@ class Office:
         self._senders[number] = weakref.ref(sender, lambda _: self._senders.pop(number, None))
         return sender
 
+    def retire(self, sender: Sender) -> bool:
+        """The thread has ended; whether its sender stays until what it sent is handled."""
+        if self._closed or not sender.owes:
+            return False
+        self._retired.add(sender)
+        self.flusher.note(sender)
+        return True
+
+    def is_retired(self, sender: Sender) -> bool:
+        """Whether its thread has ended."""
+        return sender in self._retired
+
+    def release(self, sender: Sender) -> None:
+        """All that it sent is accounted for."""
+        self._retired.discard(sender)
+
     # --- what the router says
 
     def fate(self, fate: Fate) -> None:
@@ -290,7 +308,8 @@ class Office:
 
     def _all(self) -> list[Sender]:
         # Without a lock: who was interrupted while it held one might wait for the router, which calls this.
-        return [sender for held in list(self._senders.values()) if (sender := held()) is not None]
+        found = [sender for held in list(self._senders.values()) if (sender := held()) is not None]
+        return list(dict.fromkeys([*found, *self._retired.copy()]))
 
     # --- waiting
 
@@ -325,6 +344,7 @@ class Office:
         self.flusher.close()
         for sender in self._all():
             sender.close()
+        self._retired.clear()
         self.courier.close()
         if self._exchange is not None:
             self._exchange.close()
@@ -333,6 +353,7 @@ class Office:
         """In a forked copy: hold nothing, send nothing."""
         self.is_copy = True
         self._own = threading.local()
+        self._retired = set()
 
 
 class Watch:

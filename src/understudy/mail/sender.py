@@ -22,6 +22,8 @@ _MOURNING = 0.05
 """Seconds after which the last words of who has ended are looked for again."""
 _PATIENCE = 0.005
 """Seconds after which the flusher looks again for credit."""
+_SEEN_OFF = 0.25
+"""Seconds, at most, after which a mailbox is asked again how far it is with what an ended thread sent."""
 _QUIET = 0.0002
 """Seconds since the last batch after which a tell is a lone one, and goes at once."""
 _LONE = 16
@@ -42,6 +44,8 @@ class Sender(Counter):
         self._later: deque[Callable[[], None]] = deque()
         """What was said while a send was under way."""
         self._begun_at = 0.0
+        self._looks = 0
+        """How often it was asked, after the end of the thread, how far that is handled which it sent."""
         self._row = 0
         """How many batches were begun, each within a moment of the one before."""
 
@@ -156,6 +160,24 @@ class Sender(Counter):
             return _PATIENCE
         return _MOURNING if any(link.peer.over for link in list(self.links.values())) else None
 
+    @property
+    def owes(self) -> bool:
+        """Whether anything that was sent is not handled yet, as far as is known: it may be here still."""
+        return bool(self._overflow) or any(link.load for link in list(self.links.values()))
+
+    def _see_off(self) -> float | None:
+        """The thread has ended: stay until what it sent is handled, or accounted for."""
+        self._read()
+        if not self.owes:
+            self._office.release(self)
+            self.close()
+            return None
+        self._looks += 1
+        for link in self.links.values():
+            if link.load and not link.peer.over:
+                self._outlet.send_one(link.route, link.head(letters.SYNC, []))
+        return min(_SEEN_OFF, self._looks * _PATIENCE)
+
     def flush_now(self) -> None:
         """Send all batches, but for those that the flusher is at: no two threads may use the socket at once."""
         if self._lock.acquire(blocking=False):
@@ -181,7 +203,7 @@ class Sender(Counter):
                 self._overflow.send_on(self)
             if any(link.bodies for link in list(self.links.values())):
                 return 0.0
-            return self.patience
+            return self._see_off() if self._office.is_retired(self) else self.patience
         finally:
             self._lock.release()
 
@@ -255,5 +277,5 @@ class Sender(Counter):
                 self.wait(watch.patience(until))
 
     def __del__(self) -> None:
-        if not self.closed and not self._office.is_copy:
+        if not (self.closed or self._office.is_copy or self._office.retire(self)):
             self.close()

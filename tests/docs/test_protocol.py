@@ -248,7 +248,7 @@ def test_the_limits_are_those_of_the_code():
 
 
 def test_every_report_of_the_page_is_read_by_the_router():
-    assert {cls.KIND for cls in READERS} | {"log"} == {cls.KIND for cls in REPORTS}
+    assert {cls.KIND for cls in READERS} | {"log", "letter"} == {cls.KIND for cls in REPORTS}
 
 
 def test_the_longest_error_that_is_told_fits_into_an_envelope():

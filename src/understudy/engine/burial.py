@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from understudy.engine.mailbox import Batch, Connection, Mailbox, Single
+from understudy.engine.mailbox import Connection, Mailbox, Single
 from understudy.engine.outbox import Outbox
 from understudy.spawners.base import Birth
 from understudy.wire.messages import Letter
@@ -22,6 +22,8 @@ class Burial:
 
     def __init__(self, birth: Birth, outbox: Outbox) -> None:
         self._birth, self._outbox = birth, outbox
+        self._single = _KEPT
+        """How many more are told one by one."""
 
     def unhandled(self, connection: Connection, body: Any, why: str) -> None:
         """A tell that has no handler."""
@@ -45,26 +47,32 @@ class Burial:
 
     def taken_in(self, mailbox: Mailbox, page: Page, reason: str) -> None:
         """The same for what was taken in; what was not is for a later life, if there is one."""
-        single = _KEPT
+        more: dict[Connection, int] = {}
         while mailbox.entries:
             entry = mailbox.entries.popleft()
-            if isinstance(entry, Batch):
-                rest, count = entry.bodies[entry.at :], len(entry.bodies) - entry.at
-                for body in rest[:single]:
-                    self.unhandled(entry.connection, body, reason)
-                if count > single:
-                    self._tell(entry.connection, reason, "", count=count - single)
-            elif entry.ask is not None:
+            known = entry.connection
+            if isinstance(entry, Single):
                 count = 1
                 mailbox.pass_over(entry)
-                mailbox.refuse(entry.connection, entry.ask, "ended before it answered")
+                if entry.ask is not None:
+                    mailbox.refuse(known, entry.ask, "ended before it answered")
+                elif self._single:
+                    self._single -= 1
+                    self._bury(entry, reason)
+                else:
+                    more[known] = more.get(known, 0) + 1
             else:
-                count = 1
-                mailbox.pass_over(entry)
-                self._bury(entry, reason)
-            single = max(0, single - count)
+                bodies, count = entry.bodies[entry.at :], len(entry.bodies) - entry.at
+                single = min(count, self._single)
+                self._single -= single
+                for body in bodies[:single]:
+                    self.unhandled(known, body, reason)
+                more[known] = more.get(known, 0) + count - single
             page.words[HANDLED] += count
-            mailbox.done(entry.connection, count)
+            mailbox.buried(known, count)
+        for known, count in more.items():
+            if count:
+                self._tell(known, reason, "", count=count)
 
     def _bury(self, entry: Single, reason: str, text: str = "") -> None:
         """What it holds goes along, unopened, if it is in the frames alone."""

@@ -148,6 +148,11 @@ class Mailbox:
         self.done(entry.connection, 1)
         return entry.connection, body
 
+    def buried(self, connection: Connection, count: int) -> None:
+        """So many are handled by nobody; their sender hears of it at the end, for else it would send more."""
+        connection.held -= count
+        self.held -= count
+
     def done(self, connection: Connection, count: int) -> None:
         """So many of that sender need no room any more."""
         connection.held -= count

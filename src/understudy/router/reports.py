@@ -47,8 +47,12 @@ class Reports:
             self._speaks(identity.uid, identity.incarnation)
             self._show(identity, message.record)
             return
-        # A dead letter is opened by who asks for it, if somebody does, and its tag is checked then.
-        sealed = () if isinstance(message, messages.Letter) else getattr(message, "frames", ())
+        if isinstance(message, messages.Letter):
+            # The same: most are told at an end. It is opened by who asks for it, and its tag is checked then.
+            self._speaks(identity.uid, identity.incarnation)
+            deliver(self._world, message, self._world.registry.actors.get(identity.uid))
+            return
+        sealed = getattr(message, "frames", ())
         if sealed:
             # Before it is hashed as after: what nobody waits for is not worth the time, nor the place.
             if not self._world.registry.is_current(identity.uid, identity.incarnation):
@@ -121,9 +125,6 @@ class Reports:
     def _unblocked(self, identity: Identity, message: messages.Unblocked) -> None:
         self._world.post.unblocked(identity.uid, message.ask)
 
-    def _letter(self, identity: Identity, message: messages.Letter) -> None:
-        deliver(self._world, message, self._world.registry.actors[identity.uid])
-
     def _finishing(self, identity: Identity, message: messages.Finishing) -> None:
         self._world.happen(identity.uid, Finishing(message.cause, message.stop))
 
@@ -191,7 +192,6 @@ READERS: dict[type[Any], Callable[[Reports, Identity, Any], None]] = {
     messages.Seek: Reports._seek,  # noqa: SLF001
     messages.Blocked: Reports._blocked,  # noqa: SLF001
     messages.Unblocked: Reports._unblocked,  # noqa: SLF001
-    messages.Letter: Reports._letter,  # noqa: SLF001
     messages.Finishing: Reports._finishing,  # noqa: SLF001
     messages.KillMe: Reports._kill_me,  # noqa: SLF001
     messages.Error: Reports._error,  # noqa: SLF001

@@ -72,8 +72,8 @@ def stays_ended(system, ref, told):
 
 # Where it can be told of already, it stands still until it is sent on or killed; before, it is late by a while.
 WINDOWS = [
-    "zygote.fork=sleep:0.3",
-    "child.born=sleep:0.3",
+    "zygote.fork=sleep:1",
+    "child.born=sleep:1",
     "child.boot=stop",
     "child.guard=stop",
     "link.subscribe=stop",

@@ -49,8 +49,12 @@ class Reports:
             return
         if isinstance(message, messages.Letter):
             # The same: most are told at an end. It is opened by who asks for it, and its tag is checked then.
+            teller = self._world.registry.actors.get(identity.uid)
+            if teller is None or not 0 < identity.incarnation <= teller.incarnation:
+                self._world.registry.stale += 1  # nobody has told it
+                return
             self._speaks(identity.uid, identity.incarnation)
-            deliver(self._world, message, self._world.registry.actors.get(identity.uid))
+            deliver(self._world, message, teller)
             return
         sealed = getattr(message, "frames", ())
         if sealed:

@@ -76,7 +76,6 @@ WINDOWS = [
     "child.born=sleep:1",
     "child.boot=stop",
     "child.guard=stop",
-    "link.subscribe=stop",
     "child.open=stop",
     "child.ready=stop",
 ]
@@ -102,6 +101,22 @@ def test_a_stop_before_the_child_is_ready_runs_no_lap_and_ends_it_gracefully(tol
         assert (info.pid, info.alive, info.next_restart) == (None, False, None)
     # The system has closed: nobody who was born in it lives.
     assert (notes(told), len(ref.history())) == (["onfinish", "result"], lives)
+
+
+@pytest.mark.requirement("K6")
+@pytest.mark.parametrize("host", ["process", "spawn"])
+@pytest.mark.parametrize("verb", ["stop", "kill"])
+def test_an_end_that_is_asked_for_before_orders_are_heard_is_not_lost(told, host, verb, monkeypatch):
+    """The thread that hears them stands beside the one that runs the hooks: a lap may have begun by then."""
+    monkeypatch.setenv(VARIABLE, "link.subscribe=stop")
+    with ActorSystem() as system:
+        ref = system.spawn(Member, told, host=host)
+        assert getattr(ref, verb)() == "asked"
+        until(lambda: ref.done() or goes_on(ref), 30, "its end")
+        assert ref.wait(0) is (Status.FINISHED if verb == "stop" else Status.KILLED)
+        lives = len(ref.history())
+    rest = [one for one in notes(told) if one != "loop 1"]
+    assert (rest, len(ref.history())) == (["onfinish", "result"] if verb == "stop" else [], lives)
 
 
 def goes_on(ref):

@@ -209,7 +209,7 @@ def test_reports_that_were_read_are_heard_though_the_news_of_a_spawner_fail(syst
     monkeypatch.setattr(spawner, "news", fails)
     refs = [system.spawn(pow, 2, number) for number in range(5)]
     assert [ref.result(20) for ref in refs] == [1, 2, 4, 8, 16]
-    assert len(failed) >= 5
+    assert failed, "several reports may be read in one round"
     until(lambda: [one for one in caplog.records if "an error of its own and goes on" in one.getMessage()])
     monkeypatch.undo()
     until(lambda: not system.ps())

@@ -21,7 +21,7 @@ from understudy import (
     receives,
     timethis,
 )
-from understudy.receiving.calls import Call
+from understudy.call import Call
 from understudy.receiving.handlers import Handlers
 
 T = TypeVar("T")

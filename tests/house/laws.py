@@ -15,6 +15,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"settings", "stats", "globs", "deadletters"}),
     frozenset(
         {
+            "call",
             "status",
             "logs",
             "callables",

@@ -15,8 +15,9 @@ import msgpack
 import pytest
 
 from understudy import Deferred, NotAnActor, Process, ProtocolError, SerializationError, callable_remotely, receives
+from understudy.call import Call
 from understudy.process import HOOKS, hooks_of
-from understudy.receiving.calls import Call, Calls
+from understudy.receiving.calls import Calls
 from understudy.receiving.handlers import Handlers
 from understudy.receiving.marks import marks_of, methods_of
 from understudy.targets import target_of

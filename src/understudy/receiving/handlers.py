@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from understudy.receiving.calls import Call
+from understudy.call import Call
 from understudy.receiving.marks import marks_of
 
 

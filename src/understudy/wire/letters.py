@@ -19,7 +19,7 @@ import msgpack
 from understudy.errors import ProtocolError
 from understudy.settings import shown
 from understudy.wire.codec import LONE, VERSION, unpack
-from understudy.wire.sealing import INLINE, Sealed
+from understudy.wire.sealing import SHORT_FORMS, Sealed
 
 MAX_HEAD = 16 << 20
 """Bytes of the first frame of a letter: it may be a batch."""
@@ -48,8 +48,8 @@ class Seal(NamedTuple):
 
 def enclosed(sealed: Sealed) -> tuple[Seal, Sequence[Any]]:
     """What goes into the envelope, and the frames that go behind it."""
-    if sealed.form == INLINE:
-        return Seal(INLINE, sealed.frames[0], None, ()), ()
+    if sealed.form in SHORT_FORMS:
+        return Seal(sealed.form, sealed.frames[0], None, ()), ()
     return Seal(sealed.form, None, sealed.tag, sealed.loans), sealed.frames
 
 

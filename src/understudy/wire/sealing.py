@@ -14,6 +14,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from understudy.call import Call
 from understudy.errors import ProtocolError
 from understudy.settings import shown
 from understudy.wire import keys
@@ -22,15 +23,17 @@ from understudy.wire.codec import MAX_FRAMES
 from understudy.wire.payload import opened, plain
 from understudy.wire.pickling import LONG, dump_frames, loads
 
-INLINE, PACKED, PICKLED = range(3)
-"""Msgpack that stands in the envelope; in a frame of its own, or lent; a pickle and its buffers, some of them lent."""
+INLINE, PACKED, PICKLED, CALLED = range(4)
+"""Msgpack that stands in the envelope; in a frame of its own, or lent; a pickle and its buffers, some of them lent; a
+call of a method, as msgpack in the envelope."""
+SHORT_FORMS = frozenset({INLINE, CALLED})
 SMALL = 4096
 """Bytes from which msgpack has a frame of its own."""
 _WHOLES = frozenset({bytes, bytearray})
 _LARGEST = (1 << 63) - 1
 _LOAN = struct.Struct("<6Q")
 _NOT_LENT = (0,) * 6
-_HEADS = {INLINE: 0, PACKED: 0, PICKLED: 1}
+_HEADS = {INLINE: 0, PACKED: 0, PICKLED: 1, CALLED: 0}
 """By the form, how many frames come before those that could have been lent."""
 _NOTHING = (b"",)
 _NONE: list[Loan | None] = []
@@ -61,6 +64,10 @@ def seal(message: Any, root: str, key: bytes, lender: Lender | None = None) -> S
             if len(packed) < SMALL:
                 return Sealed(INLINE, None, (packed,), ())
             return _parted(PACKED, [], [packed], key, lender)
+    if type(message) is Call:
+        packed = plain(message.plain())
+        if packed is not None and len(packed) < SMALL:
+            return Sealed(CALLED, None, (packed,), ())
     pickled, *buffers = dump_frames(message, root)
     return _parted(PICKLED, [pickled], buffers, key, lender)
 
@@ -85,6 +92,8 @@ def unseal(sealed: Sealed, key: bytes, borrower: Borrower, whose: Any = None) ->
     parts = [*frames[:head]]
     try:
         _gather(parts, frames[head:], lent, borrower, whose)
+        if form == CALLED:
+            return Call.opened(opened(parts[0]))
         if form != PICKLED:
             return opened(parts[0])
         return loads(parts, {place for place, loan in enumerate(lent, head) if loan is not None})

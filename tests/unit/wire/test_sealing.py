@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.wire.peers import KEY, Peer, array, digest
+from understudy.call import Call
 from understudy.errors import ProtocolError, SerializationError
 from understudy.wire import keys
 from understudy.wire.bulk import BULK, Borrower, Lender, Loan
 from understudy.wire.codec import pack, unpack
 from understudy.wire.payload import plain
-from understudy.wire.sealing import INLINE, PACKED, PICKLED, SMALL, Sealed, decline, seal, unseal, withdraw
+from understudy.wire.sealing import CALLED, INLINE, PACKED, PICKLED, SMALL, Sealed, decline, seal, unseal, withdraw
 
 SIZE = BULK + 77
 pytestmark = pytest.mark.requirement("A7")
@@ -98,6 +99,21 @@ def test_msgpack_has_a_frame_of_its_own_from_4_kib_on():
         assert (sealed.form, sealed.tag, len(sealed.frames), sealed.loans) == (form, None, 1, ())
         assert len(sealed.frames[0]) == length + 3
         assert unseal(over(sealed), KEY, Borrower()) == "x" * length
+
+
+def test_a_call_with_short_plain_arguments_is_msgpack_and_any_other_a_pickle():
+    plain_one = Call("add", (1, None, "text"), {"by": [2.5]})
+    assert seal(plain_one, "message", KEY)[:2] == (CALLED, None)
+    assert carried(plain_one) == plain_one
+    for call in (Call("add", ((1, 2),), {}), Call("add", (), {"by": {1}}), Call("add", ("x" * SMALL,), {})):
+        assert seal(call, "message", KEY).form == PICKLED
+        assert carried(call) == call
+
+
+@pytest.mark.parametrize("parts", [None, "add", ["add", []], ["add", [], {1: 2}], [1, [], {}], ["add", {}, {}]])
+def test_what_is_no_call_is_refused_where_a_call_is_said_to_come(parts: Any):
+    with pytest.raises(ProtocolError, match="is no call"):
+        unseal(Sealed(CALLED, None, [pack(parts)], ()), KEY, Borrower())
 
 
 @pytest.mark.parametrize("message", [(1, 2), {1}, bytearray(b"x"), 2**70, {"a": (1,)}, Path("a")], ids=repr)

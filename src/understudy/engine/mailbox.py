@@ -77,9 +77,13 @@ class _Nowhere:
     def take(self) -> None:
         """Nothing comes."""
 
+    def take_ready(self) -> list[Any]:
+        raise AssertionError("nothing is ready here")
+
     def hush(self) -> None: ...
 
-    def wait(self, seconds: float | None) -> None: ...
+    def wait(self, seconds: float | None) -> bool:
+        return False
 
     def send(self, to: bytes, frames: Sequence[Any]) -> None: ...
 
@@ -100,6 +104,8 @@ class Mailbox:
         self.held = 0
         self.dropped = 0
         """What was no letter to this actor."""
+        self._is_ready = False
+        """A wait has found a letter, which is still to be taken."""
 
     def fileno(self) -> int:
         """For an event loop; see `Inlet.fileno`."""
@@ -115,8 +121,7 @@ class Mailbox:
         """Take what has arrived, as far as there is room."""
         if self.borrower.given_back:
             self._give_back()
-        take = self._inlet.take
-        while self.held < self._size and (frames := take()) is not None:
+        while self.held < self._size and (frames := self._next()) is not None:
             try:
                 letter = letters.decode_inbound(frames[1], self._birth.system, self._birth.uid)
             except (ProtocolError, IndexError):
@@ -129,7 +134,7 @@ class Mailbox:
 
     def wait(self, seconds: float | None) -> None:
         """Wait so long for a letter, or until somebody rings."""
-        self._inlet.wait(seconds)
+        self._is_ready = self._inlet.wait(seconds)
 
     def next_body(self) -> tuple[Connection, Any] | Single | None:
         """Take the next one out, as handled: a plain tell opened, another one as it is; None if there is none."""
@@ -181,11 +186,17 @@ class Mailbox:
     def disown(self) -> None:
         """In a forked copy: what comes is for the original, and so are its answers to give."""
         self.entries.clear()
-        self._inlet = _Nowhere()
+        self._inlet, self._is_ready = _Nowhere(), False
 
     def close(self, linger: float) -> None:
         """Take nothing more; answers are given so many seconds to leave."""
         self._inlet.close(linger)
+
+    def _next(self) -> list[Any] | None:
+        if self._is_ready:
+            self._is_ready = False
+            return self._inlet.take_ready()
+        return self._inlet.take()
 
     def _sort(self, connection: Connection, letter: letters.Inbound, frames: list[Any]) -> None:
         kind, content = letter.kind, letter.content

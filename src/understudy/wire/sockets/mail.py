@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import chain, repeat
 from typing import Any
 
 import zmq
@@ -17,6 +20,8 @@ _TAKEN_AHEAD = 64
 _MAX_LETTER = 1 << 30
 # Plain numbers: what an enum adds to a question costs half as much as the question.
 _POLLIN, _NOBLOCK, _MORE = int(zmq.POLLIN), int(zmq.NOBLOCK), int(zmq.SNDMORE | zmq.NOBLOCK)
+_OF_TWO = (_MORE, _NOBLOCK)
+_EVENTS = int(zmq.EVENTS)
 
 
 def mailbox_of(uid: int) -> str:
@@ -61,6 +66,7 @@ class Outlet:
         self._socket.set(zmq.RECONNECT_IVL, _AGAIN_MS)
         self._socket.set(zmq.RECONNECT_IVL_MAX, _AGAIN_MOST_MS)
         self._socket.set(zmq.MAXMSGSIZE, _MAX_LETTER)
+        self._sends, self._tells = _raw(self._socket)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._wake_fd = -1
@@ -82,16 +88,20 @@ class Outlet:
 
     def send(self, route: bytes, frames: Sequence[Any]) -> None:
         """Hand over one message; what is long stays where it is until it has left."""
-        _send(self._socket, route, frames)
+        _send(self._sends, route, frames)
 
     def send_one(self, route: bytes, frame: bytes) -> None:
         """The same for a message of one short frame."""
-        self._socket.send(route, _MORE)
-        self._socket.send(frame, _NOBLOCK)
+        try:
+            deque(map(self._sends, (route, frame), _OF_TWO), 0)
+        except BaseException:
+            _break_off(self._sends)
+            raise
 
     def take(self) -> Frames | None:
         """One message that has arrived, its route first."""
-        return _take(self._socket)
+        # Asked first, for an exception costs more than the whole message.
+        return _taken(self._socket) if self._tells(_EVENTS) & _POLLIN else None
 
     def take_ready(self) -> Frames:
         """The same where `wait` has said that there is one."""
@@ -118,6 +128,7 @@ class Inlet:
         self._socket.set(zmq.RCVHWM, _TAKEN_AHEAD)
         self._socket.set(zmq.SNDHWM, 0)  # credits and answers, as many as were asked for
         self._socket.set(zmq.MAXMSGSIZE, _MAX_LETTER)
+        self._sends, self._tells = _raw(self._socket)
         self._socket.bind(address)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
@@ -130,45 +141,68 @@ class Inlet:
 
     def take(self) -> Frames | None:
         """One message that has arrived, its sender first."""
-        return _take(self._socket)
+        return _taken(self._socket) if self._tells(_EVENTS) & _POLLIN else None
 
     def hush(self) -> None:
         """Take what has changed so far for known: the descriptor tells of what comes from now on."""
-        self._socket.get(zmq.EVENTS)
+        self._tells(_EVENTS)
 
-    def wait(self, seconds: float | None) -> None:
-        """Wait so long for a message, or until the descriptor is readable."""
-        self._poller.poll(milliseconds(seconds))
+    def wait(self, seconds: float | None) -> bool:
+        """Wait so long for a message, or until the descriptor is readable: whether there is a message."""
+        return (self._socket, _POLLIN) in self._poller.poll(milliseconds(seconds))
+
+    def take_ready(self) -> Frames:
+        """One message where `wait` has said that there is one."""
+        return _taken(self._socket)
 
     def send(self, to: bytes, frames: Sequence[Any]) -> None:
         """Answer a sender; of who has gone, nothing is known."""
-        _send(self._socket, to, frames)
+        _send(self._sends, to, frames)
 
     def close(self, linger: float) -> None:
         """Close; answers are given so many seconds to leave."""
         self._socket.close(linger=int(linger * 1000))
 
 
-def _send(socket: Any, to: bytes, frames: Sequence[Any]) -> None:
-    socket.send(to, _MORE)
-    last = len(frames) - 1
-    for number, frame in enumerate(frames):
-        # Copied: it may be the user's own, changed as soon as it was said to be sent; and what is not copied is watched
-        # over by a thread of pyzmq's that stays.
-        socket.send(frame, _MORE if number < last else _NOBLOCK)
+def _raw(socket: Any) -> tuple[Callable[..., Any], Callable[[int], Any]]:
+    """How pyzmq sends one frame, and tells an option of a socket, without the Python around it."""
+    inner: Any = super(zmq.Socket, socket)
+    return inner.send, inner.get
 
 
-def _take(socket: Any) -> Frames | None:
-    """One message if there is one. It asks first, for an exception costs more than the whole message."""
-    return _taken(socket) if socket.get(zmq.EVENTS) & _POLLIN else None
+def _send(sends: Callable[..., Any], to: bytes, frames: Sequence[Any]) -> None:
+    """All frames are copied: one may be the user's own, changed as soon as it was said to be sent.
+
+    And what is not copied is watched over by a thread of pyzmq's that stays.
+    """
+    flags = chain(repeat(_MORE, len(frames)), (_NOBLOCK,))
+    try:
+        deque(map(sends, (to, *frames), flags), 0)
+    except BaseException:
+        _break_off(sends)
+        raise
+
+
+def _break_off(sends: Callable[..., Any]) -> None:
+    """A signal's handler may raise amid a message, before or after a frame is sent.
+
+    With an empty frame what was begun ends, and is refused where it arrives; if nothing was begun, it goes nowhere.
+    """
+    with suppress(zmq.ZMQError):
+        sends(b"", _NOBLOCK)
 
 
 def _taken(socket: Any) -> Frames:
     """Whose message it is never comes alone; and a frame that is not copied at once says whether more follow."""
-    frames = [socket.recv(_NOBLOCK)]
-    frame = socket.recv(_NOBLOCK, copy=False)
-    frames.append(frame.bytes)
-    while frame.more:
+    try:
+        frames = [socket.recv(_NOBLOCK)]
         frame = socket.recv(_NOBLOCK, copy=False)
-        frames.append(frame.buffer if len(frame) > LONG else frame.bytes)
+        frames.append(frame.bytes)
+        while frame.more:
+            frame = socket.recv(_NOBLOCK, copy=False)
+            frames.append(frame.buffer if len(frame) > LONG else frame.bytes)
+    except BaseException:  # of a signal's handler: the rest of that message is not to be taken for the next one
+        while socket.get(zmq.RCVMORE):
+            socket.recv(_NOBLOCK)
+        raise
     return frames

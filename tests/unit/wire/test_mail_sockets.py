@@ -1,0 +1,98 @@
+"""Mail sockets: what a signal's handler raises amid a message is no part of the next one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from understudy.wire.sockets import Exchange, Inlet, Outlet
+
+
+class Struck(Exception):
+    """What a signal's handler raises."""
+
+
+def strike(*_: object) -> None:
+    raise Struck
+
+
+@pytest.fixture
+def ends(tmp_path: Path) -> Iterator[tuple[Inlet, Outlet, bytes]]:
+    reading, writing = os.pipe()
+    exchange = Exchange(str(tmp_path))
+    inlet, outlet = exchange.inlet(1, reading), exchange.outlet()
+    former = signal.signal(signal.SIGALRM, strike)
+    yield inlet, outlet, outlet.connect(1)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, former)
+    outlet.close(0)
+    inlet.close(0)
+    exchange.close()
+    os.close(reading)
+    os.close(writing)
+
+
+def under_fire(act: Callable[[], Any], times: int) -> int:
+    """Do it so often, with a signal a little later each time; how often it was struck."""
+    struck = 0
+    for at in range(times):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, at % 60 * 1e-6 + 1e-6)
+            act()
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        except Struck:
+            struck += 1
+    with suppress(Struck):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    assert struck > 10, "else nothing is shown"
+    return struck
+
+
+FRAMES = [b"%d" % number for number in range(20)]
+END = [b"the end"]
+
+
+@pytest.mark.requirement("E3")
+def test_a_message_that_is_struck_amid_its_sending_ends_with_an_empty_frame(ends: tuple[Inlet, Outlet, bytes]):
+    inlet, outlet, route = ends
+    struck = under_fire(lambda: outlet.send(route, FRAMES), 4000)
+    outlet.send(route, END)
+    whole = 0
+    while True:
+        inlet.wait(20)
+        _, *came = inlet.take_ready()
+        if came == END:
+            break
+        if came == FRAMES:
+            whole += 1
+        else:
+            assert came == [*FRAMES[: len(came) - 1], b""]
+    assert whole >= 4000 - struck
+
+
+# What strikes as a frame is let go, pyzmq can only print.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.requirement("E3")
+def test_of_a_message_that_is_struck_as_it_is_taken_no_rest_is_left(ends: tuple[Inlet, Outlet, bytes]):
+    inlet, outlet, route = ends
+    taken: list[Any] = []
+
+    def take() -> None:
+        outlet.send_one(route, b"first")
+        outlet.send(route, FRAMES)
+        while (frames := inlet.take()) is not None:
+            taken.append(frames[1:])
+
+    under_fire(take, 2000)
+    outlet.send(route, END)
+    while taken[-1:] != [END]:
+        inlet.wait(20)
+        taken.append(inlet.take_ready()[1:])
+    for came in taken:
+        assert came in ([b"first"], FRAMES, END, [*FRAMES[: len(came) - 1], b""])

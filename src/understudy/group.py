@@ -14,7 +14,7 @@ from understudy.routing import BROADCAST, LEAST_LOADED, ROUND_ROBIN, by_key, che
 from understudy.settings import check_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from understudy.status import ActorInfo, Status
 
@@ -247,7 +247,12 @@ class AioGroup:
         return {ref.name: await ref.aio.result(left()) for ref in self._group.refs}
 
     async def _tell_all(self, message: Any, *, urgent: bool) -> None:
-        outcomes = await self._all(lambda ref: ref.aio.tell(message, urgent=urgent))
+        import asyncio
+
+        await self._meet()
+        living = [ref for ref in self._group.refs if self._lives(ref)]
+        told = (ref.aio.tell(message, urgent=urgent) for ref in living)
+        outcomes = await asyncio.gather(*told, return_exceptions=True)
         errors = [error for error in outcomes if error is not None and not isinstance(error, ActorDied)]
         if errors:
             raise errors[0]
@@ -255,21 +260,12 @@ class AioGroup:
             raise self._group._over()  # noqa: SLF001 - its other half
 
     async def _ask_all(self, message: Any, timeout: float | None) -> list[Any]:
-        outcomes = await self._all(lambda ref: ref.aio.ask(message, timeout))
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return outcomes
-
-    async def _all(self, call: Callable[[ActorRef[Any]], Awaitable[Any]]) -> list[Any]:
-        """What each of those that have not ended gave, or raised."""
-        import asyncio
-
-        await self._meet()
-        living = [ref for ref in self._group.refs if self._lives(ref)]
-        if not living:
+        post = await self._meet()
+        living = [(ref.uid, ref.name) for ref in self._group.refs if self._lives(ref)]
+        answers: list[Any] = await post.courier.ask_all(living, message, timeout)
+        if not answers:
             raise self._group._over()  # noqa: SLF001
-        return await asyncio.gather(*map(call, living), return_exceptions=True)
+        return answers
 
     async def _choose(self, route: str, key: Any) -> ActorRef[Any]:
         post = await self._meet()

@@ -251,16 +251,13 @@ class ActorSystem:
         self._router.sampler.refresh([self._look(lambda: self._world.registry.find(name))])
         return self._look(lambda: self._info(self._world.registry.find(name)))
 
-    def healthy(self, who: str | ActorRef[Any]) -> bool:
-        """Whether one actor, by name or ref, is in health, as `ActorRef.healthy`.
+    def healthy(self, who: str | ActorRef[Any] | GroupRef[Any]) -> bool:
+        """Whether an actor, by name or ref, is in health, as `ActorRef.healthy`; of a group, whether all of it are.
 
-        Raises UnknownActor, also for a glob: one actor has one answer.
+        Raises UnknownActor, also for a glob.
         """
         self._check()
-        if isinstance(who, str):
-            return self._answers.healthy_uid(self._world.registry.find(who).uid)
-        (actor,) = verbs.select(self._world, verbs.meant([who]))
-        return self._answers.healthy_uid(actor.uid)
+        return all(map(self._answers.healthy_uid, verbs.uids_of(self._world, who)))
 
     def summary(self) -> Summary:
         """The whole system at one moment, counted and added up; figures as `ps` has them."""

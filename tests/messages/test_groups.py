@@ -25,6 +25,7 @@ from understudy import (
     Process,
     ReceiveError,
     Status,
+    UnknownActor,
     callable_remotely,
 )
 
@@ -244,16 +245,33 @@ def test_what_has_ended_is_passed_over_until_none_is_left(system):
             asyncio.run(tell())
 
 
+def test_who_ends_between_a_look_and_the_message_is_left_out_of_a_broadcast(system, monkeypatch):
+    group = system.spawn(Keeper, name="looked-at", replicas=3)
+    group.refs[1].stop()
+    group.refs[1].wait(LONG)
+    monkeypatch.setattr(type(group.refs[0]._post), "lives", lambda *_: True)
+
+    async def speak():
+        await group.aio.tell("nobody", route="broadcast")
+        return await group.aio.ask("who", LONG, route="broadcast")
+
+    assert asyncio.run(speak()) == group.ask("who", LONG, route="broadcast") == ["looked-at/1", "looked-at/3"]
+
+
 def test_verbs_answer_for_each_replica_and_the_name_means_all(system):
     group = system.spawn(Keeper, name="verbs", replicas=2)
     names = ["verbs/1", "verbs/2"]
     group.wait_ready(LONG)
     assert group.healthy() == dict.fromkeys(names, True)
+    assert system.healthy(group) is system.healthy("verbs") is system.healthy("verbs/1") is True
     assert group.restart() == dict.fromkeys(names, "asked")
     until(lambda: all(info.status is Status.RUNNING and info.incarnation == 2 for info in group.info().values()))
     group.tell("result", route="broadcast")
     assert group.result(LONG) == dict(zip(names, names, strict=True))
     assert system.stop("verbs") == system.kill(group) == dict.fromkeys(names, "ended")
+    assert system.healthy(group) is system.healthy("verbs") is False
+    with pytest.raises(UnknownActor):
+        system.healthy([])
     assert group.refs[0].restart() == "ended"
     anew = system.ref("verbs")
     assert anew != group

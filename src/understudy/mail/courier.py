@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from understudy.errors import AskTimeout, MailboxFull, SystemClosed
+from understudy.errors import ActorDied, AskTimeout, MailboxFull, SystemClosed
 from understudy.mail.answers import opened
 from understudy.mail.counter import Said, died
 from understudy.mail.crowd import Crowd
@@ -63,7 +63,7 @@ class Parcel:
 
     def begin_again(self) -> None:
         """It arrived where it could not be handled, and what was lent for it went back."""
-        self.number = None
+        self.number, self.life = None, 0
         self._seal()
 
     def take_back(self) -> None:
@@ -109,19 +109,29 @@ class Courier:
 
     async def tell(self, uid: int, name: str, message: Any, *, urgent: bool = False) -> None:
         """As `ActorRef.tell`; waits for room without holding up the loop."""
-        await self._send(uid, name, message, "urgent" if urgent else "tell")
+        await self._until_done(self._give(uid, name, message, "urgent" if urgent else "tell"))
 
     async def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any:
         """As `ActorRef.ask`; cancelling it takes the ask back, if it was not begun."""
         seconds = check_timeout(timeout)
         self._office.check_not_myself(uid, name)
-        try:
-            async with asyncio.timeout(seconds):
-                said = await self._send(uid, name, message, "ask")
-        except TimeoutError:
-            raise AskTimeout(f"{name} did not answer within {timeout:g} s") from None
-        answer, frames = said
-        return opened(answer, frames, name, self._office.key, self._begin().borrower, uid)
+        return await self._answer(self._give(uid, name, message, "ask"), seconds)
+
+    async def ask_all(self, members: Sequence[tuple[int, str]], message: Any, timeout: float | None) -> list[Any]:
+        """As `Office.ask_all`."""
+        seconds = check_timeout(timeout)
+        for uid, name in members:
+            self._office.check_not_myself(uid, name)
+        asked = [self._give(uid, name, message, "ask") for uid, name in members]
+        outcomes = await asyncio.gather(*(self._answer(parcel, seconds) for parcel in asked), return_exceptions=True)
+        answers = []
+        for parcel, outcome in zip(asked, outcomes, strict=True):
+            if isinstance(outcome, ActorDied) and not parcel.life:
+                continue  # it had ended, and was sent nothing
+            if isinstance(outcome, BaseException):
+                raise outcome
+            answers.append(outcome)
+        return answers
 
     async def meet(self, members: Sequence[tuple[int, str]]) -> None:
         """Learn how they stand, without holding up the loop."""
@@ -139,7 +149,7 @@ class Courier:
             self._sender.ring()
         return [under_way[uid] if self._office.lives(uid, name) else None for uid, name in members]
 
-    async def _send(self, uid: int, name: str, message: Any, kind: str) -> Any:
+    def _give(self, uid: int, name: str, message: Any, kind: str) -> Parcel:
         self._office.check_open()
         with self._lock:
             lending = self._lendings.setdefault(uid, Lending(self._office.flusher))
@@ -149,6 +159,18 @@ class Courier:
                 raise self._over
             self._given.append(parcel)
         self._begin().ring()
+        return parcel
+
+    async def _answer(self, parcel: Parcel, seconds: float | None) -> Any:
+        try:
+            async with asyncio.timeout(seconds):
+                said = await self._until_done(parcel)
+        except TimeoutError:
+            raise AskTimeout(f"{parcel.name} did not answer within {seconds:g} s") from None
+        answer, frames = said
+        return opened(answer, frames, parcel.name, self._office.key, self._begin().borrower, parcel.uid)
+
+    async def _until_done(self, parcel: Parcel) -> Any:
         try:
             return await parcel.future
         except asyncio.CancelledError:

@@ -12,7 +12,7 @@ from typing import Any
 from understudy.errors import ActorDied, UnderstudyError
 from understudy.mail.counter import Said
 from understudy.mail.link import Link, Peer
-from understudy.mail.sender import Sender
+from understudy.mail.sender import Sender, Sending
 from understudy.wire import letters
 
 _FRESH = 0.001
@@ -34,7 +34,7 @@ class Crowd:
         """
         sender = self._sender
         if not sender._busy:
-            with sender._sending():
+            with Sending(sender):
                 sender.drain()
                 for peer in peers:
                     self.wonder(peer.uid)
@@ -49,13 +49,13 @@ class Crowd:
         asked: list[tuple[Link, int, int, list[Said]]] = []
         with sender._lock:
             try:
+                sealed, frames = sender.seal(links[0], message)
                 for link in links:
-                    sealed, frames = sender.seal(link, message)
+                    if sealed.loans and link is not links[0]:  # memory is lent to one
+                        sealed, frames = sender.seal(link, message)
                     number, box = sender._office.number(), list[Said]()
-                    with suppress(ActorDied), sender._sending():  # one that ended just now, and was sent nothing
-                        with sender._taken_back(link, sealed, frames):
-                            if link.has_to_wait:
-                                sender._find_room(link, until)
+                    with suppress(ActorDied), Sending(sender):  # one that ended just now, and was sent nothing
+                        sender.let_in(link, sealed, frames, until)
                         asked.append((link, number, sender.put(link, number, sealed, frames, box.append), box))
                 for link, number, deaths, box in asked:
                     if not box:

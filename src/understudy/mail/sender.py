@@ -54,7 +54,7 @@ class Sender(Counter):
         if self._busy:
             self._later.append(lambda: self.gathered(link))
             return
-        with self._sending():
+        with Sending(self):
             now = monotonic()
             if link.bodies and not link.begun:
                 if not self._let_in(link):
@@ -92,10 +92,8 @@ class Sender(Counter):
         box: list[Said] = []
         with self._lock:
             try:
-                with self._sending():
-                    with self._taken_back(link, sealed, frames):
-                        if link.has_to_wait:
-                            self._find_room(link, until)
+                with Sending(self):
+                    self.let_in(link, sealed, frames, until)
                     deaths = self.put(link, number, sealed, frames, box.append)
                     self.flush()
                 self._listen(box, until)
@@ -116,36 +114,22 @@ class Sender(Counter):
         return True
 
     def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
-        with self._sending():
-            if link.has_to_wait:
-                if self.kept(link, Kept(sealed, frames, urgent)):
-                    return
-                with self._taken_back(link, sealed, frames):
-                    self._find_room(link, None)
+        with Sending(self):
+            if link.has_to_wait and self.kept(link, Kept(sealed, frames, urgent)):
+                return
+            self.let_in(link, sealed, frames, None)
             self.post(link, sealed, frames, urgent=urgent)
 
-    @contextmanager
-    def _taken_back(self, link: Link, sealed: letters.Seal, frames: Sequence[Any]) -> Iterator[None]:
-        """What will not be sent after all, gives back what was lent for it."""
+    def let_in(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], until: float | None) -> None:
+        """Wait for room, as `_find_room`; what will not be sent after all gives back what was lent for it."""
+        if not link.has_to_wait:
+            return
         try:
-            yield
+            self._find_room(link, until)
         except BaseException:
             if sealed.loans and link.lender is not None:
                 withdraw(sealed.sealed(frames), link.lender)
             raise
-
-    @contextmanager
-    def _sending(self) -> Iterator[None]:
-        with self._lock:
-            if self.closed:
-                raise SystemClosed("this system was shut down meanwhile")
-            self._busy = True
-            try:
-                yield
-            finally:
-                self._busy = False
-        while self._later and not self._busy:
-            self._later.popleft()()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -276,6 +260,44 @@ class Sender(Counter):
                     raise AskTimeout(f"{peer.name} did not answer within {timeout:g} s")
                 self.wait(watch.patience(until))
 
+    def begin(self) -> None:
+        """Amid a send from now on; raises SystemClosed."""
+        self._lock.acquire()
+        if self.closed:
+            self._lock.release()
+            raise SystemClosed("this system was shut down meanwhile")
+        self._busy = True
+
+    def finish(self) -> None:
+        """No more."""
+        self._busy = False
+        self._lock.release()
+
+    def catch_up(self) -> None:
+        """Say what was said while a send was under way."""
+        while self._later and not self._busy:
+            self._later.popleft()()
+
     def __del__(self) -> None:
         if not (self.closed or self._office.is_copy or self._office.retire(self)):
             self.close()
+
+
+class Sending:
+    """A sender amid a send: nobody else uses it, and what its thread says meanwhile is said afterwards.
+
+    Raises SystemClosed.
+    """
+
+    __slots__ = ("_sender",)
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def __enter__(self) -> None:
+        self._sender.begin()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._sender.finish()
+        if kind is None:
+            self._sender.catch_up()

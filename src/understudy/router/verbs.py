@@ -61,6 +61,16 @@ def select(world: World, wanted: Meant) -> list[Actor]:
     return list(found.values())
 
 
+def uids_of(world: World, who: Any) -> list[int]:
+    """Of one actor or group, by name or ref; raises UnknownActor, also for a glob, ConfigError."""
+    if isinstance(who, str):
+        return [actor.uid for actor in world.registry.named(str.__str__(who))]
+    found = [actor.uid for actor in select(world, meant([who]))]
+    if not found:
+        raise UnknownActor(f"{who!r} names no actor of this system")
+    return found
+
+
 def check_grace(grace: object) -> float | None:
     """The grace in seconds; raises ConfigError."""
     if grace is None:

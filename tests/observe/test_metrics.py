@@ -19,7 +19,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.docs.pages import ROOT, tables
-from tests.stage import hold, python, running, until
+from tests.stage import hold, noted, python, running, until
 from understudy import ActorSystem, ConfigError, Process, Remote, Status, SystemClosed
 from understudy.observe import metrics
 from understudy.observe.exporter import SCRAPES
@@ -69,6 +69,18 @@ class Again(Process):
             self.sleep(600)
 
 
+class Held(Process):
+    """Holds the first message until the gate opens."""
+
+    def __init__(self, begun, gate):
+        self.begun, self.gate = begun, gate
+
+    def __receive__(self, message):
+        with open(self.begun, "w") as file:
+            file.write("begun\n")
+        hold(self.gate)
+
+
 class Idle(Process):
     def __loop__(self):
         self.sleep(600)
@@ -115,6 +127,21 @@ def test_what_has_ended_is_counted_by_how_and_named_no_more(system, url):
     assert found["understudy_spawned_total"] == {(): 3}
     assert not found["understudy_actor_laps_total"]
     assert sum(found["understudy_actors"].values()) == 0
+
+
+@pytest.mark.requirement("A7")
+def test_messages_that_wait_and_those_that_nobody_handled_are_told(system, url, tmp_path):
+    held = system.spawn(Held, str(tmp_path / "begun"), str(tmp_path / "gate"), name="held")
+    for _ in range(3):
+        held.tell("message")
+    noted(tmp_path / "begun")
+    until(lambda: held.info().mailbox_depth == 3, 20, "their being taken in, the one in hand among them")
+    assert samples(url)["understudy_actor_mailbox_depth"] == {("held",): 3}
+    held.stop()
+    (tmp_path / "gate").touch()
+    held.wait(20)
+    until(lambda: system.dead_letters.total == 2, 20, "the dead letters")
+    assert samples(url)["understudy_dead_letters_total"] == {(): 2}
 
 
 def test_what_followers_missed_is_counted_as_they_ask_for_it(system, url):

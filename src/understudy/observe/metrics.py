@@ -38,6 +38,7 @@ class Reading:
     frames_dropped: int
     frames_stale: int
     records_lost: int
+    dead_letters: int
     actors: Sequence[Row]
 
 
@@ -55,6 +56,7 @@ COUNTERS: tuple[tuple[str, str, Callable[[Reading], int]], ...] = (
     ("frames_dropped", "Frames that were malformed, untagged or altered.", lambda one: one.frames_dropped),
     ("frames_stale", "Frames and facts of lives that are over.", lambda one: one.frames_stale),
     ("log_records_lost", "Log records that the handlers did not keep up with.", lambda one: one.records_lost),
+    ("dead_letters", "Messages that nobody handled.", lambda one: one.dead_letters),
 )
 """Of the whole system, without labels: name, help, value. Each is told as ``understudy_NAME_total``."""
 
@@ -91,6 +93,7 @@ ACTOR_GAUGES: tuple[tuple[str, str, Callable[[Row], Value]], ...] = (
     ("pss_bytes", "Proportional memory: shared pages are shared out.", lambda row: _bytes(row.info.pss_mb)),
     ("threads", "Threads, with those of all that it started.", lambda row: row.info.threads),
     ("open_files", "Open descriptors, with those of all that it started.", lambda row: row.info.open_files),
+    ("mailbox_depth", "Messages that it has taken in and not handled.", lambda row: row.info.mailbox_depth),
     ("heartbeat_age_seconds", "Time since it was heard.", lambda row: row.info.heartbeat_age),
 )
 """By living actor: name, help, value. Each is told as ``understudy_actor_NAME``."""

@@ -69,5 +69,6 @@ class Gauges:
             frames_dropped=world.dropped,
             frames_stale=registry.stale,
             records_lost=world.logs.dropped,
+            dead_letters=world.letters.total,
             actors=rows,
         )

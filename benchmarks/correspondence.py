@@ -1,5 +1,6 @@
 """Messages as every contestant carries them. The measuring code is the same for all and knows only this."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ class Handling:
 
         A dict is passed on, or is its own answer. A number is a token with so many hops to go. Text is a board to
         stamp, behind all that was told before. A list asks for an array of so many bytes. An array is answered by its
-        length.
+        length. A float is the core to run on.
         """
         kind = type(message)
         if kind is dict:
@@ -46,6 +47,8 @@ class Handling:
                 self.pass_on(message)
         elif kind is list:
             return self.array(message[0])
+        elif kind is float:
+            sit(int(message))
         else:
             return len(message)
         return None
@@ -57,6 +60,22 @@ class Handling:
 
             self.kept = np.ones(size, np.uint8)
         return self.kept
+
+
+def sit(core: int) -> None:
+    """Run on that core from now on, with all threads of this process."""
+    for thread in os.listdir("/proc/self/task"):
+        os.sched_setaffinity(int(thread), {core})
+
+
+def apart(say: Callable[[float], object]) -> None:
+    """This process takes the first core, the receiver is told the last one.
+
+    Where the scheduler puts both decides over more than half of a round trip, and it does so anew each time.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    say(float(cores[-1]))
+    sit(cores[0])
 
 
 class Correspondence(Protocol):

@@ -5,7 +5,7 @@ import time
 from contextlib import closing
 from typing import Any
 
-from benchmarks.correspondence import Make, Shape
+from benchmarks.correspondence import Make, Shape, apart
 from benchmarks.harness import Figure, Job, Options, Target, Unit
 from benchmarks.moments import Board
 from benchmarks.stamps import now
@@ -64,6 +64,7 @@ def lone(make: Make, samples: int) -> float:
     taken = []
     with Board() as board, closing(make()) as post:
         post.begin(1, "star", board.path)
+        apart(lambda core: post.tell(core, 1))
         for _ in range(samples + 10):
             time.sleep(PAUSE)
             asked = now()
@@ -76,6 +77,7 @@ def ask(make: Make, samples: int, percent: int) -> float:
     """That percentile, in ms, of asks one after the other."""
     with Board() as board, closing(make()) as post:
         post.begin(1, "star", board.path)
+        apart(lambda core: post.ask(core, 1))
         post.ask(MESSAGE, 100)
         taken = post.ask(MESSAGE, samples)
     return statistics.quantiles(taken, n=100)[percent - 1] * MS
@@ -103,6 +105,7 @@ def back(make: Make, nbytes: int, samples: int) -> float:
     """The same of answers."""
     with Board() as board, closing(make()) as post:
         post.begin(1, "star", board.path)
+        apart(lambda core: post.ask(core, 1))
         post.ask([nbytes], 3)
         return nbytes / statistics.median(post.ask([nbytes], samples)) / GB
 
@@ -113,6 +116,7 @@ def _sent(make: Make, nbytes: int, samples: int) -> list[float]:
     array = np.ones(nbytes, np.uint8)
     with Board() as board, closing(make()) as post:
         post.begin(1, "star", board.path)
+        apart(lambda core: post.ask(core, 1))
         post.ask(array, 3)
         return post.ask(array, samples)
 

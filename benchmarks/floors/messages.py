@@ -171,7 +171,7 @@ class RawDealer(_Raw):
         dealer = self.socket(zmq.DEALER, self.address(0))
 
         def ask(message: Any) -> Any:
-            if type(message) is dict:
+            if type(message) in {dict, float}:
                 dealer.send(msgpack.packb(message))
             else:
                 dealer.send(b"", zmq.SNDMORE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -62,10 +63,17 @@ class Several(Process):
         assert self.sender == before
         return None if before is None else before.name
 
+    def hear(self):
+        while not self.stopping:
+            time.sleep(0.005)
+
     async def ends(self, how):
         """Ends so, or not at all."""
         note(self.path, "begun")
         match how:
+            case "until stopped":
+                await asyncio.to_thread(self.hear)
+                note(self.path, "heard")
             case "for ever":
                 await asyncio.Event().wait()
             case "hold up":
@@ -215,6 +223,19 @@ def test_sender_and_deferred_answers_are_those_of_each_task(system, side):
     assert len(asyncio.run(main())) == 5
 
 
+def test_a_stop_finishes_what_is_in_hand_and_refuses_the_rest(system, side):
+    ref = system.spawn(Several, side)
+    with ThreadPoolExecutor(MANY + 2) as pool:
+        inside = [pool.submit(ref.ask, "until stopped", LONG) for _ in range(MANY)]
+        noted(side, MANY)
+        waiting = [pool.submit(ref.ask, "waits", LONG) for _ in range(2)]
+        until(lambda: ref.info().mailbox_depth == MANY + 2, 20, "all having arrived")
+        ref.stop()
+        assert [one.result(LONG) for one in inside] == ["until stopped"] * MANY
+        assert [type(one.exception(LONG)) for one in waiting] == [ActorDied] * 2
+    assert ref.wait(LONG) is Status.FINISHED
+
+
 def test_a_drain_handles_all_that_has_arrived_side_by_side(system, side, tmp_path):
     ref, gate = system.spawn(Several, side), tmp_path / "gate"
     for _ in range(2 * MANY):
@@ -226,6 +247,19 @@ def test_a_drain_handles_all_that_has_arrived_side_by_side(system, side, tmp_pat
     assert ref.wait(LONG) is Status.FINISHED
     assert len(notes(side)) == 2 * MANY
     assert not [letter for letter in system.dead_letters if letter.uid == ref.uid]
+
+
+def test_a_sigterm_that_follows_a_stop_cancels_what_is_in_hand_and_lets_it_clean_up(system, side):
+    ref = system.spawn(Several, side)
+    with ThreadPoolExecutor(2) as pool:
+        cleans, hears = pool.submit(ref.ask, "clean", LONG), pool.submit(ref.ask, "until stopped", LONG)
+        noted(side, 2)
+        ref.stop()
+        assert hears.result(LONG) == "until stopped"
+        os.kill(ref.info().pid, signal.SIGTERM)  # as the ladder does after half of a grace
+        assert isinstance(cleans.exception(LONG), ActorDied)
+    assert ref.wait(LONG) is Status.FINISHED
+    assert "cleaned" in notes(side)
 
 
 def test_a_crash_in_one_ends_the_others_who_clean_up_and_their_askers_are_told(system, side):

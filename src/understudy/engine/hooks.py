@@ -18,6 +18,8 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._struck: Interruption | None = None
+        """What struck amid a callback, which a loop only tells of."""
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Run it to its end; an interruption cancels all tasks and lets them clean up."""
@@ -25,12 +27,29 @@ class Loop:
 
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
+            self._loop.set_exception_handler(self._on_trouble)
+        self._struck = None
         task = self._loop.create_task(coroutine)
         try:
             return self._loop.run_until_complete(task)
-        except Interruption:
+        except (Interruption, RuntimeError) as error:
+            ends = self._taken(error)
+            if ends is None:
+                raise
             self._loop.run_until_complete(_cancel_the_others())
-            raise
+            raise ends from None
+
+    def _taken(self, error: BaseException) -> Interruption | None:
+        struck, self._struck = self._struck, None
+        return error if isinstance(error, Interruption) else struck
+
+    def _on_trouble(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Interruption) and "handle" in context:
+            self._struck = error
+            loop.stop()
+        else:
+            loop.default_exception_handler(context)
 
     def close(self) -> None:
         """End what is left of it."""

@@ -125,7 +125,8 @@ class Tasks(Serving):
         tasks = list(self._deadlines)
         self._cancelled = bool(tasks)
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # else it cleans up already, which a second time would cut short
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _take_up(self, lap: int) -> bool:

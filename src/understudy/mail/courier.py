@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed
-from understudy.mail.answers import opened
 from understudy.mail.counter import Said, died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
@@ -120,8 +119,7 @@ class Courier:
                 said = await self._send(uid, name, message, "ask")
         except TimeoutError:
             raise AskTimeout(f"{name} did not answer within {timeout:g} s") from None
-        answer, frames = said
-        return opened(answer, frames, name, self._office.key, self._begin().borrower, uid)
+        return self._begin().open(said, name, uid)
 
     async def meet(self, members: Sequence[tuple[int, str]]) -> None:
         """Learn how they stand, without holding up the loop."""
@@ -197,8 +195,6 @@ class Courier:
             crowd.wonder(self._curious.pop())
         self._look_after(sender)
         sender.bury()
-        if sender.borrower.given_back:
-            sender.give_back()
 
     def _is_off(self, sender: Steady, parcel: Parcel) -> bool:
         """Send it, or fail it, or forget it; False if it has to wait."""

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
-from understudy.mail.counter import Counter, Said, died
+from understudy.mail.counter import QUIET, Counter, Said, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
@@ -24,7 +24,7 @@ _PATIENCE = 0.005
 """Seconds after which the flusher looks again for credit."""
 _SEEN_OFF = 0.25
 """Seconds, at most, after which a mailbox is asked again how far it is with what an ended thread sent."""
-_QUIET = 0.0002
+_LULL = 0.0002
 """Seconds since the last batch after which a tell is a lone one, and goes at once."""
 _LONE = 16
 """Lone tells in a row, to whomever, after which they are none: who tells many has less to do if each gets a few."""
@@ -61,9 +61,9 @@ class Sender(Counter):
                     return
                 link.begun = True
                 link.size_up()
-                self._row = self._row + 1 if now - self._begun_at <= _QUIET else 0
+                self._row = self._row + 1 if now - self._begun_at <= _LULL else 0
                 self._begun_at = now
-                if (now - link.sent_at <= _QUIET or self._row >= _LONE) and link.most > 1:
+                if (now - link.sent_at <= _LULL or self._row >= _LONE) and link.most > 1:
                     self._office.flusher.note(self)
                     return
             self._send_batch(link, now)
@@ -75,6 +75,20 @@ class Sender(Counter):
             self._later.append(lambda: self._tell(link, sealed, frames, urgent=urgent))
         else:
             self._tell(link, sealed, frames, urgent=urgent)
+
+    def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
+        """As `Counter.seal`; what is back meanwhile is lent anew: who only tells would never learn of it."""
+        if link.lender is not None and not self._busy and link.lender.out:
+            with self._sending():
+                self._read()
+        return super().seal(link, message)
+
+    def wait(self, seconds: float | None) -> None:
+        """As `Counter.wait`; what is free again meanwhile is given back."""
+        super().wait(seconds)
+        if self.borrower.given_back and not self.closed:
+            with self._sending():
+                self.give_back()
 
     def ask(self, link: Link, message: Any, timeout: float | None) -> Any:
         """As `ActorRef.ask`."""
@@ -139,11 +153,11 @@ class Sender(Counter):
         with self._lock:
             if self.closed:
                 raise SystemClosed("this system was shut down meanwhile")
-            self._busy = True
+            was, self._busy = self._busy, True
             try:
                 yield
             finally:
-                self._busy = False
+                self._busy = was
         while self._later and not self._busy:
             self._later.popleft()()
 
@@ -188,7 +202,7 @@ class Sender(Counter):
 
     def flush_late(self) -> float | None:
         """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
-        if not self._lock.acquire(timeout=_QUIET):
+        if not self._lock.acquire(timeout=QUIET):
             return None if self.closed else _PATIENCE
         try:
             if self.closed:

@@ -122,6 +122,7 @@ class Inlet:
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(wake_fd, zmq.POLLIN)
+        self._rung = wake_fd, _POLLIN
 
     def fileno(self) -> int:
         """For an event loop: readable when something has changed, which `take` has to be asked about."""
@@ -136,9 +137,9 @@ class Inlet:
         """Take what has changed so far for known: the descriptor tells of what comes from now on."""
         self._socket.get(zmq.EVENTS)
 
-    def wait(self, seconds: float | None) -> None:
-        """Wait so long for a message, or until the descriptor is readable."""
-        self._poller.poll(milliseconds(seconds))
+    def wait(self, seconds: float | None) -> bool:
+        """Wait so long for a message, or until the descriptor is readable: whether it is."""
+        return self._rung in self._poller.poll(milliseconds(seconds))
 
     def send(self, to: bytes, frames: Sequence[Any]) -> None:
         """Answer a sender; of who has gone, nothing is known."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.stage import gone, hold, note, noted, parent, said, until
+from tests.stage import gone, hold, note, noted, notes, parent, said, until
 from understudy import ActorDied, ActorSystem, AskTimeout, MailboxFull, Process
 from understudy.mail import borrowing, lending
 
@@ -85,6 +85,10 @@ class Keeper(Process):
         hold(gate)
         return of(9)
 
+    def answer_later(self, begun, gate, answered):
+        note(begun, "begun")
+        threading.Thread(target=answers_after, args=(gate, self.defer(), answered), daemon=True).start()
+
     def look_again(self):
         return [seen(thing) for thing in self.kept]
 
@@ -112,6 +116,12 @@ def reads_after(gate, things):
     """The last view of it, in a thread of the actor's own."""
     hold(gate)
     things.pop().sum()
+
+
+def answers_after(gate, answer, answered):
+    hold(gate)
+    answer.reply(of(9))
+    note(answered, "answered")
 
 
 def of(byte, size=SIZE):
@@ -180,6 +190,15 @@ def lender(ref):
 
 def has_let_go(pid):
     return not memories(pid)
+
+
+def give_up(ref, message, begun, count):
+    """Ask, until it is in hand so often as the notes say; then nobody waits for the answer any more."""
+    seconds = 0.1
+    while len(notes(begun)) < count:
+        with pytest.raises(AskTimeout):
+            ref.ask(message, seconds)
+        seconds *= 2
 
 
 def takes(ref):
@@ -466,21 +485,31 @@ def test_an_ask_that_is_given_up_gives_back_what_was_lent_for_it_and_for_its_ans
     ref = system.spawn(Keeper)
     pid = ref.ask(["pid"], LONG)
     held = ["hold", str(tmp_path / "begun"), str(tmp_path / "gate")]
-    with ThreadPoolExecutor(1) as pool, pytest.raises(AskTimeout):  # of a thread that ends then
-        pool.submit(ref.ask, held, 0.3).result()
-    noted(tmp_path / "begun")
+    with ThreadPoolExecutor(1) as pool:  # of a thread that ends then
+        pool.submit(give_up, ref, held, tmp_path / "begun", 1).result()
     with pytest.raises(AskTimeout):
         ref.ask(["look", of(1)], 0.05)
     assert loans(os.getpid()) == 1
     (tmp_path / "gate").touch()
     until(lambda: has_let_go(os.getpid()), 20, "what waited in the mailbox being back")
     (tmp_path / "gate").unlink()
-    with pytest.raises(AskTimeout):
-        ref.ask(held, 0.3)
-    noted(tmp_path / "begun", 2)
+    give_up(ref, held, tmp_path / "begun", 2)
     (tmp_path / "gate").touch()
-    assert ref.ask(["pid"], LONG) == pid
+    with ThreadPoolExecutor(1) as pool:  # behind these, and by no means of who gave up
+        assert pool.submit(ref.ask, ["pid"], LONG).result() == pid
     until(lambda: loans(pid) == 0, 20, "the answers being back, which nobody waits for")
+
+
+@pytest.mark.requirement("A7")
+def test_nothing_is_lent_for_an_answer_that_was_given_up_before_it_was_given(system, tmp_path):
+    ref = system.spawn(Keeper)
+    begun, gate, answered = (tmp_path / name for name in ("begun", "gate", "answered"))
+    give_up(ref, ["answer_later", str(begun), str(gate), str(answered)], begun, 1)
+    pid = ref.ask(["pid"], LONG)  # behind the word that it was given up
+    gate.touch()
+    noted(answered)
+    assert memories(pid) == []
+    assert ref.ask(["make", 1], LONG)[0] == 1
 
 
 # --- nothing is left

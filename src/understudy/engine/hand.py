@@ -40,6 +40,9 @@ class Answers:
         """Send a value; raises SerializationError for one that cannot travel."""
         if hand.ask is None or hand.connection.has_left:
             return
+        if hand.ask in hand.connection.given_up:
+            self._send(hand, letters.CREDIT, None, ())
+            return
         lending = self._mailbox.lending(hand.connection)
         sealed, frames = letters.enclosed(lending.note(seal(value, "the answer", self._key, lending.lender)))
         hand.connection.lent.update((loan.number, hand.ask) for loan in sealed.loans if loan)

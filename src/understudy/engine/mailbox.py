@@ -23,12 +23,16 @@ from understudy.wire.sockets import Inlet
 _CREDITS = 4
 """In how many parts the window of a sender is given back."""
 _MOST_SENDERS = 10_000
+_GIVEN_UP = 1_000
 
 
 class Connection:
     """One sending thread, as the mailbox knows it."""
 
-    __slots__ = ("has_left", "held", "ident", "incarnation", "last", "lending", "lent", "loans", "name", "told", "uid")
+    __slots__ = (
+        "given_up", "has_left", "held", "ident", "incarnation", "last", "lending", "lent", "loans", "name", "told",
+        "uid",
+    )  # fmt: skip
 
     def __init__(self, ident: bytes, uid: int, incarnation: int, name: str) -> None:
         self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
@@ -41,6 +45,8 @@ class Connection:
         """Of answers."""
         self.lent: dict[int, int] = {}
         """For each loan that is out, the ask that it answers."""
+        self.given_up: dict[int, None] = {}
+        """Asks of which it said so when they were in hand, or answered: the last of these, in their order."""
         self.has_left = False
         """Whether it said so: then no answer finds it."""
         self.loans: set[int] = set()
@@ -271,6 +277,9 @@ class Mailbox:
                 self.entries.remove(entry)
                 self._pass_over(entry)
                 return
+        connection.given_up[ask] = None
+        if len(connection.given_up) > _GIVEN_UP:
+            del connection.given_up[next(iter(connection.given_up))]
         if connection.lending is not None:  # what answers it will not be opened, whether it arrives or not
             for number in [number for number, answers in connection.lent.copy().items() if answers == ask]:
                 self._is_back(connection.lending, connection, number)

@@ -38,10 +38,14 @@ class Answers:
 
     def reply(self, hand: Hand, value: Any) -> None:
         """Send a value; raises SerializationError for one that cannot travel."""
-        if hand.ask is None:
+        if hand.ask is None or hand.connection.has_left:
+            return
+        if hand.ask in hand.connection.given_up:
+            self._send(hand, letters.CREDIT, None, ())
             return
         lending = self._mailbox.lending(hand.connection)
         sealed, frames = letters.enclosed(lending.note(seal(value, "the answer", self._key, lending.lender)))
+        hand.connection.lent.update((loan.number, hand.ask) for loan in sealed.loans if loan)
         self._send(hand, letters.REPLY, [*sealed, hand.ask], frames)
 
     def reply_or_fail(self, hand: Hand, value: Any) -> None:
@@ -63,10 +67,8 @@ class Answers:
 
     def catch_up(self) -> None:
         """In the main thread: send what others have answered."""
-        if self._waiting:
-            self._bell.hush()
-            while self._waiting:
-                self._waiting.popleft()()
+        while self._waiting:
+            self._waiting.popleft()()
 
     def _send(self, hand: Hand, kind: str, content: Any, frames: Any) -> None:
         if threading.get_ident() == self._main:

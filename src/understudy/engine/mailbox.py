@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from understudy.errors import ProtocolError
-from understudy.mail.flusher import Flusher
+from understudy.mail.borrowing import Borrowing
 from understudy.mail.lending import Lending
+from understudy.mail.office import Office
 from understudy.spawners.base import Birth
 from understudy.wire import letters
-from understudy.wire.bulk import Borrower
+from understudy.wire.bell import Bell
+from understudy.wire.bulk import Lender
 from understudy.wire.page import HANDLED, TAKEN, Page
 from understudy.wire.sealing import decline
 from understudy.wire.sockets import Inlet
@@ -21,12 +23,16 @@ from understudy.wire.sockets import Inlet
 _CREDITS = 4
 """In how many parts the window of a sender is given back."""
 _MOST_SENDERS = 10_000
+_GIVEN_UP = 1_000
 
 
 class Connection:
     """One sending thread, as the mailbox knows it."""
 
-    __slots__ = ("held", "ident", "incarnation", "last", "lending", "loans", "name", "told", "uid")
+    __slots__ = (
+        "given_up", "has_left", "held", "ident", "incarnation", "last", "lending", "lent", "loans", "name", "told",
+        "uid",
+    )  # fmt: skip
 
     def __init__(self, ident: bytes, uid: int, incarnation: int, name: str) -> None:
         self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
@@ -37,6 +43,12 @@ class Connection:
         """The credit that it knows of."""
         self.lending: Lending | None = None
         """Of answers."""
+        self.lent: dict[int, int] = {}
+        """For each loan that is out, the ask that it answers."""
+        self.given_up: dict[int, None] = {}
+        """Asks of which it said so when they were in hand, or answered: the last of these, in their order."""
+        self.has_left = False
+        """Whether it said so: then no answer finds it."""
         self.loans: set[int] = set()
         """What this one has lent us for messages, and has not back."""
 
@@ -82,8 +94,8 @@ class _Nowhere:
 
     def hush(self) -> None: ...
 
-    def wait(self, seconds: float | None) -> bool:
-        return False
+    def wait(self, seconds: float | None) -> tuple[bool, bool]:
+        return False, False
 
     def send(self, to: bytes, frames: Sequence[Any]) -> None: ...
 
@@ -93,14 +105,15 @@ class _Nowhere:
 class Mailbox:
     """The mailbox of one incarnation; its main thread's."""
 
-    def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page, flusher: Flusher) -> None:
+    def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page, office: Office, bell: Bell) -> None:
         self._inlet: Inlet | _Nowhere = inlet
         self._birth, self._size, self._page = birth, size, page
-        self._flusher = flusher
+        self._office, self._bell = office, bell
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
         self.entries: deque[Entry] = deque()
-        self.borrower = Borrower()
+        self._borrowing = Borrowing(office.flusher, bell.ring)
+        self.borrower = self._borrowing.borrower
         self.held = 0
         self.dropped = 0
         """What was no letter to this actor."""
@@ -114,7 +127,10 @@ class Mailbox:
     def lending(self, connection: Connection) -> Lending:
         """What lends answers that are too large to be sent."""
         if connection.lending is None:
-            connection.lending = Lending(self._flusher)
+            look = _forfeiting(self._office, connection.uid, connection.incarnation, connection.name)
+            connection.lending = Lending(self._office.flusher, look)
+            if connection.has_left:  # meanwhile: this may be any thread
+                connection.lending.lender.close()
         return connection.lending
 
     def take_in(self) -> None:
@@ -133,8 +149,10 @@ class Mailbox:
             self._inlet.hush()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait so long for a letter, or until somebody rings."""
-        self._is_ready = self._inlet.wait(seconds)
+        """Wait so long for a letter, or until somebody rings; then all that he may have rung for is to be looked at."""
+        self._is_ready, is_rung = self._inlet.wait(seconds)
+        if is_rung:
+            self._bell.hush()
 
     def next_body(self) -> tuple[Connection, Any] | Single | None:
         """Take the next one out, as handled: a plain tell opened, another one as it is; None if there is none."""
@@ -231,13 +249,16 @@ class Mailbox:
                 self.answer(connection, letters.BACK, unseen)
         elif kind == letters.BACK and connection.lending is not None:
             for number in content:
-                connection.lending.lender.returned(number)
+                self._is_back(connection.lending, connection, number)
         elif kind == letters.CANCEL:
             self._forget(connection, content)
-        elif kind == letters.BYE and not connection.held:
+        elif kind == letters.BYE:
+            connection.has_left = True
             self._forget_sender(connection)
 
     def _single(self, connection: Connection, seal: letters.Seal, frames: list[Any], ask: int | None = None) -> Single:
+        if seal.loans:
+            self._borrowing.note()
         for loan in seal.loans:
             if type(loan) is list and loan:
                 connection.loans.add(loan[0])
@@ -267,6 +288,17 @@ class Mailbox:
                 self.entries.remove(entry)
                 self._pass_over(entry)
                 return
+        connection.given_up[ask] = None
+        if len(connection.given_up) > _GIVEN_UP:
+            del connection.given_up[next(iter(connection.given_up))]
+        if connection.lending is not None:  # what answers it will not be opened, whether it arrives or not
+            for number in [number for number, answers in connection.lent.copy().items() if answers == ask]:
+                self._is_back(connection.lending, connection, number)
+
+    @staticmethod
+    def _is_back(lending: Lending, connection: Connection, number: int) -> None:
+        lending.lender.returned(number)
+        connection.lent.pop(number, None)
 
     def _forget_sender(self, connection: Connection) -> None:
         self._connections.pop(connection.ident, None)
@@ -291,3 +323,13 @@ class Mailbox:
         made = self._connections[ident] = Connection(ident, letter.sender, letter.incarnation, letter.name)
         made.last = made.told = max(0, letter.seq - 1)
         return made
+
+
+def _forfeiting(office: Office, uid: int, incarnation: int, name: str) -> Callable[[Lender], None]:
+    """Who was killed gives nothing back, and says no goodbye; the program itself does not outlive its actors."""
+
+    def look(lender: Lender) -> None:
+        if uid and lender.out and office.has_lost(uid, incarnation, name):
+            lender.forfeit()
+
+    return look

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ActorDied, ProtocolError, SystemClosed
 from understudy.mail.answers import opened
+from understudy.mail.borrowing import of_socket
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link, Peer
 from understudy.mail.overflow import Overflow
 from understudy.wire import letters
 from understudy.wire.bell import Bell
-from understudy.wire.bulk import Borrower
+from understudy.wire.bulk import Lender
 from understudy.wire.sealing import Sealed, decline, seal
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ _LAST_WORDS = 1.0
 """Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
 _LENT = 0.5
 """Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
+QUIET = 0.0002
+"""Seconds for which the flusher waits for a socket that is in use."""
+_AGAIN = 0.005
+"""Seconds after which it looks again."""
 Said = tuple[letters.Outbound, list[Any]]
 """What came back, and the frames behind it."""
 
@@ -44,7 +50,8 @@ class Counter:
         self._overflow = Overflow(office)
         self._bell: Bell | None = Bell()
         self._packer = letters.Packer(office.system)
-        self.borrower = Borrower()
+        self._borrowing = of_socket(self, office.flusher)
+        self.borrower = self._borrowing.borrower
         self.closed = False
 
     def link(self, peer: Peer) -> Link:
@@ -65,12 +72,18 @@ class Counter:
         """A message on its way to that actor; raises SerializationError."""
         lending = link.lending
         if lending is None:
-            lending = link.lending = Lending(self._office.flusher)
+            lending = link.lending = Lending(self._office.flusher, _looking(weakref.ref(self)))
         return letters.enclosed(lending.note(seal(message, "message", self._office.key, lending.lender)))
 
     def opened(self, link: Link, said: Said) -> Any:
         """What the answer holds, in the thread that asked; raises the error that was told."""
-        return opened(*said, link.peer.name, self._office.key, self.borrower, link.peer.uid)
+        return self.open(said, link.peer.name, link.peer.uid)
+
+    def open(self, said: Said, name: str, uid: int) -> Any:
+        """The same, of the actor of that name and uid, for any thread."""
+        if isinstance(said[0].content, letters.Answer) and said[0].content.seal.loans:
+            self._borrowing.note()
+        return opened(*said, name, self._office.key, self.borrower, uid)
 
     def put(
         self, link: Link, number: int, sealed: letters.Seal, frames: Sequence[Any], give: Callable[[Said], None]
@@ -218,6 +231,27 @@ class Counter:
         with suppress(ProtocolError):
             decline(sealed, self._office.key, self.borrower, uid)
 
+    def look(self) -> None:
+        """From the flusher's thread: read what has arrived, unless the thread is at it and does so itself."""
+        if self._lock.acquire(timeout=QUIET):
+            try:
+                if not self.closed:
+                    self._read()
+            finally:
+                self._lock.release()
+
+    def give_back_late(self) -> float | None:
+        """The same for what is free again; seconds until the next look, None if there need be none."""
+        if not self._lock.acquire(timeout=QUIET):
+            self.ring()  # who holds it for long waits, and is to give back amid the wait
+            return None if self.closed else _AGAIN
+        try:
+            if not self.closed:
+                self.give_back()
+            return None
+        finally:
+            self._lock.release()
+
     def give_back(self) -> None:
         """Tell who lent something that it is free again."""
         by_lender: dict[int, list[int]] = {}
@@ -250,6 +284,16 @@ class Counter:
             now = monotonic()
             self._outlet.close(max((link.leaves_within(now) for link in self.links.values()), default=0.0))
             self.links.clear()
+
+
+def _looking(counter: weakref.ref[Counter]) -> Callable[[Lender], None]:
+    """What is lent does not hold the socket by which it may come back."""
+
+    def look(lender: Lender) -> None:
+        if lender.out and (own := counter()) is not None:
+            own.look()
+
+    return look
 
 
 def died(peer: Peer, how: str) -> ActorDied:

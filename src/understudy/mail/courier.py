@@ -13,7 +13,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, SystemClosed
-from understudy.mail.answers import opened
 from understudy.mail.counter import Said, died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
@@ -167,8 +166,7 @@ class Courier:
                 said = await self._until_done(parcel)
         except TimeoutError:
             raise AskTimeout(f"{parcel.name} did not answer within {seconds:g} s") from None
-        answer, frames = said
-        return opened(answer, frames, parcel.name, self._office.key, self._begin().borrower, parcel.uid)
+        return self._begin().open(said, parcel.name, parcel.uid)
 
     async def _until_done(self, parcel: Parcel) -> Any:
         try:
@@ -219,8 +217,6 @@ class Courier:
             crowd.wonder(self._curious.pop())
         self._look_after(sender)
         sender.bury()
-        if sender.borrower.given_back:
-            sender.give_back()
 
     def _is_off(self, sender: Steady, parcel: Parcel) -> bool:
         """Send it, or fail it, or forget it; False if it has to wait."""

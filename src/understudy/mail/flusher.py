@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import Protocol
 
 _TICK = 0.0005
@@ -27,46 +28,53 @@ class Flusher:
         self._waiting: dict[int, Holder] = {}
         self._later: dict[int, tuple[float, Holder]] = {}
         """Those that wait for others: when to look again."""
-        self._awake = threading.Event()
+        # A lock, for to release it is one step: who notes may be a finalizer that strikes amid another note, or amid
+        # the very wait of this thread, where an event's own lock would be held.
+        self._bell = threading.Lock()
+        self._bell.acquire()
         self._thread: threading.Thread | None = None
         self._beginning = threading.Lock()
         self._over = False
 
     def note(self, holder: Holder) -> None:
-        """This one has tells that wait."""
+        """This one has something that waits. A finalizer may say so, too, where something was noted before."""
         self._waiting[id(holder)] = holder
-        if not self._awake.is_set():
+        if self._bell.locked():
             self._wake()
 
     def close(self) -> None:
         """End the thread."""
         self._over = True
-        self._awake.set()
+        self._ring()
         if self._thread is not None:
             self._thread.join()
 
     def _wake(self) -> None:
-        self._awake.set()
+        self._ring()
         if self._thread is None and self._beginning.acquire(blocking=False) and not self._over:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
         while not self._over:
-            self._awake.wait(self._patience())
-            rested = 0 if self._awake.is_set() else _RESTS_AFTER
+            rested = 0 if self._bell.acquire(timeout=self._patience()) else _RESTS_AFTER
             self._flush_due()
             while rested < _RESTS_AFTER and not self._over:
                 time.sleep(_TICK)
                 rested = 0 if self._waiting else rested + 1
                 self._flush()
                 self._flush_due()
-            self._awake.clear()
+            self._bell.acquire(blocking=False)
             if self._waiting or self._over:  # noted between the last look and the bell's hush
-                self._awake.set()
+                self._ring()
 
-    def _patience(self) -> float | None:
-        return max(0.0, min(due for due, _ in self._later.values()) - time.monotonic()) if self._later else None
+    def _ring(self) -> None:
+        with suppress(RuntimeError):  # it was rung already
+            self._bell.release()
+
+    def _patience(self) -> float:
+        """Seconds until the next is due, -1 for as long as nobody rings."""
+        return max(0.0, min(due for due, _ in self._later.values()) - time.monotonic()) if self._later else -1.0
 
     def _flush_due(self) -> None:
         if self._later:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from understudy.mail.flusher import Flusher
 from understudy.wire.bulk import Lender
 from understudy.wire.sealing import Sealed
@@ -13,9 +15,10 @@ _IDLE = 10.0
 class Lending:
     """One lender, with the flusher's thread to look after it."""
 
-    def __init__(self, flusher: Flusher) -> None:
+    def __init__(self, flusher: Flusher, look: Callable[[Lender], object] = lambda _: None) -> None:
+        """``look`` is called in the flusher's thread, while there is any memory: to find what is back meanwhile."""
         self.lender = Lender()
-        self._flusher = flusher
+        self._flusher, self._look = flusher, look
 
     def note(self, sealed: Sealed) -> Sealed:
         """Something was sealed, and parts of it may be lent."""
@@ -25,4 +28,5 @@ class Lending:
 
     def flush_late(self) -> float | None:
         """Let go of what was idle for long; seconds until there may be more of it."""
+        self._look(self.lender)
         return _IDLE if self.lender.let_go(_IDLE) else None

@@ -199,6 +199,14 @@ class Office:
             raise SystemClosed(f"the system {self.system} did not say within {_ROUTER:g} s how {name} stands")
         return known
 
+    def has_lost(self, uid: int, incarnation: int, name: str) -> bool:
+        """Whether that life of an actor has ended, as far as is known; at first it is asked for, and not waited for."""
+        peer = self._peers.get(uid)
+        if peer is None:
+            peer = self._peers.setdefault(uid, Peer(uid, name))
+            self._meet(Meet(uid))
+        return peer.met.is_set() and (peer.over or peer.deaths >= incarnation)
+
     def heading(self, packer: letters.Packer, kind: str, uid: int) -> bytes:
         """How letters of a kind to that actor begin."""
         me = self._myself

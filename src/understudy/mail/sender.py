@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
-from understudy.mail.counter import Counter, Said, died
+from understudy.mail.counter import QUIET, Counter, Said, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
@@ -24,7 +24,7 @@ _PATIENCE = 0.005
 """Seconds after which the flusher looks again for credit."""
 _SEEN_OFF = 0.25
 """Seconds, at most, after which a mailbox is asked again how far it is with what an ended thread sent."""
-_QUIET = 0.0002
+_LULL = 0.0002
 """Seconds since the last batch after which a tell is a lone one, and goes at once."""
 _LONE = 16
 """Lone tells in a row, to whomever, after which they are none: who tells many has less to do if each gets a few."""
@@ -61,9 +61,9 @@ class Sender(Counter):
                     return
                 link.begun = True
                 link.size_up()
-                self._row = self._row + 1 if now - self._begun_at <= _QUIET else 0
+                self._row = self._row + 1 if now - self._begun_at <= _LULL else 0
                 self._begun_at = now
-                if (now - link.sent_at <= _QUIET or self._row >= _LONE) and link.most > 1:
+                if (now - link.sent_at <= _LULL or self._row >= _LONE) and link.most > 1:
                     self._office.flusher.note(self)
                     return
             self._send_batch(link, now)
@@ -75,6 +75,20 @@ class Sender(Counter):
             self._later.append(lambda: self._tell(link, sealed, frames, urgent=urgent))
         else:
             self._tell(link, sealed, frames, urgent=urgent)
+
+    def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
+        """As `Counter.seal`; what is back meanwhile is lent anew: who only tells would never learn of it."""
+        if link.lender is not None and not self._busy and link.lender.out:
+            with Sending(self):
+                self._read()
+        return super().seal(link, message)
+
+    def wait(self, seconds: float | None) -> None:
+        """As `Counter.wait`; what is free again meanwhile is given back."""
+        super().wait(seconds)
+        if self.borrower.given_back and not self.closed:
+            with Sending(self):
+                self.give_back()
 
     def ask(self, link: Link, message: Any, timeout: float | None) -> Any:
         """As `ActorRef.ask`."""
@@ -172,7 +186,7 @@ class Sender(Counter):
 
     def flush_late(self) -> float | None:
         """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
-        if not self._lock.acquire(timeout=_QUIET):
+        if not self._lock.acquire(timeout=QUIET):
             return None if self.closed else _PATIENCE
         try:
             if self.closed:
@@ -260,17 +274,18 @@ class Sender(Counter):
                     raise AskTimeout(f"{peer.name} did not answer within {timeout:g} s")
                 self.wait(watch.patience(until))
 
-    def begin(self) -> None:
-        """Amid a send from now on; raises SystemClosed."""
+    def begin(self) -> bool:
+        """Amid a send from now on; whether it was before. Raises SystemClosed."""
         self._lock.acquire()
         if self.closed:
             self._lock.release()
             raise SystemClosed("this system was shut down meanwhile")
-        self._busy = True
+        was, self._busy = self._busy, True
+        return was
 
-    def finish(self) -> None:
-        """No more."""
-        self._busy = False
+    def finish(self, *, still: bool) -> None:
+        """No more, or still within another one."""
+        self._busy = still
         self._lock.release()
 
     def catch_up(self) -> None:
@@ -289,15 +304,15 @@ class Sending:
     Raises SystemClosed.
     """
 
-    __slots__ = ("_sender",)
+    __slots__ = ("_sender", "_was")
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
     def __enter__(self) -> None:
-        self._sender.begin()
+        self._was = self._sender.begin()
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._sender.finish()
+        self._sender.finish(still=self._was)
         if kind is None:
             self._sender.catch_up()

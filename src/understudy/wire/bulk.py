@@ -104,6 +104,8 @@ class Lender:
     @property
     def numbers(self) -> list[int]:
         """The loans that are not back yet."""
+        if not self._arenas:
+            return []
         with self._lock:
             return [number for arena in self._arenas for number in arena.loans]
 
@@ -162,10 +164,13 @@ class Lender:
 class Borrower:
     """What a process has borrowed, of whomever. Any thread may borrow.
 
-    ``given_back`` fills with (whose, number) as the last views go, in whatever thread that happens.
+    ``given_back`` fills with (whose, number) as the last views go, in whatever thread that happens. ``ring`` is called
+    then, amid whatever that thread does: it may neither wait nor raise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ring: Callable[[], object] = lambda: None) -> None:
+        self._ring = ring
+        self._pid = os.getpid()
         self.given_back: deque[tuple[Any, int]] = deque()
         self._memories: dict[tuple[int, int, int], Mapping] = {}
 
@@ -182,22 +187,28 @@ class Borrower:
         if not _stands_in(memory, loan):
             raise ProtocolError(f"loan {loan.number} of process {loan.pid} is not there, or not any more")
         part = memory.part(loan.offset, loan.size)
-        weakref.finalize(part, self.given_back.append, (whose, loan.number)).atexit = False
+        weakref.finalize(part, self._come_back, whose, loan.number).atexit = False
         return memoryview(part).cast("B").toreadonly()
 
     def decline(self, loan: Loan, whose: Any = None) -> None:
         """Give back a loan that was not borrowed."""
-        self.given_back.append((whose, loan.number))
+        self._come_back(whose, loan.number)
 
-    def tidy(self) -> None:
-        """Let go of memories that their lenders let go of, and of those of processes that are gone."""
+    def tidy(self) -> bool:
+        """Let go of memories that are their lenders' no more, for these let go or are gone; whether any is left."""
         for key in list(self._memories):
             if not is_there(*key):
                 self._memories.pop(key, None)
+        return bool(self._memories)
 
     def close(self) -> None:
         """Let go of all memories; views that are in use go on."""
         self._memories.clear()
+
+    def _come_back(self, whose: Any, number: int) -> None:
+        if os.getpid() == self._pid:  # a forked copy has the views, but not the say
+            self.given_back.append((whose, number))
+            self._ring()
 
     def _mapped(self, loan: Loan) -> Mapping:
         self.tidy()

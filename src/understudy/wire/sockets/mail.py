@@ -133,6 +133,7 @@ class Inlet:
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(wake_fd, zmq.POLLIN)
+        self._rung = wake_fd, _POLLIN
 
     def fileno(self) -> int:
         """For an event loop: readable when something has changed, which `take` has to be asked about."""
@@ -147,9 +148,10 @@ class Inlet:
         """Take what has changed so far for known: the descriptor tells of what comes from now on."""
         self._tells(_EVENTS)
 
-    def wait(self, seconds: float | None) -> bool:
-        """Wait so long for a message, or until the descriptor is readable: whether there is a message."""
-        return (self._socket, _POLLIN) in self._poller.poll(milliseconds(seconds))
+    def wait(self, seconds: float | None) -> tuple[bool, bool]:
+        """Wait so long for a message, or until the descriptor is readable: whether there is one, whether it is."""
+        found = self._poller.poll(milliseconds(seconds))
+        return (self._socket, _POLLIN) in found, self._rung in found
 
     def take_ready(self) -> Frames:
         """One message where `wait` has said that there is one."""

@@ -34,9 +34,9 @@ def serving_of(
 ) -> Serving:
     """What takes its messages; in its main thread."""
     bell = halt.waiter = Bell()
-    mailbox = Mailbox(
-        office.exchange.inlet(birth.uid, bell.read), birth, config.mailbox.size, sections.page, office.flusher
-    )
+    size = config.mailbox.size
+    inlet = office.exchange.inlet(birth.uid, bell.read, size)
+    mailbox = Mailbox(inlet, birth, size, sections.page, office.flusher)
     answers = Answers(mailbox, outbox, birth.key, bell, lambda: lap_of(sections.page.words[PLACE]))
 
     def run(handler: Handler, message: Any) -> Any:

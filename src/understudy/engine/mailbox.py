@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,9 @@ from understudy.mail.lending import Lending
 from understudy.spawners.base import Birth
 from understudy.wire import letters
 from understudy.wire.bulk import Borrower
-from understudy.wire.page import HANDLED, TAKEN, Page
-from understudy.wire.sealing import decline
+from understudy.wire.codec import MAX_FRAMES
+from understudy.wire.page import DROPPED, HANDLED, TAKEN, Page
+from understudy.wire.sealing import Foreign, decline, verified
 from understudy.wire.sockets import Inlet
 
 _CREDITS = 4
@@ -98,8 +98,6 @@ class Mailbox:
         self.entries: deque[Entry] = deque()
         self.borrower = Borrower()
         self.held = 0
-        self.dropped = 0
-        """What was no letter to this actor."""
 
     def fileno(self) -> int:
         """For an event loop; see `Inlet.fileno`."""
@@ -118,14 +116,19 @@ class Mailbox:
         take = self._inlet.take
         while self.held < self._size and (frames := take()) is not None:
             try:
-                letter = letters.decode_inbound(frames[1], self._birth.system, self._birth.uid)
-            except (ProtocolError, IndexError):
-                self.dropped += 1
-                continue
-            known = self._connections.get(frames[0]) or self._admit(frames[0], letter)
-            self._sort(known, letter, frames[2:])
+                letter = self._read(frames)
+            except ProtocolError:
+                self._drop()
+            else:
+                known = self._connections.get(frames[0]) or self._admit(frames[0], letter)
+                self._sort(known, letter, frames[2:])
         if self.held >= self._size:
             self._inlet.hush()
+
+    def reject(self, entry: Single) -> None:
+        """Nobody of this system has sealed it: it is counted, answered by nothing, and nobody has lent what it says."""
+        entry.connection.loans.difference_update(_numbers(entry.seal))
+        self._drop()
 
     def wait(self, seconds: float | None) -> None:
         """Wait so long for a letter, or until somebody rings."""
@@ -187,6 +190,14 @@ class Mailbox:
         """Take nothing more; answers are given so many seconds to leave."""
         self._inlet.close(linger)
 
+    def _drop(self) -> None:
+        self._page.words[DROPPED] += 1
+
+    def _read(self, frames: Sequence[Any]) -> letters.Inbound:
+        if not 1 < len(frames) <= MAX_FRAMES + 1:
+            raise ProtocolError(f"a letter has 1 to {MAX_FRAMES} frames, not {len(frames) - 1}")
+        return letters.decode_inbound(frames[1], self._birth.system, self._birth.uid)
+
     def _sort(self, connection: Connection, letter: letters.Inbound, frames: list[Any]) -> None:
         kind, content = letter.kind, letter.content
         if kind == letters.TELLS:
@@ -227,16 +238,18 @@ class Mailbox:
             self._forget_sender(connection)
 
     def _single(self, connection: Connection, seal: letters.Seal, frames: list[Any], ask: int | None = None) -> Single:
-        for loan in seal.loans:
-            if type(loan) is list and loan:
-                connection.loans.add(loan[0])
+        connection.loans.update(_numbers(seal))
         return Single(connection, seal, frames, ask)
 
     def pass_over(self, entry: Single) -> None:
         """It will not be opened: what was lent for it goes back."""
         if entry.seal.loans:
-            with suppress(ProtocolError):
-                decline(entry.seal.sealed(entry.frames), self._birth.key, self.borrower, entry.connection.ident)
+            try:
+                lent = verified(entry.seal.sealed(entry.frames), self._birth.key)
+            except Foreign:
+                self.reject(entry)
+            else:
+                decline(lent, self.borrower, entry.connection.ident)
 
     def _pass_over(self, entry: Single) -> None:
         self.pass_over(entry)
@@ -280,3 +293,8 @@ class Mailbox:
         made = self._connections[ident] = Connection(ident, letter.sender, letter.incarnation, letter.name)
         made.last = made.told = max(0, letter.seq - 1)
         return made
+
+
+def _numbers(seal: letters.Seal) -> list[int]:
+    """Of the loans that it speaks of."""
+    return [loan[0] for loan in seal.loans if loan is not None]

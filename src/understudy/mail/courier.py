@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed
-from understudy.mail.answers import opened
-from understudy.mail.counter import Said, died
+from understudy.mail.answers import Said, opened
+from understudy.mail.counter import died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link
@@ -120,8 +120,7 @@ class Courier:
                 said = await self._send(uid, name, message, "ask")
         except TimeoutError:
             raise AskTimeout(f"{name} did not answer within {timeout:g} s") from None
-        answer, frames = said
-        return opened(answer, frames, name, self._office.key, self._begin().borrower, uid)
+        return opened(said, name, self._begin().borrower, uid)
 
     async def meet(self, members: Sequence[tuple[int, str]]) -> None:
         """Learn how they stand, without holding up the loop."""

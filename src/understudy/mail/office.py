@@ -50,7 +50,7 @@ class Office:
 
     ``meet`` asks how an actor stands, once for each; `fate` is the answer, and called again at each change. ``lost`` is
     told of messages that nobody will handle. ``say`` tells
-    the router what an actor's main thread waits for; the parent has none.
+    the router what an actor's main thread waits for; the parent has none. ``dropped`` hears how many answers were.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Office:
         meet: Callable[[Meet], None],
         lost: Callable[[Letter], object],
         say: Callable[[Any], object] | None = None,
+        dropped: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._myself, self.system, self.key = myself, myself.system, key
         self._make, self._meet, self._tell_lost, self._say = exchange, meet, lost, say
@@ -79,7 +80,8 @@ class Office:
         self._turns: dict[int, Iterator[int]] = {}
         self._main = threading.main_thread().ident
         self.dropped = 0
-        """Frames that were no answers of a mailbox of ours."""
+        """Answers that were none to what was asked, or were not sealed by anybody of this system."""
+        self._tell_dropped = dropped
         self.courier = Courier(self)
         self.flusher = Flusher(f"understudy-mail-{myself.system}")
         self.is_copy = False
@@ -207,6 +209,12 @@ class Office:
     def number(self) -> int:
         """Of the next ask."""
         return next(self._numbers)
+
+    def drop(self) -> None:
+        """Count what is no answer."""
+        with self._lock:
+            self.dropped += 1
+            self._tell_dropped(self.dropped)
 
     def check_open(self) -> None:
         """Raise WrongProcess, SystemClosed where nothing can be sent."""

@@ -21,6 +21,8 @@ from understudy.wire.sockets import Inlet
 _CREDITS = 4
 """In how many parts the window of a sender is given back."""
 _MOST_SENDERS = 10_000
+_ROUND = 1_000
+"""Letters that are no messages, or none at all, after which those that are have their turn."""
 
 
 class Connection:
@@ -98,6 +100,8 @@ class Mailbox:
         self.entries: deque[Entry] = deque()
         self.borrower = Borrower()
         self.held = 0
+        self.behind = False
+        """Whether more may have arrived than was looked at: the rest had to wait for its turn."""
 
     def fileno(self) -> int:
         """For an event loop; see `Inlet.fileno`."""
@@ -114,7 +118,9 @@ class Mailbox:
         if self.borrower.given_back:
             self._give_back()
         take = self._inlet.take
-        while self.held < self._size and (frames := take()) is not None:
+        idle = 0
+        while self.held < self._size and idle < _ROUND and (frames := take()) is not None:
+            held = self.held
             try:
                 letter = self._read(frames)
             except ProtocolError:
@@ -122,6 +128,8 @@ class Mailbox:
             else:
                 known = self._connections.get(frames[0]) or self._admit(frames[0], letter)
                 self._sort(known, letter, frames[2:])
+            idle += self.held == held
+        self.behind = idle == _ROUND
         if self.held >= self._size:
             self._inlet.hush()
 

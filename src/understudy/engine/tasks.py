@@ -103,6 +103,9 @@ class Tasks(Serving):
                     break
                 self._flush()
                 self._show(lap)
+                if self.mailbox.behind:  # the descriptor has told of that
+                    await asyncio.sleep(0)
+                    continue
                 await self._changed.wait()
                 self._bell.hush()
         finally:

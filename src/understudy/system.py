@@ -79,7 +79,7 @@ class ActorSystem:
         self._closing.also(self._answers.post.close)
         self._world.shut = self._closing.begin
         self._dead_letters = DeadLetters(self._world.letters, self._calls)
-        self._gauges = Gauges(self._router, self._closing)
+        self._gauges = Gauges(self._router, self._closing, self._answers.post)
         self._router.start()
         runtime.systems[self._world.system] = self._answers
         here[self._world.system] = self

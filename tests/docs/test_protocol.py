@@ -20,9 +20,9 @@ from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
 from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
-from understudy.wire import arena, audience, bulk, codec, keys, messages, sealing, sockets
+from understudy.wire import arena, audience, bulk, codec, keys, letters, messages, sealing, sockets
 from understudy.wire.messages import ORDERS, REPORTS, Identity
-from understudy.wire.sockets import frames, hub, line
+from understudy.wire.sockets import frames, hub, line, mail
 
 PATH = ROOT / "docs" / "protocol.md"
 TEXT = PATH.read_text(encoding="utf-8")
@@ -224,6 +224,12 @@ def test_the_limits_are_those_of_the_code():
         "one frame on `control`": f"{sockets.MAX_CONTROL // mib} MiB",
         "one event": "1 MiB",
         "connections to `status` and `control` together": f"1 in {door.SHARE} of the descriptors that the parent may open",
+        "the first frame of a letter, or of an answer": f"{letters.MAX_HEAD // mib} MiB",
+        "frames of one letter": f"{codec.MAX_FRAMES:,}",
+        "a *seq*": f"2<sup>{letters._LARGEST.bit_length()}</sup> - 1",
+        "a sender's name": f"{letters.MAX_NAME} characters",
+        "one frame of a letter": f"{mail._MAX_LETTER >> 30} GiB",
+        "answers queued for one sender": f"{mail._WORDS} for each message of `mailbox.size`, and {mail._SPARE:,}",
         "lent by one process to one receiver at a time": f"{bulk.LIMIT // mib} MiB",
         "reports queued in an actor": f"{line._CHILD_HWM:,}",
         "events queued for a client": f"{frames.STATUS_HWM:,}",

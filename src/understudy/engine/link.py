@@ -24,7 +24,7 @@ from understudy.spawners import guard
 from understudy.spawners.base import Birth
 from understudy.wire.codec import decode
 from understudy.wire.messages import ORDERS, Beat, Cycle, Fate, Heard, Orders, Progress, Sought, Still
-from understudy.wire.page import DEADLINE, NEVER
+from understudy.wire.page import DEADLINE, NEVER, STRAYS
 from understudy.wire.sockets import Frames, Line, topic
 
 _PROGRESS_EVERY = 0.05
@@ -53,6 +53,7 @@ class Link:
             outbox.say,
             outbox.say,
             outbox.say,
+            self._tell_strays,
         )
         self._told: tuple[int, float] | None = None
         """The place and the deadline that the main thread was interrupted for."""
@@ -225,6 +226,9 @@ class Link:
         if orders.acknowledged and not self.acknowledged.is_set():
             self._outbox.unconfirmed = False
             self.acknowledged.set()
+
+    def _tell_strays(self, count: int) -> None:
+        self._sections.page.words[STRAYS] = count
 
     def _drain(self) -> None:
         try:

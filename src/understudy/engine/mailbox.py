@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +15,17 @@ from understudy.spawners.base import Birth
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
-from understudy.wire.page import HANDLED, TAKEN, Page
-from understudy.wire.sealing import decline
+from understudy.wire.codec import MAX_FRAMES
+from understudy.wire.page import DROPPED, HANDLED, TAKEN, Page
+from understudy.wire.sealing import Foreign, decline, verified
 from understudy.wire.sockets import Inlet
 
 _CREDITS = 4
 """In how many parts the window of a sender is given back."""
 _MOST_SENDERS = 10_000
 _GIVEN_UP = 1_000
+_ROUND = 1_000
+"""Letters that are no messages, or none at all, after which those that are have their turn."""
 
 
 class Connection:
@@ -115,8 +117,8 @@ class Mailbox:
         self._borrowing = Borrowing(office.flusher, bell.ring)
         self.borrower = self._borrowing.borrower
         self.held = 0
-        self.dropped = 0
-        """What was no letter to this actor."""
+        self.behind = False
+        """Whether more may have arrived than was looked at: the rest had to wait for its turn."""
         self._is_ready = False
         """A wait has found a letter, which is still to be taken."""
 
@@ -137,16 +139,25 @@ class Mailbox:
         """Take what has arrived, as far as there is room."""
         if self.borrower.given_back:
             self._give_back()
-        while self.held < self._size and (frames := self._next()) is not None:
+        idle = 0
+        while self.held < self._size and idle < _ROUND and (frames := self._next()) is not None:
+            held = self.held
             try:
-                letter = letters.decode_inbound(frames[1], self._birth.system, self._birth.uid)
-            except (ProtocolError, IndexError):
-                self.dropped += 1
-                continue
-            known = self._connections.get(frames[0]) or self._admit(frames[0], letter)
-            self._sort(known, letter, frames[2:])
+                letter = self._read(frames)
+            except ProtocolError:
+                self._drop()
+            else:
+                known = self._connections.get(frames[0]) or self._admit(frames[0], letter)
+                self._sort(known, letter, frames[2:])
+            idle += self.held == held
+        self.behind = idle == _ROUND
         if self.held >= self._size:
             self._inlet.hush()
+
+    def reject(self, entry: Single) -> None:
+        """Nobody of this system has sealed it: it is counted, answered by nothing, and nobody has lent what it says."""
+        entry.connection.loans.difference_update(_numbers(entry.seal))
+        self._drop()
 
     def wait(self, seconds: float | None) -> None:
         """Wait so long for a letter, or until somebody rings; then all that he may have rung for is to be looked at."""
@@ -216,6 +227,14 @@ class Mailbox:
             return self._inlet.take_ready()
         return self._inlet.take()
 
+    def _drop(self) -> None:
+        self._page.words[DROPPED] += 1
+
+    def _read(self, frames: Sequence[Any]) -> letters.Inbound:
+        if not 1 < len(frames) <= MAX_FRAMES + 1:
+            raise ProtocolError(f"a letter has 1 to {MAX_FRAMES} frames, not {len(frames) - 1}")
+        return letters.decode_inbound(frames[1], self._birth.system, self._birth.uid)
+
     def _sort(self, connection: Connection, letter: letters.Inbound, frames: list[Any]) -> None:
         kind, content = letter.kind, letter.content
         if kind == letters.TELLS:
@@ -259,16 +278,18 @@ class Mailbox:
     def _single(self, connection: Connection, seal: letters.Seal, frames: list[Any], ask: int | None = None) -> Single:
         if seal.loans:
             self._borrowing.note()
-        for loan in seal.loans:
-            if type(loan) is list and loan:
-                connection.loans.add(loan[0])
+            connection.loans.update(_numbers(seal))
         return Single(connection, seal, frames, ask)
 
     def pass_over(self, entry: Single) -> None:
         """It will not be opened: what was lent for it goes back."""
         if entry.seal.loans:
-            with suppress(ProtocolError):
-                decline(entry.seal.sealed(entry.frames), self._birth.key, self.borrower, entry.connection.ident)
+            try:
+                lent = verified(entry.seal.sealed(entry.frames), self._birth.key)
+            except Foreign:
+                self.reject(entry)
+            else:
+                decline(lent, self.borrower, entry.connection.ident)
 
     def _pass_over(self, entry: Single) -> None:
         self.pass_over(entry)
@@ -333,3 +354,8 @@ def _forfeiting(office: Office, uid: int, incarnation: int, name: str) -> Callab
             lender.forfeit()
 
     return look
+
+
+def _numbers(seal: letters.Seal) -> list[int]:
+    """Of the loans that it speaks of."""
+    return [loan[0] for loan in seal.loans if loan is not None]

@@ -34,8 +34,9 @@ def serving_of(
 ) -> Serving:
     """What takes its messages; in its main thread."""
     bell = halt.waiter = Bell()
-    inlet = office.exchange.inlet(birth.uid, bell.read)
-    mailbox = Mailbox(inlet, birth, config.mailbox.size, sections.page, office, bell)
+    size = config.mailbox.size
+    inlet = office.exchange.inlet(birth.uid, bell.read, size)
+    mailbox = Mailbox(inlet, birth, size, sections.page, office, bell)
     answers = Answers(mailbox, outbox, birth.key, bell, lambda: lap_of(sections.page.words[PLACE]))
 
     def run(handler: Handler, message: Any) -> Any:

@@ -17,7 +17,7 @@ from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
 from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
-from understudy.wire.sealing import unseal
+from understudy.wire.sealing import Foreign, unseal
 
 _LOOK = 0.001
 """Seconds after which plain tells in hand let in what has arrived meanwhile: it may be urgent, or an answer."""
@@ -92,7 +92,7 @@ class Serving:
                     return self.open(found)
                 except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
                     self._received = None
-                    self._unopened(found, error)
+                    self.unopened(found, error)
                     continue
             if found is not None:
                 self._hand = Hand(found[0], None)
@@ -243,7 +243,7 @@ class Serving:
         try:
             body = self.open(entry)
         except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
-            self._unopened(entry, error)
+            self.unopened(entry, error)
             return
         handler = self.handlers.find(body)
         if hand.ask is None:
@@ -272,8 +272,11 @@ class Serving:
         seconds = timeout_of(self._config.timeouts, "receive") if isinstance(error, Overrun) else None
         self.answers.fail(hand, error, seconds)
 
-    def _unopened(self, entry: Single, error: Exception) -> None:
-        if entry.ask is None:
+    def unopened(self, entry: Single, error: Exception) -> None:
+        """One that was not sealed here is rejected; of another one the sender has a word, or a dead letter."""
+        if isinstance(error, Foreign):
+            self.mailbox.reject(entry)
+        elif entry.ask is None:
             self.burial.unopened(entry.connection, error)
         else:
             self.answers.fail(Hand(entry.connection, entry.ask), error)

@@ -103,6 +103,9 @@ class Tasks(Serving):
                     break
                 self._flush()
                 self._show(lap)
+                if self.mailbox.behind:  # the descriptor has told of that
+                    await asyncio.sleep(0)
+                    continue
                 await self._changed.wait()
                 self._bell.hush()
         finally:
@@ -140,10 +143,7 @@ class Tasks(Serving):
         try:
             body = self.open(entry) if entry is not None else found[1]  # type: ignore[index]
         except Exception as error:  # noqa: BLE001 - a message that cannot be opened is no crash of who is sent it
-            if hand.ask is None:
-                self.burial.unopened(connection, error)
-            else:
-                self.answers.fail(hand, error)
+            self.unopened(found, error)  # type: ignore[arg-type]  # what is plain is open
             return True
         handler = self.handlers.find(body)
         if handler is not None and handler.is_async:

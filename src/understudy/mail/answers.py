@@ -11,15 +11,31 @@ from understudy.status import Crash
 from understudy.wire import letters
 from understudy.wire.bulk import Borrower
 from understudy.wire.keys import verify
-from understudy.wire.sealing import unseal
+from understudy.wire.sealing import Verified, unwrap, verified
+
+Enclosed = Verified | tuple[Any, ...]
+"""Of a value what may be opened, of an error the frames of its pickle."""
+Said = tuple[letters.Outbound, Enclosed]
+"""What came back for an ask."""
 
 
-def opened(said: letters.Outbound, frames: Sequence[Any], name: str, key: bytes, borrower: Borrower, whose: int) -> Any:
-    """The value; raises the error that was told, or one that says why the answer cannot be opened."""
-    content = said.content
+def checked(content: letters.Answer | letters.Failure | letters.Refusal, frames: Sequence[Any], key: bytes) -> Enclosed:
+    """What came with an answer; raises ProtocolError for what was not sealed by anybody of this system."""
     if isinstance(content, letters.Answer):
+        return verified(content.seal.sealed(frames), key)
+    tag = content.tag if isinstance(content, letters.Failure) else None
+    if (frames or tag is not None) and not verify(key, frames, tag):
+        raise ProtocolError("an error whose tag is missing or wrong")
+    return tuple(frames)
+
+
+def opened(answer: Said, name: str, borrower: Borrower, whose: int) -> Any:
+    """The value; raises the error that was told, or one that says why the answer cannot be opened."""
+    said, enclosed = answer
+    content = said.content
+    if isinstance(enclosed, Verified):
         try:
-            return unseal(content.seal.sealed(frames), key, borrower, whose)
+            return unwrap(enclosed, borrower, whose)
         except (KeyboardInterrupt, ProtocolError):
             raise
         except BaseException as error:
@@ -27,7 +43,7 @@ def opened(said: letters.Outbound, frames: Sequence[Any], name: str, key: bytes,
             raise ReceiveError(text, name=name, incarnation=said.incarnation, section="receive") from error
     if isinstance(content, letters.Refusal):
         raise ActorDied(content.why, name=name, incarnation=said.incarnation)
-    raise _failure(content, said.incarnation, tuple(frames) if verify(key, frames, content.tag) else (), name)
+    raise _failure(content, said.incarnation, enclosed, name)
 
 
 def _failure(content: letters.Failure, incarnation: int, frames: tuple[Any, ...], name: str) -> ActorError:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ActorDied, ProtocolError, SystemClosed
-from understudy.mail.answers import opened
+from understudy.mail.answers import Enclosed, Said, checked, opened
 from understudy.mail.borrowing import of_socket
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link, Peer
@@ -18,7 +17,7 @@ from understudy.mail.overflow import Overflow
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
-from understudy.wire.sealing import Sealed, decline, seal
+from understudy.wire.sealing import Verified, decline, seal
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
@@ -31,8 +30,6 @@ QUIET = 0.0002
 """Seconds for which the flusher waits for a socket that is in use."""
 _AGAIN = 0.005
 """Seconds after which it looks again."""
-Said = tuple[letters.Outbound, list[Any]]
-"""What came back, and the frames behind it."""
 
 
 class Counter:
@@ -45,8 +42,8 @@ class Counter:
         self._busy = False
         """Amid a send, where a finalizer or a signal's handler may strike that wants to send, too."""
         self.links: dict[int, Link] = {}
-        self.expected: dict[int, Callable[[Said], None]] = {}
-        """Who is to be given the answer of each ask."""
+        self.expected: dict[int, tuple[int, Callable[[Said], None]]] = {}
+        """Of whom the answer of each ask may come, and who is to be given it."""
         self._overflow = Overflow(office)
         self._bell: Bell | None = Bell()
         self._packer = letters.Packer(office.system)
@@ -81,15 +78,15 @@ class Counter:
 
     def open(self, said: Said, name: str, uid: int) -> Any:
         """The same, of the actor of that name and uid, for any thread."""
-        if isinstance(said[0].content, letters.Answer) and said[0].content.seal.loans:
+        if isinstance(said[1], Verified) and said[1].lent:
             self._borrowing.note()
-        return opened(*said, name, self._office.key, self.borrower, uid)
+        return opened(said, name, self.borrower, uid)
 
     def put(
         self, link: Link, number: int, sealed: letters.Seal, frames: Sequence[Any], give: Callable[[Said], None]
     ) -> int:
         """Send an ask, whose answer is to be given there; how often its actor had died by then, as far as is known."""
-        self.expected[number] = give
+        self.expected[number] = link.peer.uid, give
         deaths = link.peer.deaths
         self._post(link, letters.ASK, [*sealed, number, deaths + 1], frames)
         return deaths
@@ -205,31 +202,37 @@ class Counter:
 
     def _sort(self, frames: list[Any]) -> None:
         try:
-            said = letters.decode_outbound(frames[1], self._office.system)
+            said, link, answer = self._read_answer(frames)
         except (ProtocolError, IndexError):
-            self._office.dropped += 1
-            return
-        link = self.links.get(said.uid)
-        if link is None or frames[0] != link.route:
-            self._office.dropped += 1
+            self._office.drop()
             return
         if link.credit < said.credit <= link.seq:
             link.credit = said.credit
-        content = said.content
-        if said.kind == letters.BACK and link.lender is not None:
-            for number in content:
+        if answer is not None:
+            self._give(said, answer)
+        elif said.kind == letters.BACK and link.lender is not None:
+            for number in said.content:
                 link.lender.returned(number)
-        elif isinstance(content, letters.Answer | letters.Failure | letters.Refusal):
-            give = self.expected.pop(content.ask, None)
-            if give is not None:
-                give((said, frames[2:]))
-            elif isinstance(content, letters.Answer):
-                self._decline(content.seal.sealed(frames[2:]), said.uid)
 
-    def _decline(self, sealed: Sealed, uid: int) -> None:
-        """Nobody waits for that answer: what was lent for it goes back."""
-        with suppress(ProtocolError):
-            decline(sealed, self._office.key, self.borrower, uid)
+    def _read_answer(self, frames: list[Any]) -> tuple[letters.Outbound, Link, Enclosed | None]:
+        """Raises ProtocolError for what nobody of this system says, or not in answer to what it was asked."""
+        said = letters.decode_outbound(frames[1], self._office.system)
+        link = self.links.get(said.uid)
+        if link is None or frames[0] != link.route:
+            raise ProtocolError("nobody was spoken to there")
+        content = said.content
+        if not isinstance(content, letters.Answer | letters.Failure | letters.Refusal):
+            return said, link, None
+        if self.expected.get(content.ask, (said.uid,))[0] != said.uid:
+            raise ProtocolError("somebody else was asked that")
+        return said, link, checked(content, frames[2:], self._office.key)
+
+    def _give(self, said: letters.Outbound, answer: Enclosed) -> None:
+        _, give = self.expected.pop(said.content.ask, (0, None))
+        if give is not None:
+            give((said, answer))
+        elif isinstance(answer, Verified):  # nobody waits any more: what was lent for it goes back
+            decline(answer, self.borrower, said.uid)
 
     def look(self) -> None:
         """From the flusher's thread: read what has arrived, unless the thread is at it and does so itself."""

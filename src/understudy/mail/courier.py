@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, SystemClosed
-from understudy.mail.counter import Said, died
+from understudy.mail.answers import Said
+from understudy.mail.counter import died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link

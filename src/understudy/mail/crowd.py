@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from understudy.errors import ActorDied, UnderstudyError
-from understudy.mail.counter import Said
+from understudy.mail.answers import Said
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import Sender, Sending
 from understudy.wire import letters

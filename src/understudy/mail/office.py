@@ -13,13 +13,14 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, TypeVar
 
-from understudy.errors import ActorDied, AskCycle, SystemClosed, UnknownActor, WrongProcess
+from understudy.errors import ActorDied, SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.courier import Courier
 from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import LARGE, Sender
 from understudy.mail.surplus import Kept
+from understudy.mail.watching import Watch
 from understudy.settings import check_timeout
 from understudy.wire import letters
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
@@ -50,7 +51,7 @@ class Office:
 
     ``meet`` asks how an actor stands, once for each; `fate` is the answer, and called again at each change. ``lost`` is
     told of messages that nobody will handle. ``say`` tells
-    the router what an actor's main thread waits for; the parent has none.
+    the router what an actor's main thread waits for; the parent has none. ``dropped`` hears how many answers were.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Office:
         meet: Callable[[Meet], None],
         lost: Callable[[Letter], object],
         say: Callable[[Any], object] | None = None,
+        dropped: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._myself, self.system, self.key = myself, myself.system, key
         self._make, self._meet, self._tell_lost, self._say = exchange, meet, lost, say
@@ -79,7 +81,8 @@ class Office:
         self._turns: dict[int, Iterator[int]] = {}
         self._main = threading.main_thread().ident
         self.dropped = 0
-        """Frames that were no answers of a mailbox of ours."""
+        """Answers that were none to what was asked, or were not sealed by anybody of this system."""
+        self._tell_dropped = dropped
         self.courier = Courier(self)
         self.flusher = Flusher(f"understudy-mail-{myself.system}")
         self.is_copy = False
@@ -215,6 +218,12 @@ class Office:
     def number(self) -> int:
         """Of the next ask."""
         return next(self._numbers)
+
+    def drop(self) -> None:
+        """Count what is no answer."""
+        with self._lock:
+            self.dropped += 1
+            self._tell_dropped(self.dropped)
 
     def check_open(self) -> None:
         """Raise WrongProcess, SystemClosed where nothing can be sent."""
@@ -362,27 +371,6 @@ class Office:
         self.is_copy = True
         self._own = threading.local()
         self._retired = set()
-
-
-class Watch:
-    """One wait: after a moment it is told, and it may turn out to be part of a circle."""
-
-    def __init__(self, office: Office, ask: int, uid: int, tell_at: float | None) -> None:
-        self._office, self._ask, self._uid, self._tell_at = office, ask, uid, tell_at
-
-    def check(self) -> None:
-        """Before each look: tells the wait when it is time; raises AskCycle."""
-        if self._tell_at is not None and monotonic() >= self._tell_at:
-            self._tell_at = None
-            self._office.tell_blocked(self._ask, self._uid)
-        names = self._office.cycle_of(self._ask)
-        if names is not None:
-            raise AskCycle("a circle of actors that wait for each other: " + " -> ".join([*names, names[0]]))
-
-    def patience(self, until: float | None) -> float | None:
-        """Seconds until the next look is due, None for never."""
-        due = [at for at in (until, self._tell_at) if at is not None]
-        return max(0.0, min(due) - monotonic()) if due else None
 
 
 _offices: weakref.WeakSet[Office] = weakref.WeakSet()

@@ -9,7 +9,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
-from understudy.mail.counter import QUIET, Counter, Said, died
+from understudy.mail.answers import Said
+from understudy.mail.counter import QUIET, Counter, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from understudy.errors import ConfigError
+from understudy.mail.office import Office
 from understudy.router.closing import Closing
 from understudy.router.listing import info
 from understudy.router.loop import Router
@@ -19,9 +20,10 @@ if TYPE_CHECKING:  # they need prometheus-client, which is an extra
 class Gauges:
     """Takes readings, and serves them until the system closes."""
 
-    def __init__(self, router: Router, closing: Closing) -> None:
-        self._router, self._closing = router, closing
+    def __init__(self, router: Router, closing: Closing, office: Office) -> None:
+        self._router, self._closing, self._office = router, closing, office
         self._exporters: list[Exporter] = []
+        self._dropped = 0
 
     def serve(self, name: str, port: int, addr: str) -> str:
         """One more server; its URL."""
@@ -52,13 +54,17 @@ class Gauges:
         world, registry = router.world, router.world.registry
         if any(map(router.sampler.is_due, registry.living())):
             router.errands.run_within(PATIENCE, lambda: router.sampler.refresh(registry.living()))
-        rows = []
+        rows, dropped = [], world.dropped + self._office.dropped
         for actor in registry.living():
             record = world.records.get(actor.uid)
             if record is not None:  # else it was admitted this instant
                 sample = record.sample_of(actor)
                 seconds = None if sample is None else sample.cpu_seconds
                 rows.append(Row(info(world, router.watch, actor), seconds))
+                page = record.page
+                dropped += 0 if page is None else page.dropped
+        # What ended meanwhile is in neither count, and a counter may not fall.
+        self._dropped = max(self._dropped, dropped)
         return Reading(
             living=Counter(row.info.status for row in rows),
             spawned=registry.spawned,
@@ -66,7 +72,7 @@ class Gauges:
             restarts=dict(registry.restarts),
             events=world.publisher.seq,
             events_missed=world.publisher.repeated,
-            frames_dropped=world.dropped,
+            frames_dropped=self._dropped,
             frames_stale=registry.stale,
             records_lost=world.logs.dropped,
             dead_letters=world.letters.total,

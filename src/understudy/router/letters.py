@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from understudy.deadletters import DeadLetter
 from understudy.errors import ProtocolError, SystemClosed
 from understudy.router.calls import Calls
-from understudy.wire.codec import unpack
+from understudy.wire.codec import value_of
 from understudy.wire.keys import verify
 from understudy.wire.messages import Letter
 from understudy.wire.pickling import loads
@@ -41,7 +41,7 @@ class Body:
         if not frames:
             raise LookupError("this message is kept no more: later ones took its place")
         if self._tag is None:
-            return unpack(frames[0], self.bytes)
+            return value_of(frames[0])
         if not verify(self._key, frames, self._tag):
             raise ProtocolError("this message does not bear the tag of its system, and is not opened")
         return loads(frames)

@@ -149,8 +149,10 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
     record = world.records[actor.uid]
     incarnation = actor.incarnation if record.current is None else record.current.incarnation
     world.handled += 0 if record.page is None else record.page.handled
+    dropped = 0 if record.page is None else record.page.dropped
     lost = 0 if record.page is None else record.page.waiting
     report = record.bury(actor, incarnation, effect.cause, effect.crash, world.registry.story(actor.uid))
+    world.dropped += dropped  # when the page is gone, for whoever counts meanwhile must not count it twice
     world.spawner(actor).forget(actor.uid)
     world.orders.forget(actor.uid)
     world.post.ended(actor.uid)

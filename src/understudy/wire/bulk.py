@@ -184,8 +184,9 @@ class Borrower:
         memory = self._memories.get(loan[1:4])
         if memory is None or not _stands_in(memory, loan):
             memory = self._mapped(loan)
-        if not _stands_in(memory, loan):
-            raise ProtocolError(f"loan {loan.number} of process {loan.pid} is not there, or not any more")
+            if not _stands_in(memory, loan):
+                raise ProtocolError(f"loan {loan.number} of process {loan.pid} is not there, or not any more")
+            self._memories[loan[1:4]] = memory
         part = memory.part(loan.offset, loan.size)
         weakref.finalize(part, self._come_back, whose, loan.number).atexit = False
         return memoryview(part).cast("B").toreadonly()
@@ -213,10 +214,9 @@ class Borrower:
     def _mapped(self, loan: Loan) -> Mapping:
         self.tidy()
         try:
-            memory = self._memories[loan[1:4]] = mapped(loan.pid, loan.fd, loan.inode)
+            return mapped(loan.pid, loan.fd, loan.inode)
         except (OSError, ValueError) as error:
             raise ProtocolError(f"what process {loan.pid} lent cannot be had: {error}") from None
-        return memory
 
 
 def _stands_in(memory: Mapping, loan: Loan) -> bool:

@@ -23,6 +23,8 @@ VERSION = 1
 MAX_ENVELOPE = 1 << 20
 MAX_FRAMES = 4096
 _HEAD = 6
+_SHORT = 16 << 10
+"""Bytes of a frame that may announce whatever it likes."""
 LONE = "surrogatepass"
 """Python's text may hold lone surrogates, such as in the name of a file that is no UTF-8: they travel as they are."""
 
@@ -87,9 +89,31 @@ def unpack(frame: Any, limit: int) -> Any:
     """Plain values out of one msgpack frame of at most ``limit`` bytes; raises ProtocolError."""
     if len(frame) > limit:
         raise ProtocolError(f"a frame of {len(frame)} bytes is over the limit of {limit}")
+    if len(frame) > _SHORT:
+        _check_whole(frame)
+    return value_of(frame)
+
+
+def value_of(frame: Any) -> Any:
+    """The same for the whole of what a user sends, however long it is."""
     try:
         return msgpack.unpackb(frame, strict_map_key=False, unicode_errors=LONE)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise ProtocolError(f"not msgpack: {type(error).__name__}: {str(error)[:80]}") from None
+
+
+def _check_whole(frame: Any) -> None:
+    """Raise ProtocolError where less is there than is announced: room is made for each array before it is read.
+
+    Arrays within one another that announce as many elements as the frame has bytes take thousands of times its length.
+    """
+    unpacker = msgpack.Unpacker(
+        read_size=len(frame), max_buffer_size=len(frame), strict_map_key=False, unicode_errors=LONE
+    )
+    try:
+        unpacker.feed(frame)
+        unpacker.skip()
+    except (ValueError, msgpack.UnpackException) as error:
         raise ProtocolError(f"not msgpack: {type(error).__name__}: {str(error)[:80]}") from None
 
 

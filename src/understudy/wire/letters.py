@@ -18,11 +18,16 @@ import msgpack
 
 from understudy.errors import ProtocolError
 from understudy.settings import shown
-from understudy.wire.codec import LONE, VERSION, unpack
+from understudy.wire.bulk import Loan
+from understudy.wire.codec import LONE, MAX_FRAMES, VERSION, unpack
 from understudy.wire.sealing import SHORT_FORMS, Sealed
 
 MAX_HEAD = 16 << 20
 """Bytes of the first frame of a letter: it may be a batch."""
+MAX_NAME = 128
+"""Characters of a sender's name, which a mailbox keeps."""
+_LARGEST = (1 << 63) - 1
+"""Of a count: it is told again with others added to it, in msgpack."""
 _TO, _FROM = 9, 7
 _SHORT_ARRAY = 1 << 4
 
@@ -144,7 +149,13 @@ def decode_inbound(frame: Any, system: str, uid: int) -> Inbound:
     kind, to_system, to_uid, sender, incarnation, name, seq, content = _parts(frame, _TO)
     if to_uid != uid or to_system != system:
         raise ProtocolError("the letter is for another actor")
-    if not (type(sender) is type(incarnation) is type(seq) is int and seq >= 0 <= sender and type(name) is str):
+    if not (
+        type(sender) is type(incarnation) is type(seq) is int
+        and 0 <= seq <= _LARGEST
+        and sender >= 0
+        and type(name) is str
+        and len(name) <= MAX_NAME
+    ):
         raise ProtocolError("a sender is uid, incarnation and name; seq is a number from 0")
     read = _INBOUND.get(kind) if type(kind) is str else None
     if read is None:
@@ -185,9 +196,22 @@ _NONE = type(None)
 
 def _seal(content: list[Any]) -> Seal:
     form, inline, tag, loans = content[:_SEAL]
-    if type(form) is int and type(inline) in {bytes, _NONE} and type(tag) in {bytes, _NONE} and type(loans) is list:
+    if (
+        type(form) is int
+        and type(inline) in {bytes, _NONE}
+        and type(tag) in {bytes, _NONE}
+        and type(loans) is list
+        and (not loans or (len(loans) <= MAX_FRAMES and all(map(_is_loan, loans))))
+    ):
         return Seal(form, inline, tag, loans)
     raise _wrong(content)
+
+
+def _is_loan(value: Any) -> bool:
+    """Whether it has the shape of a loan, or stands for what is not lent."""
+    return value is None or (
+        type(value) is list and len(value) == len(Loan._fields) and all(type(number) is int for number in value)
+    )
 
 
 def _bodies(content: Any) -> list[Any]:

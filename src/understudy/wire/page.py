@@ -1,7 +1,8 @@
 """The memory that an incarnation shares with its parent: written without system calls, read also of the held and dead.
 
 bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, a stop, the deadline, a debugger,
-                     the dumps of stacks that were asked for and told, where this life's lines of its stderr file begin
+                     the dumps of stacks that were asked for and told, where this life's lines of its stderr file begin,
+                     letters and answers that were dropped
 4096..16383          the last bytes that passed through sys.stderr, a ring
 16384..65535         what the fault handler wrote
 65536..131071        the last dump of stacks that the process told by itself
@@ -25,6 +26,7 @@ _MAGIC, _PHASE, PLACE, LAPS, TAKEN, HANDLED, _RING, _STOP = range(8)
 DEADLINE = 8
 _DEBUGGED = 9
 _ASKED, _TOLD, _FORCED, _FORCED_AT, _STDERR_FROM = range(10, 15)
+DROPPED, STRAYS = 15, 16
 _VERSION = 0x756E6401
 
 
@@ -157,6 +159,11 @@ class Page:
     def handled(self) -> int:
         """Messages that were handled."""
         return self.words[HANDLED]
+
+    @property
+    def dropped(self) -> int:
+        """Letters to it, and answers to its asks, that were malformed, untagged or altered; each counted by its own."""
+        return self.words[DROPPED] + self.words[STRAYS]
 
     def overrun(self, now: float) -> tuple[int, float] | None:
         """The open place and by how many seconds it is past its deadline, if it is."""

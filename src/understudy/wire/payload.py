@@ -6,13 +6,12 @@ each level) the message is left to pickle, which keeps what is shared.
 
 from __future__ import annotations
 
-import sys
 from gc import get_referents, is_tracked
 from typing import Any
 
 import msgpack
 
-from understudy.wire.codec import unpack
+from understudy.wire.codec import value_of
 
 _NESTS = frozenset({list, dict})
 _PLAIN = _NESTS | {type(None), bool, int, float, str, bytes}
@@ -55,7 +54,7 @@ def plain(message: Any) -> bytes | None:
 
 def opened(frame: Any) -> Any:
     """The value in a frame of msgpack. Raises ProtocolError."""
-    return unpack(frame, sys.maxsize)
+    return value_of(frame)
 
 
 def brief(message: Any) -> str:

@@ -2,10 +2,10 @@
 
     sealed = seal(message, "message", key, lender)     its form, its tag, the loans: plain values for an envelope
     ...                                                 its frames: behind the envelope, or in it where it is inline
-    message = unseal(sealed, key, borrower, whose)
+    message = unseal(sealed, key, borrower, whose)     or in two steps: verified(sealed, key), then unwrap
 
-Unsealing is total: what was not sealed by somebody of this system gives a ProtocolError before any of it is opened or
-looked for. What a pickle of this system does when it is opened is its own affair.
+Unsealing is total: what was not sealed by somebody of this system is `Foreign` before any of it is opened or looked
+for. What a pickle of this system does when it is opened is its own affair.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ _NONE: list[Loan | None] = []
 _NOT_ANY: tuple[Sequence[Any], ...] = ([], ())
 
 
+class Foreign(ProtocolError):
+    """Nobody of this system has sealed it: whoever sent it is not even answered."""
+
+
 class Sealed(NamedTuple):
     """A message as it travels.
 
@@ -50,6 +54,14 @@ class Sealed(NamedTuple):
     tag: bytes | None
     frames: Sequence[Any]
     loans: Sequence[Loan | None]
+
+
+class Verified(NamedTuple):
+    """What hangs together and bears the right tag, if it needs one: its form, its frames, and what of it is lent."""
+
+    form: int
+    frames: Sequence[Any]
+    lent: Sequence[Loan | None]
 
 
 def seal(message: Any, root: str, key: bytes, lender: Lender | None = None) -> Sealed:
@@ -78,32 +90,67 @@ def withdraw(sealed: Sealed, lender: Lender) -> None:
         lender.returned(loan.number)
 
 
-def unseal(sealed: Sealed, key: bytes, borrower: Borrower, whose: Any = None) -> Any:
-    """The message. Raises ProtocolError for what is not to be opened, and whatever unpickling raises.
+def verified(sealed: Sealed, key: bytes) -> Verified:
+    """What may be opened; raises Foreign for all else.
 
-    ``sealed`` is as it came: its fields may be anything, its frames are buffers. Loans that cannot be borrowed are
-    given back; those of a message that is refused are not, for nobody of this system has lent them.
+    ``sealed`` is as it came: its fields may be anything, its frames are buffers.
     """
     form, tag, frames, loans = sealed
     if form is INLINE and tag is None and len(frames) == 1 and loans in _NOT_ANY:  # as most are
-        return opened(frames[0])
-    lent = _checked(sealed, key)
+        return Verified(INLINE, frames, ())
+    lent = _loans(loans)
+    if type(form) is not int or form not in _HEADS:
+        raise Foreign(f"{shown(form)} is no form of a message")
+    came = len(frames) - _HEADS[form]
+    if came != lent.count(None) if lent else came < 0:
+        raise Foreign(f"{len(frames)} frames do not go with {len(lent)} loans")
+    if form != PICKLED and (len(lent) or came) != 1:
+        raise Foreign(f"msgpack has one part, not {len(lent) or came}")
+    if form != PICKLED and not lent:
+        if tag is not None:
+            raise Foreign("msgpack that is not lent has no tag")
+    elif type(tag) is not bytes or not keys.verify(key, frames or _NOTHING, tag, _told(form, lent)):
+        raise Foreign("a message whose tag is missing or wrong")
+    return Verified(form, frames, lent)
+
+
+def unseal(sealed: Sealed, key: bytes, borrower: Borrower, whose: Any = None) -> Any:
+    """The message. Raises Foreign for what is not to be opened, and all that `unwrap` raises."""
+    return unwrap(verified(sealed, key), borrower, whose)
+
+
+def unwrap(sealed: Verified, borrower: Borrower, whose: Any = None) -> Any:
+    """The message. Raises Foreign for no msgpack, ProtocolError for loans that are gone, and what unpickling raises.
+
+    Loans that cannot be borrowed are given back; those of a message that is refused are not, for nobody of this system
+    has lent them.
+    """
+    form, frames, lent = sealed
+    if form == INLINE:
+        return _plain(frames[0])
     head = _HEADS[form]
     parts = [*frames[:head]]
     try:
         _gather(parts, frames[head:], lent, borrower, whose)
         if form == CALLED:
-            return Call.opened(opened(parts[0]))
+            return _called(parts[0])
         if form != PICKLED:
-            return opened(parts[0])
+            return _plain(parts[0])
         return loads(parts, {place for place, loan in enumerate(lent, head) if loan is not None})
     finally:
         parts.clear()  # a traceback would hold what is borrowed
 
 
-def decline(sealed: Sealed, key: bytes, borrower: Borrower, whose: Any = None) -> None:
-    """It will not be opened: what was lent for it goes back. Raises ProtocolError as `unseal` does."""
-    for loan in filter(None, _checked(sealed, key)):
+def _called(frame: Any) -> Call:
+    try:
+        return Call.opened(opened(frame))
+    except ProtocolError as error:
+        raise Foreign(str(error)) from None
+
+
+def decline(sealed: Verified, borrower: Borrower, whose: Any = None) -> None:
+    """It will not be opened: what was lent for it goes back."""
+    for loan in filter(None, sealed.lent):
         borrower.decline(loan, whose)
 
 
@@ -143,33 +190,21 @@ def _gather(
 # --- what came
 
 
-def _checked(sealed: Sealed, key: bytes) -> Sequence[Loan | None]:
-    """The loans of what hangs together and bears the right tag, if it needs one; raises ProtocolError."""
-    form, tag, frames, _ = sealed
-    lent = _loans(sealed.loans)
-    if type(form) is not int or form not in _HEADS:
-        raise ProtocolError(f"{shown(form)} is no form of a message")
-    came = len(frames) - _HEADS[form]
-    if came != lent.count(None) if lent else came < 0:
-        raise ProtocolError(f"{len(frames)} frames do not go with {len(lent)} loans")
-    if form != PICKLED and (len(lent) or came) != 1:
-        raise ProtocolError(f"msgpack has one part, not {len(lent) or came}")
-    if form != PICKLED and not lent:
-        if tag is not None:
-            raise ProtocolError("msgpack that is not lent has no tag")
-    elif type(tag) is not bytes or not keys.verify(key, frames or _NOTHING, tag, _told(form, lent)):
-        raise ProtocolError("a message whose tag is missing or wrong")
-    return lent
+def _plain(frame: Any) -> Any:
+    try:
+        return opened(frame)
+    except ProtocolError as error:
+        raise Foreign(str(error)) from None
 
 
 def _loans(values: Any) -> list[Loan | None]:
     if not isinstance(values, (list, tuple)) or len(values) > MAX_FRAMES:
-        raise ProtocolError(f"loans are a list, not {shown(values)}")
+        raise Foreign(f"loans are a list, not {shown(values)}")
     if not values:
         return _NONE
     loans = [None if value is None else _loan(value) for value in values]
     if not any(loans):
-        raise ProtocolError("among the loans is none")
+        raise Foreign("among the loans is none")
     return loans
 
 
@@ -178,7 +213,7 @@ def _loan(value: Any) -> Loan:
         loan = Loan(*value)
         if all(type(number) is int and 0 <= number <= _LARGEST for number in loan):
             return loan
-    raise ProtocolError(f"a loan is {len(Loan._fields)} numbers, not {shown(value)}")
+    raise Foreign(f"a loan is {len(Loan._fields)} numbers, not {shown(value)}")
 
 
 def _told(form: int, loans: Sequence[Loan | None]) -> bytes:

@@ -26,7 +26,7 @@ def strike(*_: object) -> None:
 def ends(tmp_path: Path) -> Iterator[tuple[Inlet, Outlet, bytes]]:
     reading, writing = os.pipe()
     exchange = Exchange(str(tmp_path))
-    inlet, outlet = exchange.inlet(1, reading), exchange.outlet()
+    inlet, outlet = exchange.inlet(1, reading, 100), exchange.outlet()
     former = signal.signal(signal.SIGALRM, strike)
     yield inlet, outlet, outlet.connect(1)
     signal.setitimer(signal.ITIMER_REAL, 0)

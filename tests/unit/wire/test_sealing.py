@@ -21,7 +21,19 @@ from understudy.wire import keys
 from understudy.wire.bulk import BULK, Borrower, Lender, Loan
 from understudy.wire.codec import pack, unpack
 from understudy.wire.payload import plain
-from understudy.wire.sealing import CALLED, INLINE, PACKED, PICKLED, SMALL, Sealed, decline, seal, unseal, withdraw
+from understudy.wire.sealing import (
+    CALLED,
+    INLINE,
+    PACKED,
+    PICKLED,
+    SMALL,
+    Sealed,
+    decline,
+    seal,
+    unseal,
+    verified,
+    withdraw,
+)  # fmt: skip
 
 SIZE = BULK + 77
 pytestmark = pytest.mark.requirement("A7")
@@ -242,11 +254,11 @@ def test_what_is_not_sent_after_all_is_withdrawn(lender: Lender, monkeypatch: py
 def test_what_is_not_opened_is_declined(lender: Lender):
     borrower = Borrower()
     sealed = over(seal((array(15, SIZE), array(16, 9)), "message", KEY, lender))
-    decline(sealed, KEY, borrower, "them")
+    decline(verified(sealed, KEY), borrower, "them")
     assert list(borrower.given_back) == [("them", sealed.loans[0][0])]  # type: ignore[index]
     with pytest.raises(ProtocolError):
-        decline(sealed._replace(tag=bytes(16)), KEY, borrower)
-    decline(over(seal({"a": 1}, "message", KEY, lender)), KEY, borrower)
+        decline(verified(sealed._replace(tag=bytes(16)), KEY), borrower)
+    decline(verified(over(seal({"a": 1}, "message", KEY, lender)), KEY), borrower)
     assert len(borrower.given_back) == 1
 
 

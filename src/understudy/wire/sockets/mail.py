@@ -18,6 +18,8 @@ _AGAIN_MS, _AGAIN_MOST_MS = 2, 50
 _TAKEN_AHEAD = 64
 """Letters, each of which may be a batch, that libzmq reads ahead from each sender: these die with the actor."""
 _MAX_LETTER = 1 << 30
+_WORDS, _SPARE, _MOST_WORDS = 4, 1000, (1 << 31) - 1
+"""Answers that may wait for one sender: so many for each message that it may have under way, and some."""
 # Plain numbers: what an enum adds to a question costs half as much as the question.
 _POLLIN, _NOBLOCK, _MORE = int(zmq.POLLIN), int(zmq.NOBLOCK), int(zmq.SNDMORE | zmq.NOBLOCK)
 _OF_TWO = (_MORE, _NOBLOCK)
@@ -43,9 +45,9 @@ class Exchange:
         """For one sending thread."""
         return Outlet(self._context, self._directory)
 
-    def inlet(self, uid: int, wake_fd: int) -> Inlet:
-        """The mailbox of the actor; ``wake_fd`` ends its waits."""
-        return Inlet(self._context, endpoint(self._directory, mailbox_of(uid)), wake_fd)
+    def inlet(self, uid: int, wake_fd: int, size: int) -> Inlet:
+        """The mailbox of the actor, for so many messages of each sender; ``wake_fd`` ends its waits."""
+        return Inlet(self._context, endpoint(self._directory, mailbox_of(uid)), wake_fd, size)
 
     def close(self) -> None:
         """Wait until what was handed over has left, as long as the sockets linger."""
@@ -122,11 +124,12 @@ class Outlet:
 class Inlet:
     """The mailbox of one actor; its main thread's."""
 
-    def __init__(self, context: Any, address: str, wake_fd: int) -> None:
+    def __init__(self, context: Any, address: str, wake_fd: int, size: int) -> None:
         self._socket = context.socket(zmq.ROUTER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.RCVHWM, _TAKEN_AHEAD)
-        self._socket.set(zmq.SNDHWM, 0)  # credits and answers, as many as were asked for
+        # Who keeps to its credit is sent no more than that; of who asks on and reads nothing, the rest is dropped.
+        self._socket.set(zmq.SNDHWM, min(_WORDS * size + _SPARE, _MOST_WORDS))
         self._socket.set(zmq.MAXMSGSIZE, _MAX_LETTER)
         self._sends, self._tells = _raw(self._socket)
         self._socket.bind(address)

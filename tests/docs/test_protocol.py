@@ -206,7 +206,7 @@ def test_the_tag_of_the_page_is_the_tag_of_the_code(capsys):
 
 def test_the_forms_of_messages_and_the_fields_of_loans_are_those_of_the_code():
     forms, loan = tables(CHAPTERS["Messages"])
-    assert [int(row[0]) for row in forms] == [sealing.INLINE, sealing.PACKED, sealing.PICKLED]
+    assert [int(row[0]) for row in forms] == [sealing.INLINE, sealing.PACKED, sealing.PICKLED, sealing.CALLED]
     assert [(int(place), field) for place, field, _ in loan] == list(enumerate(bulk.Loan._fields))
     assert (sealing.SMALL, bulk.BULK, arena.TABLE, arena.LEAST) == (4 << 10, 1 << 20, 4096, 1 << 20)
     numbers = [sealing.PICKLED, *range(1, 7), *[0] * 6]
@@ -228,7 +228,7 @@ def test_the_limits_are_those_of_the_code():
         "frames of one letter": f"{codec.MAX_FRAMES:,}",
         "a *seq*": f"2<sup>{letters._LARGEST.bit_length()}</sup> - 1",
         "a sender's name": f"{letters.MAX_NAME} characters",
-        "one frame of a letter": f"{mail._MAX_LETTER >> 30} GiB",
+        "one frame of a letter": f"{codec.MAX_PART >> 30} GiB",
         "answers queued for one sender": f"{mail._WORDS} for each message of `mailbox.size`, and {mail._SPARE:,}",
         "lent by one process to one receiver at a time": f"{bulk.LIMIT // mib} MiB",
         "reports queued in an actor": f"{line._CHILD_HWM:,}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 
@@ -103,7 +104,24 @@ def test_what_a_thread_told_that_has_ended_waits_for_the_receiver_too(system, tm
     thread.join()
     (tmp_path / "gate").touch()
     until(lambda: sleeper.ask("handled", 30) == 901, 20, "all that was told")
-    until(lambda: not system._answers.post._retired, 20, "the end of what the thread left behind")
+    until(lambda: not system._answers.post.roster.idle, 20, "the end of what the thread left behind")
+
+
+def test_a_thread_for_each_message_takes_no_socket_for_each(system, tmp_path):
+    sleeper = asleep(system, tmp_path)
+    before = len(os.listdir("/proc/self/fd"))
+
+    def tell(number):
+        thread = threading.Thread(target=sleeper.tell, args=(number,))
+        thread.start()
+        thread.join()
+
+    for number in range(300):
+        tell(number)
+    assert len(os.listdir("/proc/self/fd")) - before < 30
+    (tmp_path / "gate").touch()
+    until(lambda: sleeper.ask("handled", 30) == 301, 20, "all that was told")
+    until(lambda: not system._answers.post.roster.idle, 20, "the end of what the threads left behind")
 
 
 def test_a_full_mailbox_that_is_to_raise_raises_and_takes_again_when_there_is_room(system, tmp_path):

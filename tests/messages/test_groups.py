@@ -245,6 +245,29 @@ def test_what_has_ended_is_passed_over_until_none_is_left(system):
             asyncio.run(tell())
 
 
+class Needs(Process):
+    """Answers when another actor has what it is asked for."""
+
+    def __init__(self, other):
+        self.other = other
+
+    def __receive__(self, message):
+        while message not in self.other.ask("kept", LONG):
+            self.sleep(0.005)
+        return message
+
+
+def test_what_this_thread_has_told_others_is_on_its_way_before_it_waits_for_a_group(system):
+    other = system.spawn(Keeper)
+    group = system.spawn(Needs, other, name="needy", replicas=2)
+    other.tell("warm")
+    assert group.ask("warm", LONG, route="broadcast") == ["warm"] * 2
+    for number in range(5):
+        other.tell(f"alone {number}")
+        other.tell(f"gathered {number}")
+        assert group.ask(f"gathered {number}", LONG, route="broadcast") == [f"gathered {number}"] * 2
+
+
 def test_who_ends_between_a_look_and_the_message_is_left_out_of_a_broadcast(system, monkeypatch):
     group = system.spawn(Keeper, name="looked-at", replicas=3)
     group.refs[1].stop()

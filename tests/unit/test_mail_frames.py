@@ -119,6 +119,19 @@ def test_a_hundred_thousand_mutated_letters_are_taken_in_or_dropped_and_nothing_
     assert len(box.mailbox._connections) <= 10_000
 
 
+def test_tells_that_are_sent_anew_are_taken_in_once():
+    box, packer = Box(), letters.Packer(SYSTEM)
+
+    def tells(first: int, *bodies: int) -> Frames:
+        head = packer.heading(letters.TELLS, UID, 1, 1, "")
+        return [head + b"".join(map(packer.pack, (first, list(bodies))))]
+
+    assert len(list(box.takes(tells(1, 10, 20)))) == 2
+    assert len(list(box.takes(tells(1, 10, 20)))) == 0
+    assert len(list(box.takes(tells(3, 30)))) == 1
+    assert counted(box) == 0
+
+
 class Desk:
     """A sender's accounts without a process: it has asked 7 something, and 8."""
 

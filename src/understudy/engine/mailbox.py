@@ -238,6 +238,8 @@ class Mailbox:
     def _sort(self, connection: Connection, letter: letters.Inbound, frames: list[Any]) -> None:
         kind, content = letter.kind, letter.content
         if kind == letters.TELLS:
+            if letter.seq <= connection.last:
+                return  # sent anew, by a sender that could not know whether it had left
             self._keep(connection, letter.seq + len(content) - 1, len(content))
             self.entries.append(Batch(connection, content))
         elif isinstance(content, letters.Told):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _LAST_WORDS = 1.0
 """Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
-_LENT = 0.5
+LENT = 0.5
 """Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
 QUIET = 0.0002
 """Seconds for which the flusher waits for a socket that is in use."""
@@ -111,9 +111,17 @@ class Counter:
         link.sent_at = now
 
     def _send_batch(self, link: Link, now: float) -> None:
-        if link.bodies:
-            self._outlet.send_one(link.route, link.batch())
+        while link.taken or link.bodies:
+            try:
+                self._outlet.send_one(link.route, link.batch())
+            except BaseException:
+                self._begin_again()
+                raise
+            link.batch_sent()
             link.sent_at = now
+
+    def _begin_again(self) -> None:
+        """A batch may not have left: it is to be sent anew."""
 
     def flush(self) -> None:
         """Send all batches; under the lock."""
@@ -132,7 +140,7 @@ class Counter:
                 continue
             if link.lender is not None:
                 link.lender.close()
-            lost = link.seq - link.credit + self._overflow.forget(link)
+            lost = link.seq + len(link.taken) - link.credit + self._overflow.forget(link)
             while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
                 link.bodies.popleft()
                 lost += 1
@@ -165,13 +173,13 @@ class Counter:
 
     def drain(self) -> bool:
         """Read all that has arrived, and send what waited for it; whether there was anything."""
-        found = self._read()
-        if self._overflow:
-            was, self._busy = self._busy, True
-            try:
+        was, self._busy = self._busy, True
+        try:
+            found = self._read()
+            if self._overflow:
                 self._overflow.send_on(self)
-            finally:
-                self._busy = was
+        finally:
+            self._busy = was
         return found
 
     def _read(self) -> bool:
@@ -265,12 +273,15 @@ class Counter:
             if (link := self.links.get(uid)) is not None:
                 self._outlet.send_one(link.route, link.head(letters.BACK, numbers))
 
-    def close(self) -> None:
-        """Send what waits, and end; what is waited for here ends first, by SystemClosed."""
+    def close(self, patience: float = LENT) -> None:
+        """Send what waits, and end; what is waited for here ends first, by SystemClosed.
+
+        ``patience`` is how many seconds what is lent has to be taken up.
+        """
         self.closed = True
         self.ring()
         with self._lock:
-            self._await_borrowers(monotonic() + _LENT)
+            self._await_borrowers(monotonic() + patience)
             self._bell = None
             for link in list(self.links.values()):
                 if (kept := self._overflow.forget(link)) > 0:

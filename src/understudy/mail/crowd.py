@@ -12,7 +12,7 @@ from typing import Any
 from understudy.errors import ActorDied, UnderstudyError
 from understudy.mail.answers import Said
 from understudy.mail.link import Link, Peer
-from understudy.mail.sender import Sender, Sending
+from understudy.mail.sender import Sender
 from understudy.wire import letters
 
 _FRESH = 0.001
@@ -34,11 +34,13 @@ class Crowd:
         """
         sender = self._sender
         if not sender._busy:
-            with Sending(sender):
-                sender.drain()
-                for peer in peers:
-                    self.wonder(peer.uid)
+            sender.amid(self._look, peers)
         return [None if peer.over else self._load(peer) for peer in peers]
+
+    def _look(self, peers: Sequence[Peer]) -> None:
+        self._sender.drain()
+        for peer in peers:
+            self.wonder(peer.uid)
 
     def ask(self, links: Sequence[Link], message: Any, timeout: float | None) -> list[Any]:
         """Ask all that live, then wait for their answers, in that order; raises the first error that is met."""
@@ -54,9 +56,9 @@ class Crowd:
                     if sealed.loans and link is not links[0]:  # memory is lent to one
                         sealed, frames = sender.seal(link, message)
                     number, box = sender._office.number(), list[Said]()
-                    with suppress(ActorDied), Sending(sender):  # one that ended just now, and was sent nothing
-                        sender.let_in(link, sealed, frames, until)
-                        asked.append((link, number, sender.put(link, number, sealed, frames, box.append), box))
+                    with suppress(ActorDied):  # one that ended just now, and was sent nothing
+                        deaths = sender.amid(sender.send_ask, link, number, sealed, frames, box, until)
+                        asked.append((link, number, deaths, box))
                 for link, number, deaths, box in asked:
                     if not box:
                         sender._await(link, number, deaths, until, timeout, box)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from understudy.mail.lending import Lending
@@ -53,7 +54,7 @@ class Link:
 
     __slots__ = (
         "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "mourned", "peer", "route",
-        "sent_at", "seq", "surplus", "synced",
+        "sent_at", "seq", "surplus", "synced", "taken",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -61,6 +62,9 @@ class Link:
         self._pack, self._heading = packer.pack, heading
         self._headings: dict[str, bytes] = {}
         self.bodies: deque[bytes] = deque()
+        self.taken: list[bytes] = []
+        """Those of a batch that is being sent: after an interruption it may have left, or not. It is sent anew then,
+        under the same numbers, by which the mailbox knows it."""
         self.begun = False
         """Whether the first of them was let in: only then they count as sent."""
         self.most = MOST
@@ -86,12 +90,12 @@ class Link:
     @property
     def load(self) -> int:
         """How many messages its actor has yet to handle, as far as it said."""
-        return self.seq + len(self.bodies) + len(self.surplus) - self.credit
+        return self.seq + len(self.taken) + len(self.bodies) + len(self.surplus) - self.credit
 
     @property
     def is_full(self) -> bool:
         """Whether what is gathered has to wait for credit."""
-        return self.seq + len(self.bodies) - self.credit >= self.peer.window
+        return self.seq + len(self.taken) + len(self.bodies) - self.credit >= self.peer.window
 
     @property
     def is_shut(self) -> bool:
@@ -116,19 +120,21 @@ class Link:
         self.most = max(1, min(MOST, window // _PARTS, window - self.seq + self.credit))
 
     def batch(self) -> bytes:
-        """The gathered tells, as one frame; they are gathered no more."""
-        bodies = self.bodies
-        count = len(bodies)
-        frame = b"".join((
-            self._begun(letters.TELLS),
-            self._pack(self.seq + 1),
-            letters.array_head(count),
-            *[bodies.popleft() for _ in range(count)],
+        """The gathered tells, or those that are still taken, as one frame."""
+        taken, bodies = self.taken, self.bodies
+        if not taken:
+            # One step of the interpreter: no signal's handler finds any that are neither here nor there.
+            taken.extend(islice(iter(bodies.popleft, None), len(bodies)))
+        return b"".join((
+            self._begun(letters.TELLS), self._pack(self.seq + 1), letters.array_head(len(taken)), *taken
         ))  # fmt: skip
-        self.seq += count
-        if not bodies:
+
+    def batch_sent(self) -> None:
+        """It is under way; none of it is taken any more."""
+        self.seq += len(self.taken)
+        self.taken.clear()
+        if not self.bodies:
             self.begun = False
-        return frame
 
     def head(self, kind: str, content: Any) -> bytes:
         """The envelope of a letter that is no batch, under the seq that stands."""

@@ -18,6 +18,7 @@ from understudy.mail.courier import Courier
 from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
 from understudy.mail.link import Link, Peer
+from understudy.mail.roster import Roster
 from understudy.mail.sender import LARGE, Sender
 from understudy.mail.surplus import Kept
 from understudy.mail.watching import Watch
@@ -70,9 +71,7 @@ class Office:
         self._numbers = itertools.count(1)
         self._peers: dict[int, Peer] = {}
         self._own = threading.local()
-        self._senders: dict[int, weakref.ref[Sender]] = {}
-        self._retired: set[Sender] = set()
-        """Those whose threads have ended, with something under way: a socket that is closed drops it after a while."""
+        self.roster = Roster(self)
         self._lock = threading.RLock()
         self._closed = False
         self._blocked: dict[int, int] = {}
@@ -102,7 +101,7 @@ class Office:
                 bodies = link.bodies
                 bodies.append(body)
                 gathered = len(bodies)
-                if gathered == 1 or gathered >= link.most:
+                if gathered == 1 or gathered >= link.most or not link.begun:
                     self._own.sender.gathered(link)
                 return
         self._own.sender.tell(link, message, urgent=urgent)
@@ -115,7 +114,9 @@ class Office:
     def _link(self, uid: int, name: str) -> Link:
         sender: Sender | None = getattr(self._own, "sender", None)
         if sender is None:
-            sender = self._own.sender = self.hire()
+            self.check_open()
+            self._own.lease = self.roster.lease()
+            sender = self._own.sender = self._own.lease.sender
             self._own.links = sender.links
             self._own.crowd = Crowd(sender)
         return sender.link(self.known(uid) or self.peer(uid, name))
@@ -232,29 +233,10 @@ class Office:
         if self._closed:
             raise SystemClosed("this system was shut down")
 
-    def hire(self, kind: type[S] = Sender) -> S:  # type: ignore[assignment]  # the default is of the bound
-        """A sender for one thread; raises WrongProcess, SystemClosed."""
+    def hire(self, kind: type[S]) -> S:
+        """A sender for a thread of ours; raises WrongProcess, SystemClosed, NoCapacity."""
         self.check_open()
-        sender = kind(self)
-        number = self.number()
-        self._senders[number] = weakref.ref(sender, lambda _: self._senders.pop(number, None))
-        return sender
-
-    def retire(self, sender: Sender) -> bool:
-        """The thread has ended; whether its sender stays until what it sent is handled."""
-        if self._closed or not sender.owes:
-            return False
-        self._retired.add(sender)
-        self.flusher.note(sender)
-        return True
-
-    def is_retired(self, sender: Sender) -> bool:
-        """Whether its thread has ended."""
-        return sender in self._retired
-
-    def release(self, sender: Sender) -> None:
-        """All that it sent is accounted for."""
-        self._retired.discard(sender)
+        return self.roster.hire(kind)
 
     # --- what the router says
 
@@ -264,7 +246,7 @@ class Office:
         if peer is None:
             return
         # Held first: a thread that meets the end, and ends with it, would leave before its account is settled.
-        senders = self._all()
+        senders = self.roster.senders()
         peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
         if fate.size:
             peer.window, peer.on_full = fate.size, fate.on_full
@@ -320,13 +302,8 @@ class Office:
         self._tell_lost(Letter(peer.uid, f"{peer.name} {how}", "tell", text, count, me.uid, me.name, tag, frames))
 
     def _wake(self) -> None:
-        for sender in self._all():
+        for sender in self.roster.senders():
             sender.ring()
-
-    def _all(self) -> list[Sender]:
-        # Without a lock: who was interrupted while it held one might wait for the router, which calls this.
-        found = [sender for held in list(self._senders.values()) if (sender := held()) is not None]
-        return list(dict.fromkeys([*found, *self._retired.copy()]))
 
     # --- waiting
 
@@ -359,9 +336,7 @@ class Office:
         with self._lock:
             self._closed = True
         self.flusher.close()
-        for sender in self._all():
-            sender.close()
-        self._retired.clear()
+        self.roster.close()
         self.courier.close()
         if self._exchange is not None:
             self._exchange.close()
@@ -370,7 +345,6 @@ class Office:
         """In a forked copy: hold nothing, send nothing."""
         self.is_copy = True
         self._own = threading.local()
-        self._retired = set()
 
 
 _offices: weakref.WeakSet[Office] = weakref.WeakSet()

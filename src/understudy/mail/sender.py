@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
 from understudy.mail.answers import Said
-from understudy.mail.counter import QUIET, Counter, died
+from understudy.mail.counter import LENT, Counter, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
@@ -18,6 +18,9 @@ from understudy.wire.sealing import INLINE, withdraw
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _MOURNING = 0.05
 """Seconds after which the last words of who has ended are looked for again."""
@@ -42,54 +45,75 @@ class Sender(Counter):
 
     def __init__(self, office: Office) -> None:
         super().__init__(office)
-        self._later: deque[Callable[[], None]] = deque()
-        """What was said while a send was under way."""
+        self._later: deque[tuple[Link, Callable[[], None]]] = deque()
+        """What was said while a send was under way, and to whom."""
+        self._asking = 0
+        """How many asks are under way: one may be made by a signal's handler amid another."""
+        self._waits = self._due = False
+        """Whether the thread waits, with the lock in its hands; whether the flusher has something to do for it then."""
         self._begun_at = 0.0
-        self._looks = 0
-        """How often it was asked, after the end of the thread, how far that is handled which it sent."""
+        self._looks, self._until = 0, 0.0
+        """How often it was asked, after the end of the thread, how far that is handled which it sent; how long it stays
+        for what it lent."""
         self._row = 0
         """How many batches were begun, each within a moment of the one before."""
 
     def gathered(self, link: Link) -> None:
         """A batch was begun, or is full. What began while others had just gone is sent when it is full, or late."""
         if self._busy:
-            self._later.append(lambda: self.gathered(link))
+            self._later.append((link, lambda: self.gathered(link)))
             return
-        with Sending(self):
-            now = monotonic()
-            if link.bodies and not link.begun:
-                if not self._let_in(link):
-                    return
-                link.begun = True
-                link.size_up()
-                self._row = self._row + 1 if now - self._begun_at <= _LULL else 0
-                self._begun_at = now
-                if (now - link.sent_at <= _LULL or self._row >= _LONE) and link.most > 1:
-                    self._office.flusher.note(self)
-                    return
-            self._send_batch(link, now)
+        self.amid(self._begin_or_send, link)
+
+    def _begin_or_send(self, link: Link) -> None:
+        now = monotonic()
+        if link.bodies and not link.begun:
+            if not self._let_in(link):
+                return
+            link.begun = True
+            link.size_up()
+            self._row = self._row + 1 if now - self._begun_at <= _LULL else 0
+            self._begun_at = now
+            if (now - link.sent_at <= _LULL or self._row >= _LONE) and link.most > 1:
+                self._office.flusher.note(self)
+                return
+        self._send_batch(link, now)
 
     def tell(self, link: Link, message: Any, *, urgent: bool) -> None:
         """One that does not go with others."""
         sealed, frames = self.seal(link, message)
         if self._busy:
-            self._later.append(lambda: self._tell(link, sealed, frames, urgent=urgent))
+            self._later.append((link, lambda: self.amid(self._tell, link, sealed, frames, urgent)))
         else:
-            self._tell(link, sealed, frames, urgent=urgent)
+            self.amid(self._tell, link, sealed, frames, urgent)
 
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
         """As `Counter.seal`; what is back meanwhile is lent anew: who only tells would never learn of it."""
         if link.lender is not None and not self._busy and link.lender.out:
-            with Sending(self):
-                self._read()
+            self.amid(self._read)
         return super().seal(link, message)
 
     def wait(self, seconds: float | None) -> None:
-        """As `Counter.wait`; what is free again meanwhile is given back."""
-        super().wait(seconds)
-        if self.borrower.given_back and not self.closed:
-            with Sending(self):
-                self.give_back()
+        """As `Counter.wait`; others may be spoken to meanwhile, and then comes what the flusher could not do."""
+        was, self._busy, self._waits = self._busy, False, True
+        try:
+            super().wait(seconds)
+        finally:
+            self._busy, self._waits = was, False
+        if self.closed:
+            return
+        if self.borrower.given_back:
+            self.amid(self.give_back)
+        if self._due:
+            self._due = False
+            self.amid(self._tend)
+        self.catch_up()
+
+    def drain(self) -> bool:
+        """As `Counter.drain`."""
+        found = super().drain()
+        self.catch_up()
+        return found
 
     def ask(self, link: Link, message: Any, timeout: float | None) -> Any:
         """As `ActorRef.ask`."""
@@ -106,17 +130,33 @@ class Sender(Counter):
         number = self._office.number()
         box: list[Said] = []
         with self._lock:
+            self._asking += 1
             try:
-                with Sending(self):
-                    self.let_in(link, sealed, frames, until)
-                    deaths = self.put(link, number, sealed, frames, box.append)
-                    self.flush()
-                self._listen(box, until)
+                deaths = self.amid(self.send_ask, link, number, sealed, frames, box, until)
+                self._listen(until)
                 if not box:
                     self._await(link, number, deaths, until, timeout, box)
             finally:
+                self._asking -= 1
+                if self._asking:
+                    self.ring()  # the other one's answer may have come meanwhile
                 self.cancel(link, number)
             return None if self.came_late(link, box[0][0], deaths + 1) else box[0]
+
+    def send_ask(
+        self,
+        link: Link,
+        number: int,
+        sealed: letters.Seal,
+        frames: Sequence[Any],
+        box: list[Said],
+        until: float | None,
+    ) -> int:
+        """Amid a send: one ask, and all that was gathered; how often its actor had died by then."""
+        self.let_in(link, sealed, frames, until)
+        deaths = self.put(link, number, sealed, frames, box.append)
+        self.flush()
+        return deaths
 
     def came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
         """Whether a later life refused what was made for this one; a life that refuses its own ends."""
@@ -128,12 +168,11 @@ class Sender(Counter):
         link.peer.deaths = max(link.peer.deaths, said.incarnation - 1)
         return True
 
-    def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
-        with Sending(self):
-            if link.has_to_wait and self.kept(link, Kept(sealed, frames, urgent)):
-                return
-            self.let_in(link, sealed, frames, None)
-            self.post(link, sealed, frames, urgent=urgent)
+    def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], urgent: bool) -> None:  # noqa: FBT001
+        if link.has_to_wait and self.kept(link, Kept(sealed, frames, urgent)):
+            return
+        self.let_in(link, sealed, frames, None)
+        self.post(link, sealed, frames, urgent=urgent)
 
     def let_in(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], until: float | None) -> None:
         """Wait for room, as `_find_room`; what will not be sent after all gives back what was lent for it."""
@@ -164,13 +203,19 @@ class Sender(Counter):
         """Whether anything that was sent is not handled yet, as far as is known: it may be here still."""
         return bool(self._overflow) or any(link.load for link in list(self.links.values()))
 
+    def has_thread(self) -> None:
+        """Another thread took it over."""
+        self._looks, self._until = 0, 0.0
+
     def _see_off(self) -> float | None:
-        """The thread has ended: stay until what it sent is handled, or accounted for."""
+        """The thread has ended: stay until what it sent is handled, or accounted for, and what it lent is taken up."""
         self._read()
+        now = monotonic()
         if not self.owes:
-            self._office.release(self)
-            self.close()
-            return None
+            self._until = self._until or now + LENT
+            if now >= self._until or not any(link.lender and link.lender.out for link in self.links.values()):
+                self._office.roster.end(self)
+                return None
         self._looks += 1
         for link in self.links.values():
             if link.load and not link.peer.over:
@@ -187,24 +232,41 @@ class Sender(Counter):
 
     def flush_late(self) -> float | None:
         """Send what has waited, and account for what nobody will handle; seconds until there is more to do."""
-        if not self._lock.acquire(timeout=QUIET):
-            return None if self.closed else _PATIENCE
+        if not self._lock.acquire(blocking=False):
+            return None if self.closed else self._put_off()
         try:
             if self.closed:
                 return None
-            self.bury()
-            self.flush()
-            for link in list(self.links.values()):
-                if link.lender is not None and link.lender.out:
-                    self.sync(link)
-            if self._overflow:
-                self._read()
-                self._overflow.send_on(self)
-            if any(link.bodies for link in list(self.links.values())):
-                return 0.0
-            return self._see_off() if self._office.is_retired(self) else self.patience
+            again = self._tend()
+            return self._see_off() if again is None and self._office.roster.is_idle(self) else again
         finally:
             self._lock.release()
+
+    def _put_off(self) -> float | None:
+        """The thread is at it: for a moment, or it waits, and does itself what is due."""
+        if self._waits:
+            self._due = True
+            self.ring()
+        # Asked again: it may have looked just before, and waits no more.
+        return self.patience if self._due and self._in_wait() else 0.0
+
+    def _in_wait(self) -> bool:
+        return self._waits
+
+    def _tend(self) -> float | None:
+        """Send what has waited, and account for what nobody will handle."""
+        self.bury()
+        self.flush()
+        for link in list(self.links.values()):
+            if link.lender is not None and link.lender.out:
+                self.sync(link)
+        if self._overflow:
+            self._read()
+            self._overflow.send_on(self)
+        return 0.0 if any(link.begun and link.bodies for link in list(self.links.values())) else self.patience
+
+    def _begin_again(self) -> None:
+        self._office.flusher.note(self)
 
     def _let_in(self, link: Link) -> bool:
         """For the first of a batch there has to be room; False if it is sent later, in a batch of its own."""
@@ -253,11 +315,16 @@ class Sender(Counter):
                     raise AskTimeout(f"{peer.name} did not take the message in time: {why}")
                 self.wait(watch.patience(until))
 
-    def _listen(self, box: list[Said], until: float | None) -> None:
+    def _listen(self, until: float | None) -> None:
         """For an answer that comes soon; what long waits need is not made ready for it."""
         soon = _SOON if until is None else min(_SOON, max(0.0, until - monotonic()))
         if self._outlet.wait(soon, self._ear.read):
-            self._sort(self._outlet.take_ready())
+            self.amid(self._hear)
+
+    def _hear(self) -> None:
+        frames = self._outlet.take_ready()
+        if frames is not None:
+            self._sort(frames)
 
     def _await(
         self, link: Link, number: int, deaths: int, until: float | None, timeout: float | None, box: list[Said]
@@ -275,45 +342,30 @@ class Sender(Counter):
                     raise AskTimeout(f"{peer.name} did not answer within {timeout:g} s")
                 self.wait(watch.patience(until))
 
-    def begin(self) -> bool:
-        """Amid a send from now on; whether it was before. Raises SystemClosed."""
-        self._lock.acquire()
-        if self.closed:
-            self._lock.release()
-            raise SystemClosed("this system was shut down meanwhile")
-        was, self._busy = self._busy, True
-        return was
+    def amid(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something with the socket; nobody else uses it, and what this thread says meanwhile is said afterwards.
 
-    def finish(self, *, still: bool) -> None:
-        """No more, or still within another one."""
-        self._busy = still
-        self._lock.release()
+        Raises SystemClosed. What a signal's handler raises, wherever it strikes, leaves neither the lock nor the mark
+        behind: to take and to leave each is one step.
+        """
+        try:
+            with self._lock:
+                if self.closed:
+                    raise SystemClosed("this system was shut down meanwhile")
+                was, self._busy = self._busy, True
+                try:
+                    return act(*args, **kwargs)
+                finally:
+                    self._busy = was
+        finally:
+            if self._later:
+                self.catch_up()
 
     def catch_up(self) -> None:
-        """Say what was said while a send was under way."""
+        """Say what was said while a send was under way. Whose call it was has gone on, and hears of no error."""
         while self._later and not self._busy:
-            self._later.popleft()()
-
-    def __del__(self) -> None:
-        if not (self.closed or self._office.is_copy or self._office.retire(self)):
-            self.close()
-
-
-class Sending:
-    """A sender amid a send: nobody else uses it, and what its thread says meanwhile is said afterwards.
-
-    Raises SystemClosed.
-    """
-
-    __slots__ = ("_sender", "_was")
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-
-    def __enter__(self) -> None:
-        self._was = self._sender.begin()
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._sender.finish(still=self._was)
-        if kind is None:
-            self._sender.catch_up()
+            link, say = self._later.popleft()
+            try:
+                say()
+            except UnderstudyError as error:
+                self._office.lost(link.peer, 1, f"was not sent it: {error}")

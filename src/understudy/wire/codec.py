@@ -22,6 +22,8 @@ from understudy.wire.messages import REPORTS, Identity
 VERSION = 1
 MAX_ENVELOPE = 1 << 20
 MAX_FRAMES = 4096
+MAX_PART = 1 << 30
+"""Bytes of one frame of a message to or from an actor."""
 _HEAD = 6
 _SHORT = 16 << 10
 """Bytes of a frame that may announce whatever it likes."""

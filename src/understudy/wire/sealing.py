@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from understudy.call import Call
-from understudy.errors import ProtocolError
+from understudy.errors import ProtocolError, TooLarge
 from understudy.settings import shown
 from understudy.wire import keys
 from understudy.wire.bulk import BULK, Borrower, Lender, Loan
-from understudy.wire.codec import MAX_FRAMES
+from understudy.wire.codec import MAX_FRAMES, MAX_PART
 from understudy.wire.payload import opened, plain
 from understudy.wire.pickling import LONG, dump_frames, loads
 
@@ -159,6 +159,7 @@ def _parted(form: int, pickled: list[Any], parts: list[Any], key: bytes, lender:
     loans: list[Loan | None] = []
     try:
         loans.extend(lender.lend(part) if lender and memoryview(part).nbytes >= BULK else None for part in parts)
+        _check_size(*pickled, *(part for part, loan in zip(parts, loans, strict=True) if loan is None))
         if not any(loans):
             frames = [*pickled, *parts]
             return Sealed(form, keys.tag(key, frames) if pickled else None, frames, ())
@@ -168,6 +169,15 @@ def _parted(form: int, pickled: list[Any], parts: list[Any], key: bytes, lender:
         if lender:
             withdraw(Sealed(form, None, (), loans), lender)
         raise
+
+
+def _check_size(*frames: Any) -> None:
+    largest = max((memoryview(frame).nbytes for frame in frames), default=0)
+    if largest > MAX_PART:
+        raise TooLarge(
+            f"a message of which one part has {largest:,} bytes cannot be sent: up to {MAX_PART:,} can, and each array "
+            "of a message is a part of its own"
+        )
 
 
 def _gather(

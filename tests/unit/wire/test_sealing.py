@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from tests.unit.wire.peers import KEY, Peer, array, digest
 from understudy.call import Call
-from understudy.errors import ProtocolError, SerializationError
-from understudy.wire import keys
+from understudy.errors import ProtocolError, SerializationError, TooLarge
+from understudy.wire import keys, sealing
 from understudy.wire.bulk import BULK, Borrower, Lender, Loan
 from understudy.wire.codec import pack, unpack
 from understudy.wire.payload import plain
@@ -168,6 +168,18 @@ def test_what_is_large_is_lent_and_the_rest_are_frames(lender: Lender):
     for _, number in borrower.given_back:
         lender.returned(number)
     assert lender.out == 0
+
+
+def test_a_part_that_is_too_large_for_a_frame_is_refused_and_what_was_lent_beside_it_is_back(
+    lender: Lender, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sealing, "MAX_PART", 1 << 16)
+    small, lent = np.zeros(1 << 17, np.uint8), np.zeros(BULK, np.uint8)
+    for message in (["x" * (1 << 17)], {"small": small, "lent": lent}, {1} | set(range(40_000))):
+        with pytest.raises(TooLarge, match="up to 65,536 can"):
+            seal(message, "message", KEY, lender)
+    assert lender.out == 0
+    assert seal(lent, "message", KEY, lender).frames, "what is lent is no frame"
 
 
 def test_beyond_what_can_be_lent_buffers_are_frames():

@@ -11,13 +11,13 @@ from typing import Any
 
 import zmq
 
+from understudy.wire.codec import MAX_PART
 from understudy.wire.sockets.frames import LONG, Frames, endpoint, milliseconds
 
 _AGAIN_MS, _AGAIN_MOST_MS = 2, 50
 """How soon, and at most how late, a mailbox that is not there is looked for again."""
 _TAKEN_AHEAD = 64
 """Letters, each of which may be a batch, that libzmq reads ahead from each sender: these die with the actor."""
-_MAX_LETTER = 1 << 30
 _WORDS, _SPARE, _MOST_WORDS = 4, 1000, (1 << 31) - 1
 """Answers that may wait for one sender: so many for each message that it may have under way, and some."""
 # Plain numbers: what an enum adds to a question costs half as much as the question.
@@ -67,7 +67,7 @@ class Outlet:
         self._socket.set(zmq.ROUTER_MANDATORY, 1)
         self._socket.set(zmq.RECONNECT_IVL, _AGAIN_MS)
         self._socket.set(zmq.RECONNECT_IVL_MAX, _AGAIN_MOST_MS)
-        self._socket.set(zmq.MAXMSGSIZE, _MAX_LETTER)
+        self._socket.set(zmq.MAXMSGSIZE, MAX_PART)
         self._sends, self._tells = _raw(self._socket)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
@@ -105,9 +105,11 @@ class Outlet:
         # Asked first, for an exception costs more than the whole message.
         return _taken(self._socket) if self._tells(_EVENTS) & _POLLIN else None
 
-    def take_ready(self) -> Frames:
-        """The same where `wait` has said that there is one."""
-        return _taken(self._socket)
+    def take_ready(self) -> Frames | None:
+        """The same where `wait` has said that there is one, unless a signal's handler took it meanwhile."""
+        with suppress(zmq.Again):
+            return _taken(self._socket)
+        return None
 
     def wait(self, seconds: float | None, wake_fd: int) -> bool:
         """Wait so long for a message, or until the descriptor is readable: whether there is a message."""
@@ -130,7 +132,7 @@ class Inlet:
         self._socket.set(zmq.RCVHWM, _TAKEN_AHEAD)
         # Who keeps to its credit is sent no more than that; of who asks on and reads nothing, the rest is dropped.
         self._socket.set(zmq.SNDHWM, min(_WORDS * size + _SPARE, _MOST_WORDS))
-        self._socket.set(zmq.MAXMSGSIZE, _MAX_LETTER)
+        self._socket.set(zmq.MAXMSGSIZE, MAX_PART)
         self._sends, self._tells = _raw(self._socket)
         self._socket.bind(address)
         self._poller = zmq.Poller()
@@ -156,9 +158,11 @@ class Inlet:
         found = self._poller.poll(milliseconds(seconds))
         return (self._socket, _POLLIN) in found, self._rung in found
 
-    def take_ready(self) -> Frames:
-        """One message where `wait` has said that there is one."""
-        return _taken(self._socket)
+    def take_ready(self) -> Frames | None:
+        """As `Outlet.take_ready`."""
+        with suppress(zmq.Again):
+            return _taken(self._socket)
+        return None
 
     def send(self, to: bytes, frames: Sequence[Any]) -> None:
         """Answer a sender; of who has gone, nothing is known."""

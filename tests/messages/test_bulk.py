@@ -219,6 +219,25 @@ def killed(ref):
 # --- in place
 
 
+def test_who_dies_after_its_answer_and_before_that_is_opened_has_died_for_the_asker(system, monkeypatch):
+    ref = system.spawn(Keeper, lives=2)
+    pid = ref.ask(["pid"], LONG)
+    sender = ref._post._own.sender
+    opened = sender.opened
+
+    def opened_late(link, said):
+        os.kill(pid, signal.SIGKILL)
+        gone(pid)
+        return opened(link, said)
+
+    monkeypatch.setattr(sender, "opened", opened_late)
+    with pytest.raises(ActorDied, match="has answered, and what it lent"):
+        ref.ask(["make", 7], LONG)
+    monkeypatch.undo()
+    until(lambda: ref.info().incarnation == 2, 20, "the next life")
+    assert ref.ask(["make", 7], LONG)[0] == 7
+
+
 @pytest.mark.requirement("A7")
 def test_arrays_are_read_in_place_and_never_twice_in_memory_whichever_way_they_go(system):
     ref = system.spawn(Keeper)

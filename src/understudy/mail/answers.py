@@ -11,7 +11,7 @@ from understudy.status import Crash
 from understudy.wire import letters
 from understudy.wire.bulk import Borrower
 from understudy.wire.keys import verify
-from understudy.wire.sealing import Verified, unwrap, verified
+from understudy.wire.sealing import Foreign, Verified, unwrap, verified
 
 Enclosed = Verified | tuple[Any, ...]
 """Of a value what may be opened, of an error the frames of its pickle."""
@@ -36,8 +36,11 @@ def opened(answer: Said, name: str, borrower: Borrower, whose: int) -> Any:
     if isinstance(enclosed, Verified):
         try:
             return unwrap(enclosed, borrower, whose)
-        except (KeyboardInterrupt, ProtocolError):
+        except (KeyboardInterrupt, Foreign):
             raise
+        except ProtocolError as error:
+            text = f"{name} has answered, and what it lent for the answer is there no more: it ended meanwhile"
+            raise ActorDied(text, name=name, incarnation=said.incarnation) from error
         except BaseException as error:
             text = f"{type(error).__name__}: {error} (the answer of {name} arrived but cannot be opened here)"
             raise ReceiveError(text, name=name, incarnation=said.incarnation, section="receive") from error

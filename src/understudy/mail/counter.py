@@ -88,6 +88,7 @@ class Counter:
         """Send an ask, whose answer is to be given there; how often its actor had died by then, as far as is known."""
         self.expected[number] = link.peer.uid, give
         deaths = link.peer.deaths
+        link.lends(sealed.loans)
         self._post(link, letters.ASK, [*sealed, number, deaths + 1], frames)
         return deaths
 
@@ -98,6 +99,7 @@ class Counter:
 
     def post(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         """Send a tell, for which there is room."""
+        link.lends(sealed.loans)
         self._post(link, letters.TELL, [*sealed, urgent], frames)
 
     def _post(self, link: Link, kind: str, content: list[Any], frames: Sequence[Any]) -> None:
@@ -205,8 +207,7 @@ class Counter:
         """What a life had taken in when it ended is handled by nobody: only the next one can tell what is left."""
         if link.synced != link.peer.deaths:
             link.synced = link.peer.deaths
-            loans = [] if link.lender is None else link.lender.numbers
-            self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
+            self._outlet.send_one(link.route, link.head(letters.SYNC, link.still_lent()))
 
     def _sort(self, frames: list[Any]) -> None:
         try:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
 
 from understudy.mail.lending import Lending
 from understudy.mail.surplus import Surplus
 from understudy.wire import letters
-from understudy.wire.bulk import Lender
+from understudy.wire.bulk import Lender, Loan
 
 MOST = 64
 """Tells that make a batch full."""
@@ -19,6 +19,8 @@ _PARTS = 4
 """A window is given back in so many parts, so a batch is no larger than one of them."""
 _LINGER = 1.0
 """Seconds for a message to leave, from when it was sent."""
+_LENT = 1_000
+"""Numbers of loans that are remembered, before those that are back are forgotten."""
 _BYE = 0.1
 """The same for the word that a sender ends: no message hangs on it."""
 
@@ -53,8 +55,23 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "mourned", "peer", "route",
-        "sent_at", "seq", "surplus", "synced", "taken",
+        "_heading",
+        "_headings",
+        "_pack",
+        "begun",
+        "bodies",
+        "credit",
+        "lending",
+        "lent",
+        "most",
+        "mourned",
+        "peer",
+        "route",
+        "sent_at",
+        "seq",
+        "surplus",
+        "synced",
+        "taken",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -77,6 +94,8 @@ class Link:
         """Until when its last words are waited for, once it has ended."""
         self.lending: Lending | None = None
         """Of what is too large to be sent; made with the first message that may be."""
+        self.lent: set[int] = set()
+        """The loans of letters that were sent; some may be back. One that waits to be sent is nobody's to give back."""
         self.surplus = Surplus()
         """What waits for credit without holding up who sends."""
         self.synced = 0
@@ -107,6 +126,17 @@ class Link:
     def has_to_wait(self) -> bool:
         """The same for what comes anew: what is kept goes before it."""
         return self.is_shut or bool(self.surplus)
+
+    def lends(self, loans: Sequence[Loan | None]) -> None:
+        """These go with a letter that is sent now."""
+        self.lent.update(loan.number for loan in loans if loan is not None)
+        if len(self.lent) > _LENT:
+            self.still_lent()
+
+    def still_lent(self) -> list[int]:
+        """Those of sent letters that are not back."""
+        self.lent.intersection_update(() if self.lender is None else self.lender.numbers)
+        return sorted(self.lent)
 
     def leaves_within(self, now: float) -> float:
         """Seconds that what was sent may still need to leave, once its sender ends."""

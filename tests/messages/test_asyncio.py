@@ -23,6 +23,7 @@ from understudy import (
     WrongProcess,
     callable_remotely,
 )
+from understudy.wire import letters
 
 LONG = 30
 MANY = 500
@@ -76,6 +77,18 @@ class Relay(Process):
         answers = await asyncio.gather(*(self.other.aio.ask(number, LONG) for number in range(message)))
         await self.other.aio.tell("told")
         return [sum(answers), await self.other.aio.call(timeout=LONG).twice(message)]
+
+
+def refused(courier, parcel):
+    """A later life of its actor refuses that ask, which was made for an earlier one."""
+    refusal = letters.Refusal(parcel.number, "ended before it answered")
+    _, give = courier._sender.expected.pop(parcel.number)
+    give((letters.Outbound(letters.REFUSED, parcel.uid, parcel.life + 1, 0, refusal), ()))
+
+
+def parcels(courier):
+    """The asks that wait for an answer."""
+    return [*courier._asked.values()]
 
 
 @pytest.fixture
@@ -171,6 +184,38 @@ def test_a_full_mailbox_holds_up_the_task_and_not_the_loop(system, tmp_path):
     async def tells(ref):
         for number in range(100):
             await ref.aio.tell(number)
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F44")
+def test_asks_that_are_begun_again_amid_a_tell_that_finds_no_room_are_made_once_each_and_so_is_the_tell(
+    system, tmp_path
+):
+    ref, gate = system.spawn(Slate, 8, "drop_oldest"), tmp_path / "gate"
+
+    async def main():
+        await ref.aio.tell({"until": str(gate)})
+        asks = [asyncio.create_task(ref.aio.ask(name, LONG)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        for number in range(5):
+            await ref.aio.tell(number)
+        courier = ref._post.courier
+        sender, keep = courier._sender, courier._sender.kept
+
+        def kept(link, message):
+            sender.kept = keep
+            for parcel in parcels(courier):
+                refused(courier, parcel)
+            return keep(link, message)
+
+        sender.kept = kept
+        await ref.aio.tell("no room")
+        await asyncio.to_thread(until, lambda: sender.kept == keep, 20, "the tell that finds no room")
+        gate.touch()
+        assert await asyncio.gather(*asks) == ["first", "second"]
+        # The life was in truth the same: it has had the asks before, too.
+        assert await ref.aio.ask("kept", LONG) == ["first", "second", *range(5), "no room", "first", "second"]
 
     asyncio.run(main())
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -100,6 +101,7 @@ class Courier:
         with self._lock:
             if self._over is not None:
                 raise self._over
+            parcel.place = self._office.number()
             self._given.append(parcel)
         self._begin().ring()
         return parcel
@@ -149,11 +151,10 @@ class Courier:
 
     def _round(self, sender: Steady, crowd: Crowd) -> None:
         while self._given:
-            parcel = self._given.popleft()
-            self._waiting.setdefault(parcel.uid, deque()).append(parcel)
+            self._enqueue(self._given.popleft())
         for uid, row in list(self._waiting.items()):
-            while row and self._is_off(sender, row[0]):
-                row.popleft()
+            while row and self._is_off(sender, parcel := row[0]):
+                row.remove(parcel)  # no more the first, if meanwhile one before it was begun again
             if not row:
                 del self._waiting[uid]
         sender.drain()
@@ -161,6 +162,11 @@ class Courier:
             crowd.wonder(self._curious.pop())
         self._look_after(sender)
         sender.bury()
+
+    def _enqueue(self, parcel: Parcel) -> None:
+        """Where it belongs by the order in which all were given; one that is begun again stands before later ones."""
+        row = self._waiting.setdefault(parcel.uid, deque())
+        insort(row, parcel, key=lambda other: other.place)
 
     def _is_off(self, sender: Steady, parcel: Parcel) -> bool:
         """Send it, or fail it, or forget it; False if it has to wait."""
@@ -207,7 +213,7 @@ class Courier:
         link = sender.links.get(parcel.uid)
         if link is not None and sender.came_late(link, said[0], parcel.life):
             parcel.begin_again()
-            self._waiting.setdefault(parcel.uid, deque()).appendleft(parcel)
+            self._enqueue(parcel)
             sender.ring()
         else:
             parcel.done(said)

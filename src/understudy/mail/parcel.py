@@ -20,6 +20,8 @@ class Parcel:
 
     number: int | None = None
     """Of an ask that was sent."""
+    place = 0
+    """In the order in which all were given to the courier."""
 
     def __init__(self, uid: int, name: str, message: Any, key: bytes, lending: Lending, kind: str) -> None:
         self.uid, self.name, self.kind = uid, name, kind

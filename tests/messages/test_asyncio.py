@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
 
@@ -22,6 +23,7 @@ from understudy import (
     SystemClosed,
     WrongProcess,
     callable_remotely,
+    runtime,
 )
 from understudy.wire import letters
 
@@ -44,6 +46,9 @@ class Slate(Process):
                 return {"sum": int(array.sum()), "at": array.flags.writeable, "back": array + 1}
             case "kept":
                 return self.kept
+            case "lent":
+                connections = runtime.inside.serving.mailbox._connections.values()
+                return sum(one.lending.lender.out for one in connections if one.lending is not None)
             case _:
                 self.kept.append(message)
         return message
@@ -159,6 +164,40 @@ def test_arrays_are_lent_from_a_loop_too_and_come_back_when_an_ask_is_given_up(s
         await asyncio.to_thread(until, lambda: lender.out == 0, 20, "all loans being back")
 
     asyncio.run(main())
+
+
+@pytest.mark.requirement("A7")
+@pytest.mark.parametrize("when", ["in the loop's queue", "in the future", "in no loop", "in a closed loop"])
+def test_what_is_lent_for_an_answer_that_comes_as_its_ask_is_given_up_goes_back(slate, when):
+    array = np.ones(1 << 20, np.uint8)
+    loop = asyncio.new_event_loop()
+
+    def turn():
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+
+    task = loop.create_task(slate.aio.ask({"array": array}, LONG))
+    turn()
+    courier = slate._post.courier
+    if when == "in no loop":
+        loop.close()
+    until(lambda: slate.uid in courier._sender.links and courier._sender.links[slate.uid].seq, 20, "the ask")
+    until(lambda: not parcels(courier), 20, "the answer")
+    match when:
+        case "in the future":
+            turn()
+            task.cancel()
+        case "in the loop's queue":
+            task.cancel()
+    if not loop.is_closed():
+        if task.cancelling():
+            with pytest.raises(asyncio.CancelledError):
+                loop.run_until_complete(task)
+        loop.close()
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # else it is told as a defect of this test
+    del task
+    gc.collect()
+    until(lambda: slate.ask("lent", LONG) == 0, 20, "the loan being back")
 
 
 @pytest.mark.fault("F45")

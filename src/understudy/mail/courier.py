@@ -20,6 +20,7 @@ from understudy.mail.lending import Lending
 from understudy.mail.parcel import Parcel
 from understudy.mail.sender import Sender
 from understudy.settings import check_timeout
+from understudy.wire.sealing import Verified, decline
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
@@ -43,6 +44,8 @@ class Courier:
         self._waiting: dict[int, deque[Parcel]] = {}
         """By actor: those that wait for room there, in their order."""
         self._asked: dict[int, Parcel] = {}
+        self._unread: deque[tuple[int, Said]] = deque()
+        """Answers that came too late for who had asked, and of whom they are."""
         self._lendings: dict[int, Lending] = {}
         self._sender: Steady | None = None
         self._lock = threading.RLock()
@@ -66,16 +69,23 @@ class Courier:
         seconds = check_timeout(timeout)
         for uid, name in members:
             self._office.check_not_myself(uid, name)
-        asked = [self._give(uid, name, message, "ask") for uid, name in members]
-        outcomes = await asyncio.gather(*(self._answer(parcel, seconds) for parcel in asked), return_exceptions=True)
-        answers = []
+        asked: list[Parcel] = []
+        try:
+            asked.extend(self._give(uid, name, message, "ask") for uid, name in members)
+            answers = (self._answer(parcel, seconds) for parcel in asked)
+            outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        except BaseException:
+            for parcel in asked:  # a task that was cancelled before it began does not say so itself
+                self._give_up(parcel)
+            raise
+        found = []
         for parcel, outcome in zip(asked, outcomes, strict=True):
             if isinstance(outcome, ActorDied) and not parcel.life:
                 continue  # it had ended, and was sent nothing
             if isinstance(outcome, BaseException):
                 raise outcome
-            answers.append(outcome)
-        return answers
+            found.append(outcome)
+        return found
 
     async def meet(self, members: Sequence[tuple[int, str]]) -> None:
         """Learn how they stand, without holding up the loop."""
@@ -97,7 +107,7 @@ class Courier:
         self._office.check_open()
         with self._lock:
             lending = self._lendings.setdefault(uid, Lending(self._office.flusher))
-        parcel = Parcel(uid, name, message, self._office.key, lending, kind)
+        parcel = Parcel(uid, name, message, self._office.key, lending, kind, self._come_unread)
         with self._lock:
             if self._over is not None:
                 raise self._over
@@ -116,11 +126,24 @@ class Courier:
 
     async def _until_done(self, parcel: Parcel) -> Any:
         try:
-            return await parcel.future
-        except asyncio.CancelledError:
-            parcel.given_up = True
-            self._begin().ring()
+            await parcel.future
+        except (asyncio.CancelledError, GeneratorExit):
+            self._give_up(parcel)
             raise
+        return parcel.taken()
+
+    def _give_up(self, parcel: Parcel) -> None:
+        parcel.give_up()
+        self._ring()
+
+    def _come_unread(self, uid: int, said: Said) -> None:
+        """Also from a finalizer."""
+        self._unread.append((uid, said))
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._sender is not None:
+            self._sender.ring()
 
     def _begin(self) -> Steady:
         with self._lock:
@@ -161,6 +184,10 @@ class Courier:
         while self._curious:
             crowd.wonder(self._curious.pop())
         self._look_after(sender)
+        while self._unread:
+            uid, (_, answer) = self._unread.popleft()
+            if isinstance(answer, Verified):  # what was lent for it goes back
+                decline(answer, sender.borrower, uid)
         sender.bury()
 
     def _enqueue(self, parcel: Parcel) -> None:

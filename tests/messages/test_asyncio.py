@@ -259,6 +259,31 @@ def test_asks_that_are_begun_again_amid_a_tell_that_finds_no_room_are_made_once_
     asyncio.run(main())
 
 
+@pytest.mark.requirement("A7")
+def test_what_is_given_up_holds_nothing_though_another_one_before_it_waits_for_room(system, tmp_path):
+    ref, gate = system.spawn(Slate, 1), tmp_path / "gate"
+
+    async def main():
+        await ref.aio.tell({"until": str(gate)})
+        waits = asyncio.create_task(ref.aio.tell("waits"))
+        given_up = [asyncio.create_task(ref.aio.ask({"array": np.ones(1 << 20, np.uint8)}, LONG)) for _ in range(2)]
+        last = asyncio.create_task(ref.aio.ask("last", LONG))
+        courier = ref._post.courier
+        await asyncio.to_thread(until, lambda: len(courier._waiting.get(ref.uid, ())) == 4, 20, "all four in the row")
+        for task in given_up:
+            task.cancel()
+        lender = courier._lendings[ref.uid].lender
+        await asyncio.to_thread(until, lambda: lender.out == 0, 20, "the loans being back")
+        assert len(courier._waiting[ref.uid]) == 2
+        assert not waits.done()
+        gate.touch()
+        await waits
+        assert await last == "last"
+        assert await ref.aio.ask("kept", LONG) == ["waits", "last"]
+
+    asyncio.run(main())
+
+
 def test_several_loops_in_several_threads_and_one_after_another(slate):
     answers = {}
 

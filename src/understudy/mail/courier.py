@@ -44,6 +44,7 @@ class Courier:
         self._waiting: dict[int, deque[Parcel]] = {}
         """By actor: those that wait for room there, in their order."""
         self._asked: dict[int, Parcel] = {}
+        self._given_up: deque[Parcel] = deque()
         self._unread: deque[tuple[int, Said]] = deque()
         """Answers that came too late for who had asked, and of whom they are."""
         self._lendings: dict[int, Lending] = {}
@@ -134,6 +135,7 @@ class Courier:
 
     def _give_up(self, parcel: Parcel) -> None:
         parcel.give_up()
+        self._given_up.append(parcel)
         self._ring()
 
     def _come_unread(self, uid: int, said: Said) -> None:
@@ -173,8 +175,12 @@ class Courier:
                 parcel.failed(over)
 
     def _round(self, sender: Steady, crowd: Crowd) -> None:
+        given_up: set[int] = set()
+        while self._given_up:  # before what was given, for that came before
+            given_up.add(self._given_up.popleft().uid)
         while self._given:
             self._enqueue(self._given.popleft())
+        self._take_out(given_up)
         for uid, row in list(self._waiting.items()):
             while row and self._is_off(sender, parcel := row[0]):
                 row.remove(parcel)  # no more the first, if meanwhile one before it was begun again
@@ -194,6 +200,17 @@ class Courier:
         """Where it belongs by the order in which all were given; one that is begun again stands before later ones."""
         row = self._waiting.setdefault(parcel.uid, deque())
         insort(row, parcel, key=lambda other: other.place)
+
+    def _take_out(self, uids: set[int]) -> None:
+        """Of those actors' rows: what nobody waits for any more holds nothing, wherever it stands."""
+        for uid in uids & self._waiting.keys():
+            row: deque[Parcel] = deque()
+            for parcel in self._waiting[uid]:
+                if parcel.given_up:
+                    parcel.take_back()
+                else:
+                    row.append(parcel)
+            self._waiting[uid] = row
 
     def _is_off(self, sender: Steady, parcel: Parcel) -> bool:
         """Send it, or fail it, or forget it; False if it has to wait."""

@@ -6,6 +6,8 @@ import asyncio
 import gc
 import os
 import threading
+from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from understudy import (
     callable_remotely,
     runtime,
 )
+from understudy.mail.parcel import Parcel
 from understudy.wire import letters
 
 LONG = 30
@@ -47,7 +50,7 @@ class Slate(Process):
             case "kept":
                 return self.kept
             case "lent":
-                connections = runtime.inside.serving.mailbox._connections.values()
+                connections = runtime.inside.serving.mailbox._connections.values()  # type: ignore[union-attr]
                 return sum(one.lending.lender.out for one in connections if one.lending is not None)
             case _:
                 self.kept.append(message)
@@ -93,7 +96,7 @@ def refused(courier, parcel):
 
 def parcels(courier):
     """The asks that wait for an answer."""
-    return [*courier._asked.values()]
+    return [parcel for asked in courier._asked.values() for parcel in asked.values()]
 
 
 @pytest.fixture
@@ -280,6 +283,40 @@ def test_what_is_given_up_holds_nothing_though_another_one_before_it_waits_for_r
         await waits
         assert await last == "last"
         assert await ref.aio.ask("kept", LONG) == ["waits", "last"]
+
+    asyncio.run(main())
+
+
+class Watched(Parcel):
+    """Counts how often anything of it was looked at."""
+
+    looks: ClassVar[Counter[int]] = Counter()
+
+    def __getattribute__(self, name):
+        Watched.looks[id(self)] += 1
+        return super().__getattribute__(name)
+
+
+def test_asks_that_wait_are_not_looked_at_while_others_come_and_go_and_hear_of_a_death_all_the_same(system, tmp_path):
+    ref, other, gate = system.spawn(Slate), system.spawn(Slate), tmp_path / "gate"
+
+    async def main():
+        waiting = [asyncio.create_task(ref.aio.ask({"until": str(gate)}, LONG)) for _ in range(50)]
+        courier = ref._post.courier
+        await asyncio.to_thread(until, lambda: len(parcels(courier)) == 50, 20, "all being asked")
+        for number in range(3):
+            assert await other.aio.ask(number, LONG) == number
+        for parcel in parcels(courier):
+            parcel.__class__ = Watched
+        Watched.looks.clear()
+        for number in range(50):
+            assert await other.aio.ask(number, LONG) == number
+        assert Watched.looks.total() == 0
+        waiting[0].cancel()
+        ref.kill()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(end) for end in ends] == [asyncio.CancelledError, *[ActorDied] * 49]
+        assert not parcels(courier)
 
     asyncio.run(main())
 

@@ -17,6 +17,7 @@ from understudy.mail.answers import Said
 from understudy.mail.counter import died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
+from understudy.mail.link import Peer
 from understudy.mail.parcel import Parcel
 from understudy.mail.sender import Sender
 from understudy.settings import check_timeout
@@ -43,7 +44,10 @@ class Courier:
         self._given: deque[Parcel] = deque()
         self._waiting: dict[int, deque[Parcel]] = {}
         """By actor: those that wait for room there, in their order."""
-        self._asked: dict[int, Parcel] = {}
+        self._asked: dict[int, dict[int, Parcel]] = {}
+        """By actor, and by number: what waits for an answer. In a round only those are looked at that have news."""
+        self._changed: deque[Peer] = deque()
+        """Those that were told to stand otherwise now."""
         self._given_up: deque[Parcel] = deque()
         self._unread: deque[tuple[int, Said]] = deque()
         """Answers that came too late for who had asked, and of whom they are."""
@@ -171,16 +175,16 @@ class Courier:
         finally:
             with self._lock:
                 self._over = over
-            for parcel in [*self._given, *self._asked.values(), *_all(self._waiting)]:
+            for parcel in [*self._given, *self._under_way(), *_all(self._waiting)]:
                 parcel.failed(over)
 
     def _round(self, sender: Steady, crowd: Crowd) -> None:
-        given_up: set[int] = set()
+        given_up: list[Parcel] = []
         while self._given_up:  # before what was given, for that came before
-            given_up.add(self._given_up.popleft().uid)
+            given_up.append(self._given_up.popleft())
         while self._given:
             self._enqueue(self._given.popleft())
-        self._take_out(given_up)
+        self._take_out(sender, given_up)
         for uid, row in list(self._waiting.items()):
             while row and self._is_off(sender, parcel := row[0]):
                 row.remove(parcel)  # no more the first, if meanwhile one before it was begun again
@@ -189,7 +193,8 @@ class Courier:
         sender.drain()
         while self._curious:
             crowd.wonder(self._curious.pop())
-        self._look_after(sender)
+        while self._changed:
+            self._look_after(sender, self._changed.popleft())
         while self._unread:
             uid, (_, answer) = self._unread.popleft()
             if isinstance(answer, Verified):  # what was lent for it goes back
@@ -201,9 +206,13 @@ class Courier:
         row = self._waiting.setdefault(parcel.uid, deque())
         insort(row, parcel, key=lambda other: other.place)
 
-    def _take_out(self, uids: set[int]) -> None:
-        """Of those actors' rows: what nobody waits for any more holds nothing, wherever it stands."""
-        for uid in uids & self._waiting.keys():
+    def _take_out(self, sender: Steady, given_up: Sequence[Parcel]) -> None:
+        """What nobody waits for any more holds nothing, wherever it stands in its row; its actor need not answer it."""
+        for parcel in given_up:
+            link = sender.links.get(parcel.uid)
+            if self._forget(parcel) and link is not None:
+                sender.cancel(link, parcel.number or 0)
+        for uid in {parcel.uid for parcel in given_up} & self._waiting.keys():
             row: deque[Parcel] = deque()
             for parcel in self._waiting[uid]:
                 if parcel.given_up:
@@ -243,7 +252,7 @@ class Courier:
             return False
         if parcel.kind == "ask":
             parcel.number = self._office.number()
-            self._asked[parcel.number] = parcel
+            self._asked.setdefault(parcel.uid, {})[parcel.number] = parcel
             parcel.life = 1 + sender.put(
                 link, parcel.number, message.seal, message.frames, lambda said: self._answered(sender, parcel, said)
             )
@@ -253,7 +262,7 @@ class Courier:
         return True
 
     def _answered(self, sender: Steady, parcel: Parcel, said: Said) -> None:
-        self._asked.pop(parcel.number or 0, None)
+        self._forget(parcel)
         link = sender.links.get(parcel.uid)
         if link is not None and sender.came_late(link, said[0], parcel.life):
             parcel.begin_again()
@@ -262,20 +271,33 @@ class Courier:
         else:
             parcel.done(said)
 
-    def _look_after(self, sender: Steady) -> None:
-        """Of those that were asked: who has died, and what nobody waits for any more."""
-        for number, parcel in list(self._asked.items()):
-            peer = self._office.known(parcel.uid)
-            link = sender.links.get(parcel.uid)
-            if parcel.given_up:
-                self._asked.pop(number, None)
-                if link is not None:
-                    sender.cancel(link, number)
-            elif peer is not None and (peer.over or peer.deaths >= parcel.life):
-                sender.drain()
-                if sender.expected.pop(number, None) is not None:
-                    del self._asked[number]
-                    parcel.failed(died(peer, "ended before it answered"))
+    def _under_way(self) -> list[Parcel]:
+        return [parcel for asked in self._asked.values() for parcel in asked.values()]
+
+    def _forget(self, parcel: Parcel) -> bool:
+        """It waits for an answer no more; whether it did."""
+        asked = self._asked.get(parcel.uid, {})
+        if asked.pop(parcel.number or 0, None) is None:
+            return False
+        if not asked:
+            del self._asked[parcel.uid]
+        return True
+
+    def _look_after(self, sender: Steady, peer: Peer) -> None:
+        """What was asked of a life that has ended since gets no answer."""
+        asked = self._asked.get(peer.uid, {})
+        late = [parcel for parcel in asked.values() if peer.over or peer.deaths >= parcel.life]
+        if late:
+            sender.drain()  # it may have answered before it ended
+        for parcel in late:
+            if sender.expected.pop(parcel.number or 0, None) is not None:
+                self._forget(parcel)
+                parcel.failed(died(peer, "ended before it answered"))
+
+    def changed(self, peer: Peer) -> None:
+        """From any thread, before the courier is rung: that actor stands otherwise now."""
+        if self._sender is not None and self._over is None:
+            self._changed.append(peer)
 
     def close(self) -> None:
         """Its sender is closed by the office, which ends the thread."""

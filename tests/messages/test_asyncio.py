@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import threading
+from collections import Counter
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,7 +25,10 @@ from understudy import (
     SystemClosed,
     WrongProcess,
     callable_remotely,
+    runtime,
 )
+from understudy.mail.parcel import Parcel
+from understudy.wire import letters
 
 LONG = 30
 MANY = 500
@@ -43,6 +49,9 @@ class Slate(Process):
                 return {"sum": int(array.sum()), "at": array.flags.writeable, "back": array + 1}
             case "kept":
                 return self.kept
+            case "lent":
+                connections = runtime.inside.serving.mailbox._connections.values()  # type: ignore[union-attr]
+                return sum(one.lending.lender.out for one in connections if one.lending is not None)
             case _:
                 self.kept.append(message)
         return message
@@ -76,6 +85,18 @@ class Relay(Process):
         answers = await asyncio.gather(*(self.other.aio.ask(number, LONG) for number in range(message)))
         await self.other.aio.tell("told")
         return [sum(answers), await self.other.aio.call(timeout=LONG).twice(message)]
+
+
+def refused(courier, parcel):
+    """A later life of its actor refuses that ask, which was made for an earlier one."""
+    refusal = letters.Refusal(parcel.number, "ended before it answered")
+    _, give = courier._sender.expected.pop(parcel.number)
+    give((letters.Outbound(letters.REFUSED, parcel.uid, parcel.life + 1, 0, refusal), ()))
+
+
+def parcels(courier):
+    """The asks that wait for an answer."""
+    return [parcel for asked in courier._asked.values() for parcel in asked.values()]
 
 
 @pytest.fixture
@@ -148,6 +169,40 @@ def test_arrays_are_lent_from_a_loop_too_and_come_back_when_an_ask_is_given_up(s
     asyncio.run(main())
 
 
+@pytest.mark.requirement("A7")
+@pytest.mark.parametrize("when", ["in the loop's queue", "in the future", "in no loop", "in a closed loop"])
+def test_what_is_lent_for_an_answer_that_comes_as_its_ask_is_given_up_goes_back(slate, when):
+    array = np.ones(1 << 20, np.uint8)
+    loop = asyncio.new_event_loop()
+
+    def turn():
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+
+    task = loop.create_task(slate.aio.ask({"array": array}, LONG))
+    turn()
+    courier = slate._post.courier
+    if when == "in no loop":
+        loop.close()
+    until(lambda: slate.uid in courier._sender.links and courier._sender.links[slate.uid].seq, 20, "the ask")
+    until(lambda: not parcels(courier), 20, "the answer")
+    match when:
+        case "in the future":
+            turn()
+            task.cancel()
+        case "in the loop's queue":
+            task.cancel()
+    if not loop.is_closed():
+        if task.cancelling():
+            with pytest.raises(asyncio.CancelledError):
+                loop.run_until_complete(task)
+        loop.close()
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # else it is told as a defect of this test
+    del task
+    gc.collect()
+    until(lambda: slate.ask("lent", LONG) == 0, 20, "the loan being back")
+
+
 @pytest.mark.fault("F45")
 def test_a_full_mailbox_holds_up_the_task_and_not_the_loop(system, tmp_path):
     refs = {on_full: system.spawn(Slate, 4, on_full) for on_full in ("block", "raise", "drop_oldest")}
@@ -171,6 +226,97 @@ def test_a_full_mailbox_holds_up_the_task_and_not_the_loop(system, tmp_path):
     async def tells(ref):
         for number in range(100):
             await ref.aio.tell(number)
+
+    asyncio.run(main())
+
+
+@pytest.mark.fault("F44")
+def test_asks_that_are_begun_again_amid_a_tell_that_finds_no_room_are_made_once_each_and_so_is_the_tell(
+    system, tmp_path
+):
+    ref, gate = system.spawn(Slate, 8, "drop_oldest"), tmp_path / "gate"
+
+    async def main():
+        await ref.aio.tell({"until": str(gate)})
+        asks = [asyncio.create_task(ref.aio.ask(name, LONG)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        for number in range(5):
+            await ref.aio.tell(number)
+        courier = ref._post.courier
+        sender, keep = courier._sender, courier._sender.kept
+
+        def kept(link, message):
+            sender.kept = keep
+            for parcel in parcels(courier):
+                refused(courier, parcel)
+            return keep(link, message)
+
+        sender.kept = kept
+        await ref.aio.tell("no room")
+        await asyncio.to_thread(until, lambda: sender.kept == keep, 20, "the tell that finds no room")
+        gate.touch()
+        assert await asyncio.gather(*asks) == ["first", "second"]
+        # The life was in truth the same: it has had the asks before, too.
+        assert await ref.aio.ask("kept", LONG) == ["first", "second", *range(5), "no room", "first", "second"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.requirement("A7")
+def test_what_is_given_up_holds_nothing_though_another_one_before_it_waits_for_room(system, tmp_path):
+    ref, gate = system.spawn(Slate, 1), tmp_path / "gate"
+
+    async def main():
+        await ref.aio.tell({"until": str(gate)})
+        waits = asyncio.create_task(ref.aio.tell("waits"))
+        given_up = [asyncio.create_task(ref.aio.ask({"array": np.ones(1 << 20, np.uint8)}, LONG)) for _ in range(2)]
+        last = asyncio.create_task(ref.aio.ask("last", LONG))
+        courier = ref._post.courier
+        await asyncio.to_thread(until, lambda: len(courier._waiting.get(ref.uid, ())) == 4, 20, "all four in the row")
+        for task in given_up:
+            task.cancel()
+        lender = courier._lendings[ref.uid].lender
+        await asyncio.to_thread(until, lambda: lender.out == 0, 20, "the loans being back")
+        assert len(courier._waiting[ref.uid]) == 2
+        assert not waits.done()
+        gate.touch()
+        await waits
+        assert await last == "last"
+        assert await ref.aio.ask("kept", LONG) == ["waits", "last"]
+
+    asyncio.run(main())
+
+
+class Watched(Parcel):
+    """Counts how often anything of it was looked at."""
+
+    looks: ClassVar[Counter[int]] = Counter()
+
+    def __getattribute__(self, name):
+        Watched.looks[id(self)] += 1
+        return super().__getattribute__(name)
+
+
+def test_asks_that_wait_are_not_looked_at_while_others_come_and_go_and_hear_of_a_death_all_the_same(system, tmp_path):
+    ref, other, gate = system.spawn(Slate), system.spawn(Slate), tmp_path / "gate"
+
+    async def main():
+        waiting = [asyncio.create_task(ref.aio.ask({"until": str(gate)}, LONG)) for _ in range(50)]
+        courier = ref._post.courier
+        await asyncio.to_thread(until, lambda: len(parcels(courier)) == 50, 20, "all being asked")
+        for number in range(3):
+            assert await other.aio.ask(number, LONG) == number
+        for parcel in parcels(courier):
+            parcel.__class__ = Watched
+        Watched.looks.clear()
+        for number in range(50):
+            assert await other.aio.ask(number, LONG) == number
+        assert Watched.looks.total() == 0
+        waiting[0].cancel()
+        ref.kill()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(end) for end in ends] == [asyncio.CancelledError, *[ActorDied] * 49]
+        assert not parcels(courier)
 
     asyncio.run(main())
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from bisect import insort
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, SystemClosed
@@ -17,12 +17,11 @@ from understudy.mail.answers import Said
 from understudy.mail.counter import died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
-from understudy.mail.link import Link
+from understudy.mail.link import Peer
+from understudy.mail.parcel import Parcel
 from understudy.mail.sender import Sender
-from understudy.mail.surplus import Kept
 from understudy.settings import check_timeout
-from understudy.wire import letters
-from understudy.wire.sealing import seal, withdraw
+from understudy.wire.sealing import Verified, decline
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
@@ -37,59 +36,6 @@ class Steady(Sender):
         return None
 
 
-class Parcel:
-    """One message on its way, and the future that waits in its loop: for room (a tell), or for the answer."""
-
-    number: int | None = None
-    """Of an ask that was sent."""
-
-    def __init__(self, uid: int, name: str, message: Any, key: bytes, lending: Lending, kind: str) -> None:
-        self.uid, self.name, self.kind = uid, name, kind
-        """``tell``, ``urgent`` or ``ask``."""
-        self._message, self._key, self._lending = message, key, lending
-        self._seal()
-        if kind != "ask":
-            self._message = None
-        self._loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Said | None] = self._loop.create_future()
-        self.given_up = False
-        self.life = 0
-        """For which life of the actor it was sent."""
-
-    def prepared(self, link: Link) -> Kept:
-        """As it is to be sent there."""
-        link.lending = self._lending
-        return Kept(*letters.enclosed(self._sealed), self.kind == "urgent")
-
-    def begin_again(self) -> None:
-        """It arrived where it could not be handled, and what was lent for it went back."""
-        self.number, self.life = None, 0
-        self._seal()
-
-    def take_back(self) -> None:
-        """It was not sent."""
-        withdraw(self._sealed, self._lending.lender)
-
-    def done(self, said: Said | None) -> None:
-        """From the courier's thread: it is sent, or answered."""
-        self._tell(self.future.set_result, said)
-
-    def failed(self, error: BaseException) -> None:
-        """From the courier's thread: neither will come about."""
-        self._tell(self.future.set_exception, error)
-
-    def _seal(self) -> None:
-        self._sealed = self._lending.note(seal(self._message, "message", self._key, self._lending.lender))
-
-    def _tell(self, act: Callable[[Any], None], value: Any) -> None:
-        def tell() -> None:
-            if not self.future.done():
-                act(value)
-
-        with suppress(RuntimeError):  # its loop was closed, and nobody waits any more
-            self._loop.call_soon_threadsafe(tell)
-
-
 class Courier:
     """The thread and what it was given; begun with the first parcel."""
 
@@ -98,7 +44,13 @@ class Courier:
         self._given: deque[Parcel] = deque()
         self._waiting: dict[int, deque[Parcel]] = {}
         """By actor: those that wait for room there, in their order."""
-        self._asked: dict[int, Parcel] = {}
+        self._asked: dict[int, dict[int, Parcel]] = {}
+        """By actor, and by number: what waits for an answer. In a round only those are looked at that have news."""
+        self._changed: deque[Peer] = deque()
+        """Those that were told to stand otherwise now."""
+        self._given_up: deque[Parcel] = deque()
+        self._unread: deque[tuple[int, Said]] = deque()
+        """Answers that came too late for who had asked, and of whom they are."""
         self._lendings: dict[int, Lending] = {}
         self._sender: Steady | None = None
         self._lock = threading.RLock()
@@ -122,16 +74,23 @@ class Courier:
         seconds = check_timeout(timeout)
         for uid, name in members:
             self._office.check_not_myself(uid, name)
-        asked = [self._give(uid, name, message, "ask") for uid, name in members]
-        outcomes = await asyncio.gather(*(self._answer(parcel, seconds) for parcel in asked), return_exceptions=True)
-        answers = []
+        asked: list[Parcel] = []
+        try:
+            asked.extend(self._give(uid, name, message, "ask") for uid, name in members)
+            answers = (self._answer(parcel, seconds) for parcel in asked)
+            outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        except BaseException:
+            for parcel in asked:  # a task that was cancelled before it began does not say so itself
+                self._give_up(parcel)
+            raise
+        found = []
         for parcel, outcome in zip(asked, outcomes, strict=True):
             if isinstance(outcome, ActorDied) and not parcel.life:
                 continue  # it had ended, and was sent nothing
             if isinstance(outcome, BaseException):
                 raise outcome
-            answers.append(outcome)
-        return answers
+            found.append(outcome)
+        return found
 
     async def meet(self, members: Sequence[tuple[int, str]]) -> None:
         """Learn how they stand, without holding up the loop."""
@@ -153,10 +112,11 @@ class Courier:
         self._office.check_open()
         with self._lock:
             lending = self._lendings.setdefault(uid, Lending(self._office.flusher))
-        parcel = Parcel(uid, name, message, self._office.key, lending, kind)
+        parcel = Parcel(uid, name, message, self._office.key, lending, kind, self._come_unread)
         with self._lock:
             if self._over is not None:
                 raise self._over
+            parcel.place = self._office.number()
             self._given.append(parcel)
         self._begin().ring()
         return parcel
@@ -171,11 +131,25 @@ class Courier:
 
     async def _until_done(self, parcel: Parcel) -> Any:
         try:
-            return await parcel.future
-        except asyncio.CancelledError:
-            parcel.given_up = True
-            self._begin().ring()
+            await parcel.future
+        except (asyncio.CancelledError, GeneratorExit):
+            self._give_up(parcel)
             raise
+        return parcel.taken()
+
+    def _give_up(self, parcel: Parcel) -> None:
+        parcel.give_up()
+        self._given_up.append(parcel)
+        self._ring()
+
+    def _come_unread(self, uid: int, said: Said) -> None:
+        """Also from a finalizer."""
+        self._unread.append((uid, said))
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._sender is not None:
+            self._sender.ring()
 
     def _begin(self) -> Steady:
         with self._lock:
@@ -201,23 +175,51 @@ class Courier:
         finally:
             with self._lock:
                 self._over = over
-            for parcel in [*self._given, *self._asked.values(), *_all(self._waiting)]:
+            for parcel in [*self._given, *self._under_way(), *_all(self._waiting)]:
                 parcel.failed(over)
 
     def _round(self, sender: Steady, crowd: Crowd) -> None:
+        given_up: list[Parcel] = []
+        while self._given_up:  # before what was given, for that came before
+            given_up.append(self._given_up.popleft())
         while self._given:
-            parcel = self._given.popleft()
-            self._waiting.setdefault(parcel.uid, deque()).append(parcel)
+            self._enqueue(self._given.popleft())
+        self._take_out(sender, given_up)
         for uid, row in list(self._waiting.items()):
-            while row and self._is_off(sender, row[0]):
-                row.popleft()
+            while row and self._is_off(sender, parcel := row[0]):
+                row.remove(parcel)  # no more the first, if meanwhile one before it was begun again
             if not row:
                 del self._waiting[uid]
         sender.drain()
         while self._curious:
             crowd.wonder(self._curious.pop())
-        self._look_after(sender)
+        while self._changed:
+            self._look_after(sender, self._changed.popleft())
+        while self._unread:
+            uid, (_, answer) = self._unread.popleft()
+            if isinstance(answer, Verified):  # what was lent for it goes back
+                decline(answer, sender.borrower, uid)
         sender.bury()
+
+    def _enqueue(self, parcel: Parcel) -> None:
+        """Where it belongs by the order in which all were given; one that is begun again stands before later ones."""
+        row = self._waiting.setdefault(parcel.uid, deque())
+        insort(row, parcel, key=lambda other: other.place)
+
+    def _take_out(self, sender: Steady, given_up: Sequence[Parcel]) -> None:
+        """What nobody waits for any more holds nothing, wherever it stands in its row; its actor need not answer it."""
+        for parcel in given_up:
+            link = sender.links.get(parcel.uid)
+            if self._forget(parcel) and link is not None:
+                sender.cancel(link, parcel.number or 0)
+        for uid in {parcel.uid for parcel in given_up} & self._waiting.keys():
+            row: deque[Parcel] = deque()
+            for parcel in self._waiting[uid]:
+                if parcel.given_up:
+                    parcel.take_back()
+                else:
+                    row.append(parcel)
+            self._waiting[uid] = row
 
     def _is_off(self, sender: Steady, parcel: Parcel) -> bool:
         """Send it, or fail it, or forget it; False if it has to wait."""
@@ -250,7 +252,7 @@ class Courier:
             return False
         if parcel.kind == "ask":
             parcel.number = self._office.number()
-            self._asked[parcel.number] = parcel
+            self._asked.setdefault(parcel.uid, {})[parcel.number] = parcel
             parcel.life = 1 + sender.put(
                 link, parcel.number, message.seal, message.frames, lambda said: self._answered(sender, parcel, said)
             )
@@ -260,29 +262,42 @@ class Courier:
         return True
 
     def _answered(self, sender: Steady, parcel: Parcel, said: Said) -> None:
-        self._asked.pop(parcel.number or 0, None)
+        self._forget(parcel)
         link = sender.links.get(parcel.uid)
         if link is not None and sender.came_late(link, said[0], parcel.life):
             parcel.begin_again()
-            self._waiting.setdefault(parcel.uid, deque()).appendleft(parcel)
+            self._enqueue(parcel)
             sender.ring()
         else:
             parcel.done(said)
 
-    def _look_after(self, sender: Steady) -> None:
-        """Of those that were asked: who has died, and what nobody waits for any more."""
-        for number, parcel in list(self._asked.items()):
-            peer = self._office.known(parcel.uid)
-            link = sender.links.get(parcel.uid)
-            if parcel.given_up:
-                self._asked.pop(number, None)
-                if link is not None:
-                    sender.cancel(link, number)
-            elif peer is not None and (peer.over or peer.deaths >= parcel.life):
-                sender.drain()
-                if sender.expected.pop(number, None) is not None:
-                    del self._asked[number]
-                    parcel.failed(died(peer, "ended before it answered"))
+    def _under_way(self) -> list[Parcel]:
+        return [parcel for asked in self._asked.values() for parcel in asked.values()]
+
+    def _forget(self, parcel: Parcel) -> bool:
+        """It waits for an answer no more; whether it did."""
+        asked = self._asked.get(parcel.uid, {})
+        if asked.pop(parcel.number or 0, None) is None:
+            return False
+        if not asked:
+            del self._asked[parcel.uid]
+        return True
+
+    def _look_after(self, sender: Steady, peer: Peer) -> None:
+        """What was asked of a life that has ended since gets no answer."""
+        asked = self._asked.get(peer.uid, {})
+        late = [parcel for parcel in asked.values() if peer.over or peer.deaths >= parcel.life]
+        if late:
+            sender.drain()  # it may have answered before it ended
+        for parcel in late:
+            if sender.expected.pop(parcel.number or 0, None) is not None:
+                self._forget(parcel)
+                parcel.failed(died(peer, "ended before it answered"))
+
+    def changed(self, peer: Peer) -> None:
+        """From any thread, before the courier is rung: that actor stands otherwise now."""
+        if self._sender is not None and self._over is None:
+            self._changed.append(peer)
 
     def close(self) -> None:
         """Its sender is closed by the office, which ends the thread."""

@@ -251,6 +251,7 @@ class Office:
         if fate.size:
             peer.window, peer.on_full = fate.size, fate.on_full
         peer.met.set()
+        self.courier.changed(peer)
         if peer.over or fate.state == "ready":
             for sender in senders:
                 if peer.uid in sender.links:

@@ -190,6 +190,18 @@ class Counter:
             loans = [] if link.lender is None else link.lender.numbers
             self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
 
+    def heed_deaths(self) -> bool:
+        """Ask those who have died since how far they are, where anything is under way to them; whether there were any.
+
+        Nobody may be waiting for it: a mailbox that raises where it is full would be taken for full for ever.
+        """
+        found = False
+        for link in list(self.links.values()):
+            if link.synced != link.peer.deaths and not link.peer.over and (link.load or link.lends):
+                self.sync(link)
+                found = True
+        return found
+
     def _sort(self, frames: list[Any]) -> None:
         try:
             said = letters.decode_outbound(frames[1], self._office.system)

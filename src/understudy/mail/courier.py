@@ -214,6 +214,7 @@ class Courier:
                 row.popleft()
             if not row:
                 del self._waiting[uid]
+        sender.heed_deaths()
         sender.drain()
         while self._curious:
             crowd.wonder(self._curious.pop())

@@ -75,13 +75,18 @@ class Link:
         """Of what is too large to be sent; made with the first message that may be."""
         self.surplus = Surplus()
         """What waits for credit without holding up who sends."""
-        self.synced = 0
+        self.synced = peer.deaths
         """After how many deaths of the actor its mailbox was last asked for the credit."""
 
     @property
     def lender(self) -> Lender | None:
         """What lends what is too large to be sent."""
         return None if self.lending is None else self.lending.lender
+
+    @property
+    def lends(self) -> bool:
+        """Whether anything is lent that is not back yet."""
+        return self.lending is not None and bool(self.lending.lender.out)
 
     @property
     def load(self) -> int:

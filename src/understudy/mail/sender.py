@@ -179,10 +179,7 @@ class Sender(Counter):
                 return None
             self.bury()
             self.flush()
-            for link in list(self.links.values()):
-                if link.lender is not None and link.lender.out:
-                    self.sync(link)
-            if self._overflow:
+            if self.heed_deaths() or self._overflow:
                 self._read()
                 self._overflow.send_on(self)
             if any(link.bodies for link in list(self.links.values())):

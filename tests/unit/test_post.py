@@ -78,7 +78,10 @@ def test_what_a_mailbox_holds_is_told_and_that_of_another_target_too(scene):
     scene.post.meet(asker, other)
     assert scene.told()[0][1] == Fate(other, "other", 1, 0, "ready", 5, "raise")
     scene.happens(other, Restart((), spec({"mailbox.size": 7})), EXIT_0)
-    assert scene.told() == [("asker#1", Fate(other, "other", 2, 1, "waiting", 7, "block"))]
+    assert scene.told() == [
+        ("asker#1", Fate(other, "other", 1, 0, "leaving", 5, "raise")),
+        ("asker#1", Fate(other, "other", 2, 1, "waiting", 7, "block")),
+    ]
 
 
 def test_who_is_in_its_last_rites_is_not_ready(scene):

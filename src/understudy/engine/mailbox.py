@@ -15,7 +15,8 @@ from understudy.spawners.base import Birth
 from understudy.wire import letters
 from understudy.wire.bulk import Borrower
 from understudy.wire.page import HANDLED, TAKEN, Page
-from understudy.wire.sealing import decline
+from understudy.wire.payload import plain
+from understudy.wire.sealing import INLINE, decline
 from understudy.wire.sockets import Inlet
 
 _CREDITS = 4
@@ -26,7 +27,7 @@ _MOST_SENDERS = 10_000
 class Connection:
     """One sending thread, as the mailbox knows it."""
 
-    __slots__ = ("held", "ident", "incarnation", "last", "lending", "loans", "name", "told", "uid")
+    __slots__ = ("has_left", "held", "ident", "incarnation", "last", "lending", "loans", "name", "told", "uid")
 
     def __init__(self, ident: bytes, uid: int, incarnation: int, name: str) -> None:
         self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
@@ -35,6 +36,8 @@ class Connection:
         self.held = 0
         self.told = 0
         """The credit that it knows of."""
+        self.has_left = False
+        """Whether it said that it sends, and hears, no more."""
         self.lending: Lending | None = None
         """Of answers."""
         self.loans: set[int] = set()
@@ -183,6 +186,24 @@ class Mailbox:
         """Nobody will answer that ask."""
         self.answer(connection, letters.REFUSED, [ask, f"{self._birth.name} {how}"])
 
+    def give_back(self) -> None:
+        """What was told, and is not begun, goes back to who told it, but for those who have left."""
+        entries = list(self.entries)
+        self.entries.clear()
+        for entry in entries:
+            if entry.connection.has_left or (isinstance(entry, Single) and entry.ask is not None):
+                self.entries.append(entry)
+            elif isinstance(entry, Single):
+                self._return(entry.connection, entry.seal, entry.frames)
+            else:
+                for body in entry.bodies[entry.at :]:
+                    self._return(entry.connection, letters.Seal(INLINE, plain(body), None, ()), ())
+
+    def _return(self, connection: Connection, seal: letters.Seal, frames: Sequence[Any]) -> None:
+        self._page.words[TAKEN] -= 1
+        self.buried(connection, 1)
+        self.answer(connection, letters.RETURN, [*seal, False], frames)
+
     def disown(self) -> None:
         """In a forked copy: what comes is for the original, and so are its answers to give."""
         self.entries.clear()
@@ -234,8 +255,10 @@ class Mailbox:
                 connection.lending.lender.returned(number)
         elif kind == letters.CANCEL:
             self._forget(connection, content)
-        elif kind == letters.BYE and not connection.held:
-            self._forget_sender(connection)
+        elif kind == letters.BYE:
+            connection.has_left = True
+            if not connection.held:
+                self._forget_sender(connection)
 
     def _single(self, connection: Connection, seal: letters.Seal, frames: list[Any], ask: int | None = None) -> Single:
         for loan in seal.loans:

@@ -13,6 +13,7 @@ from understudy.mail.answers import opened
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link, Peer
 from understudy.mail.overflow import Overflow
+from understudy.mail.surplus import Kept
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Borrower
@@ -148,10 +149,9 @@ class Counter:
         """Wait so long until something comes, or somebody rings, and read all of it; raises SystemClosed."""
         if self.closed:
             raise SystemClosed("this system was shut down meanwhile")
-        if self._outlet.wait(seconds, self._ear.read):
-            self.drain()
-        else:
+        if not self._outlet.wait(seconds, self._ear.read):
             self._ear.hush()
+        self.drain()
 
     def drain(self) -> bool:
         """Read all that has arrived, and send what waited for it; whether there was anything."""
@@ -166,9 +166,12 @@ class Counter:
 
     def _read(self) -> bool:
         found = False
+        left = [(link, link.peer.deaths) for link in self.links.values() if link.known < link.peer.leaving]
         while (frames := self._outlet.take()) is not None:
             found = True
             self._sort(frames)
+        for link, deaths in left:
+            link.known = deaths
         return found
 
     def _await_borrowers(self, until: float) -> None:
@@ -187,7 +190,8 @@ class Counter:
         """What a life had taken in when it ended is handled by nobody: only the next one can tell what is left."""
         if link.synced != link.peer.deaths:
             link.synced = link.peer.deaths
-            loans = [] if link.lender is None else link.lender.numbers
+            kept = link.surplus.loans
+            loans = [] if link.lender is None else [number for number in link.lender.numbers if number not in kept]
             self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
 
     def heed_deaths(self) -> bool:
@@ -218,6 +222,8 @@ class Counter:
         if said.kind == letters.BACK and link.lender is not None:
             for number in content:
                 link.lender.returned(number)
+        elif said.kind == letters.RETURN:
+            self._overflow.put_back(link, Kept(content.seal, frames[2:], content.urgent))
         elif isinstance(content, letters.Answer | letters.Failure | letters.Refusal):
             give = self.expected.pop(content.ask, None)
             if give is not None:
@@ -249,7 +255,7 @@ class Counter:
             self._bell = None
             for link in list(self.links.values()):
                 if (kept := self._overflow.forget(link)) > 0:
-                    self._office.lost(link.peer, kept, "was full until its sender ended")
+                    self._office.lost(link.peer, kept, "was full, or restarted, until its sender ended")
                 if link.peer.over:
                     self._outlet.disconnect(link.peer.uid)
                 else:

@@ -52,8 +52,8 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "mourned", "peer", "route",
-        "sent_at", "seq", "surplus", "synced",
+        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "known", "lending", "most", "mourned", "peer",
+        "route", "sent_at", "seq", "surplus", "synced",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -75,6 +75,8 @@ class Link:
         """Of what is too large to be sent; made with the first message that may be."""
         self.surplus = Surplus()
         """What waits for credit without holding up who sends."""
+        self.known = peer.deaths
+        """How many of its deaths are known of which all is read that it said before."""
         self.synced = peer.deaths
         """After how many deaths of the actor its mailbox was last asked for the credit."""
 
@@ -102,12 +104,18 @@ class Link:
     def is_shut(self) -> bool:
         """Whether nothing can be sent now, for whatever reason."""
         peer = self.peer
-        return self.is_full or peer.leaving > peer.deaths or peer.over
+        return self.is_full or peer.leaving > self.known or peer.over
 
     @property
     def has_to_wait(self) -> bool:
         """The same for what comes anew: what is kept goes before it."""
         return self.is_shut or bool(self.surplus)
+
+    @property
+    def keeps_for_later(self) -> bool:
+        """Whether a tell is kept until the next life takes it: as many as its mailbox holds."""
+        waits = self.peer.state == "leaving" or bool(self.surplus)
+        return waits and not self.is_full and len(self.surplus) < self.peer.window
 
     def leaves_within(self, now: float) -> float:
         """Seconds that what was sent may still need to leave, once its sender ends."""

@@ -249,6 +249,8 @@ class Office:
         # Held first: a thread that meets the end, and ends with it, would leave before its account is settled.
         senders = self._all()
         peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
+        if fate.state == "leaving":
+            peer.leaving = max(peer.leaving, fate.incarnation)
         if fate.size:
             peer.window, peer.on_full = fate.size, fate.on_full
         peer.met.set()

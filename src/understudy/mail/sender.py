@@ -199,8 +199,8 @@ class Sender(Counter):
         return True
 
     def kept(self, link: Link, kept: Kept) -> bool:
-        """Keep a tell for which there is no room, if the receiver's mailbox drops the oldest; else False."""
-        if link.peer.over or link.peer.on_full != "drop_oldest":
+        """Keep a tell that cannot be sent now, if the receiver restarts or its mailbox drops the oldest; else False."""
+        if link.peer.over or not (link.peer.on_full == "drop_oldest" or link.keeps_for_later):
             return False
         self.drain()
         if not link.has_to_wait:

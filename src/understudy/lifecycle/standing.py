@@ -7,12 +7,14 @@ from understudy.status import Status
 
 
 def standing(actor: Actor) -> str:
-    """For who speaks to it: ``waiting``, ``ready``, ``leaving`` or ``ended``."""
+    """For who speaks to it: ``waiting``, ``ready``, ``leaving``, ``stopping`` or ``ended``."""
     if actor.status.ended:
         return "ended"
     if _leaves(actor):
         return "leaving"
-    ready = actor.ready_at is not None and actor.rites_for is None and actor.status is not Status.RESTARTING
+    if actor.status is Status.STOPPING:
+        return "stopping"
+    ready = actor.ready_at is not None and actor.status is not Status.RESTARTING
     return "ready" if ready else "waiting"
 
 

@@ -44,6 +44,11 @@ class Peer:
         """Whether nothing that is sent there will ever be handled."""
         return self.state in {"ended", "unknown"}
 
+    @property
+    def stays(self) -> bool:
+        """Whether it is not about to end for good, as far as is known."""
+        return not self.over and self.state != "stopping"
+
 
 class Link:
     """One thread's way to one actor. Only that thread uses it, or who holds its sender's lock.

@@ -133,6 +133,10 @@ class Office:
         """Whether what is sent to that actor may still be handled."""
         return not (self.known(uid) or self.peer(uid, name)).over
 
+    def stays(self, uid: int, name: str) -> bool:
+        """Whether that actor is not about to end: one that stops takes messages, and handles them hardly ever."""
+        return (self.known(uid) or self.peer(uid, name)).stays
+
     def turn(self, group: int) -> int:
         """Whose turn it is, one further each time; groups are named by their first member's uid.
 

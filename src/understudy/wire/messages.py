@@ -16,7 +16,7 @@ Word = Annotated[str, ("original", "raise", "fallback", "failed")]
 Stop = Annotated[str, STOPS]
 Verdict = Annotated[str, ("", "again", "rites", "end")]
 Way = Annotated[str, ("tell", "ask")]
-Standing = Annotated[str, ("waiting", "ready", "leaving", "ended", "unknown")]
+Standing = Annotated[str, ("waiting", "ready", "leaving", "stopping", "ended", "unknown")]
 OnFull = Annotated[str, ("block", "raise", "drop_oldest")]
 """Texts of which the codec lets through these only."""
 

@@ -21,22 +21,23 @@ ALWAYS = {"restart.policy": "always"}
         ({}, (Restart(), EXIT_0), "waiting"),
         (ALWAYS, (DONE,), "leaving"),
         (ALWAYS, (Resulted(RESULT),), "leaving"),
-        (ALWAYS, (DONE, Stop()), "ready"),
-        (ALWAYS, (Finishing("self.stop()", stop=True),), "ready"),
-        ({}, (DONE,), "ready"),
-        ({}, (Restart(), Stop()), "ready"),
-        ({}, (Restart(), Kill()), "ready"),
+        (ALWAYS, (DONE, Stop()), "stopping"),
+        (ALWAYS, (Finishing("self.stop()", stop=True),), "stopping"),
+        ({}, (DONE,), "stopping"),
+        ({}, (Restart(), Stop()), "stopping"),
+        ({}, (Stop(drain=True),), "stopping"),
+        ({}, (Restart(), Kill()), "stopping"),
         ({"lives": 2}, (SIGSEGV,), "waiting"),
         ({}, (Resulted(RESULT), EXIT_0), "ended"),
     ],
 )
-def test_an_actor_whose_life_ends_in_order_and_which_goes_on_is_leaving(config, events, expected):
+def test_a_life_that_ends_in_order_leaves_where_another_follows_and_stops_where_none_does(config, events, expected):
     assert standing(running(config).happens(*events).actor) == expected
 
 
-def test_who_holds_its_last_rites_is_not_leaving():
+def test_who_holds_its_last_rites_stops():
     scene = running(ALWAYS, ("loop", "error")).happens(Errored(boom()))
-    assert standing(scene.actor) == "waiting"
+    assert standing(scene.actor) == "stopping"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -28,8 +28,9 @@ class GroupRef(Generic[A]):
     each process goes round by itself; "least_loaded", who has the fewest of this thread's messages to handle yet, as
     far as it has said; "broadcast", all of them. By ``key``, a text, bytes, whole number or tuple of these, messages of
     one key go to one replica, from every process; in a group of another size most keys keep their place. A replica that
-    has ended is passed over while another lives; one that restarts is not, for messages wait for its next life. Raises
-    ConfigError for another route or key, and for a key beside a route other than "round_robin".
+    has ended is passed over while another lives, one that stops while another does not; one that restarts is not, for
+    messages wait for its next life. Raises ConfigError for another route or key, and for a key beside a route other
+    than "round_robin".
     """
 
     __slots__ = ("__weakref__", "name", "refs")
@@ -78,7 +79,7 @@ class GroupRef(Generic[A]):
         """
         way, post = check_route(route, key), self._post
         if way == BROADCAST:
-            answers = post.ask_all(self._members, message, timeout)
+            answers = post.ask_all([(ref.uid, ref.name) for ref in self._audience(post)], message, timeout)
             if not answers:
                 raise self._over()
             return answers
@@ -135,7 +136,7 @@ class GroupRef(Generic[A]):
         full: MailboxFull | None = None
         over: ActorDied | None = None
         told = 0
-        for ref in self.refs:
+        for ref in self._audience(post):
             try:
                 ref.tell(message, urgent=urgent)
                 told += 1
@@ -151,20 +152,27 @@ class GroupRef(Generic[A]):
             raise self._over() from over
 
     def _choose(self, post: runtime.Post, route: str, key: Any, loads: Iterable[int | None]) -> ActorRef[A]:
-        """The replica; raises ActorDied where none lives."""
+        """The replica, one that stays before one that stops; raises ActorDied where none lives."""
+        loads = tuple(loads)
+        turn = 0 if key is not None else post.turn(self.refs[0].uid)
+        for counts in (post.stays, post.lives):
 
-        def lives(place: int) -> bool:
-            return post.lives(self.refs[place].uid, self.refs[place].name)
+            def is_meant(place: int, counts: Callable[[int, str], bool] = counts) -> bool:
+                return counts(self.refs[place].uid, self.refs[place].name)
 
-        if key is not None:
-            place = by_key(key, len(self.refs), lives)
-        elif route == LEAST_LOADED:
-            place = least_loaded(post.turn(self.refs[0].uid), tuple(loads))
-        else:
-            place = in_turn(post.turn(self.refs[0].uid), len(self.refs), lives)
-        if place is None:
-            raise self._over()
-        return self.refs[place]
+            if key is not None:
+                place = by_key(key, len(self.refs), is_meant)
+            elif route == LEAST_LOADED:
+                place = least_loaded(turn, [load if is_meant(at) else None for at, load in enumerate(loads)])
+            else:
+                place = in_turn(turn, len(self.refs), is_meant)
+            if place is not None:
+                return self.refs[place]
+        raise self._over()
+
+    def _audience(self, post: runtime.Post) -> Sequence[ActorRef[A]]:
+        """Whom a broadcast is for: those that stay; all where none does."""
+        return [ref for ref in self.refs if post.stays(ref.uid, ref.name)] or self.refs
 
     def _over(self) -> ActorDied:
         return ActorDied(f"all {len(self.refs)} replicas of {self.name} have ended", name=self.name)
@@ -249,19 +257,19 @@ class AioGroup:
     async def _tell_all(self, message: Any, *, urgent: bool) -> None:
         import asyncio
 
-        await self._meet()
-        living = [ref for ref in self._group.refs if self._lives(ref)]
+        post = await self._meet()
+        living = [ref for ref in self._group._audience(post) if self._lives(ref)]  # noqa: SLF001 - its other half
         told = (ref.aio.tell(message, urgent=urgent) for ref in living)
         outcomes = await asyncio.gather(*told, return_exceptions=True)
         errors = [error for error in outcomes if error is not None and not isinstance(error, ActorDied)]
         if errors:
             raise errors[0]
         if None not in outcomes:
-            raise self._group._over()  # noqa: SLF001 - its other half
+            raise self._group._over()  # noqa: SLF001
 
     async def _ask_all(self, message: Any, timeout: float | None) -> list[Any]:
         post = await self._meet()
-        living = [(ref.uid, ref.name) for ref in self._group.refs if self._lives(ref)]
+        living = [(ref.uid, ref.name) for ref in self._group._audience(post) if self._lives(ref)]  # noqa: SLF001
         answers: list[Any] = await post.courier.ask_all(living, message, timeout)
         if not answers:
             raise self._group._over()  # noqa: SLF001

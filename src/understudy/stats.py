@@ -63,7 +63,7 @@ class Stats:
         if not isinstance(other, Stats):
             return NotImplemented
         first, second = sorted((self, other), key=lambda one: (one.started_at is None, one.started_at or 0.0))
-        events = sorted((*first.error_events, *second.error_events), key=lambda event: event.time)
+        events = sorted((*first.error_events, *second.error_events), key=_place)
         return Stats(
             started_at=first.started_at,
             ended_at=_end(first, second),
@@ -98,6 +98,11 @@ class Stats:
             )
         except (TypeError, AttributeError, OverflowError, ValueError) as error:
             raise ValueError(f"not the figures of an actor: {error}") from error
+
+
+def _place(event: ErrorEvent) -> tuple[float, int, int]:
+    """Of two lives one may end as another does."""
+    return event.time, event.incarnation, event.lap
 
 
 _MAYBE = ("started_at", "ended_at", "fastest_lap", "slowest_lap")

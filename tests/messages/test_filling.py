@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
+import signal
 import threading
 import time
 
@@ -21,7 +23,8 @@ MANY = 100_000
 class Sleeper(Process):
     """Sleeps in its first message until the gate opens; then counts."""
 
-    def __init__(self, place, **mailbox):
+    def __init__(self, place, lives=1, **mailbox):
+        self.config.lives = lives
         self.place, self.handled, self.last = str(place), 0, -1
         for name, value in mailbox.items():
             setattr(self.config.mailbox, name, value)
@@ -151,6 +154,37 @@ def test_a_full_mailbox_that_is_to_raise_raises_and_takes_again_when_there_is_ro
 
     assert until(handled, 20, "room") >= 1
     until(lambda: handled() == taken + 1, 20, "all that was taken")
+
+
+@pytest.mark.fault("F44")
+def test_a_full_mailbox_that_raises_takes_again_in_the_next_life(system, tmp_path):
+    sleeper = asleep(system, tmp_path, size=5, on_full="raise", lives=2)
+
+    async def fill():
+        for number in range(MANY):
+            await sleeper.aio.tell(number)
+
+    async def handled():
+        return await sleeper.aio.ask("handled", 30)
+
+    def taken(ask):
+        try:
+            return ask() is not None
+        except MailboxFull:
+            return False
+
+    with asyncio.Runner() as loop:
+        with pytest.raises(MailboxFull):
+            loop.run(fill())
+        with contextlib.suppress(MailboxFull):
+            for number in range(MANY):
+                sleeper.tell(number)
+        with pytest.raises(MailboxFull):
+            sleeper.tell("one more")
+        os.kill(sleeper.info().pid, signal.SIGKILL)
+        until(lambda: sleeper.info().incarnation == 2, 20, "the second life")
+        until(lambda: taken(lambda: sleeper.ask("handled", 30)), 10, "room for this thread")
+        until(lambda: taken(lambda: loop.run(handled())), 10, "room for those of asyncio")
 
 
 @pytest.mark.parametrize("drain", [False, True], ids=["stopped", "drained"])

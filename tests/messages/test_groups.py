@@ -82,6 +82,8 @@ class Foreman(Process):
             case ["all of", name]:
                 found = self.system.ref(name)
                 return found, found.ask("who", LONG, route="broadcast")
+            case ["who stays"]:
+                return [ref.name for ref in self.group if self.group._post.stays(ref.uid, ref.name)]
             case ["verb"]:
                 return self.group.stop()
 
@@ -268,11 +270,56 @@ def test_what_this_thread_has_told_others_is_on_its_way_before_it_waits_for_a_gr
         assert group.ask(f"gathered {number}", LONG, route="broadcast") == [f"gathered {number}"] * 2
 
 
+def test_a_replica_that_stops_is_passed_over_from_every_process_until_no_other_is_left(system, tmp_path):
+    kept = system.spawn(Keeper, name="kept", replicas=3)
+    foreman = system.spawn(Foreman, kept)
+    assert kept.ask("who", LONG, route="broadcast") == NAMES
+    home = next(key for key in map(str, range(100)) if kept.ask("who", LONG, key=key) == NAMES[1])
+    foreman.ask(["in turn", 3, kept], LONG)
+    gate = tmp_path / "gate"
+    kept.refs[1].tell(["hold", str(tmp_path / "held"), str(gate)])
+    noted(tmp_path / "held")
+    assert kept.refs[1].stop() == "asked"
+    left = [NAMES[0], NAMES[2]]
+    for how in ({}, {"key": home}, {"route": "least_loaded"}, {"route": "broadcast"}):
+        for number in range(6):
+            kept.tell([number], **how)
+    assert kept.ask("who", LONG, key=home) in left
+    assert {kept.ask("who", LONG, route="least_loaded") for _ in range(4)} <= set(left)
+    assert kept.ask("who", LONG, route="broadcast") == left
+
+    async def elsewhere() -> tuple[Any, Any]:
+        await kept.aio.tell("all", route="broadcast")
+        return await kept.aio.ask("who", LONG, key=home), await kept.aio.ask("who", LONG, route="broadcast")
+
+    one, all_of_them = asyncio.run(elsewhere())
+    assert (one in left, all_of_them) == (True, left)
+    # The others hear of the stop by a word that is on its way: until then they may choose it.
+    until(lambda: foreman.ask(["who stays"], LONG) == left, 20, "the news of the stop")
+    assert set(foreman.ask(["in turn", 6, kept], LONG)) == set(left)
+    gate.touch()
+    kept.refs[1].wait(LONG)
+    assert system.dead_letters.total == 0
+    told = [one for kept in kept.ask("kept", LONG, route="broadcast") for one in kept if one != "who"]
+    assert len(told) == 6 + 6 + 6 + 2 * 6 + 2
+
+    for ref, path in ((kept.refs[0], "one"), (kept.refs[2], "other")):
+        ref.tell(["hold", str(tmp_path / path), str(tmp_path / "last")])
+        noted(tmp_path / path)
+    kept.stop()
+    kept.tell("nobody stays", route="broadcast")
+    kept.tell("and still two live")
+    (tmp_path / "last").touch()
+    kept.wait(LONG)
+    until(lambda: system.dead_letters.total == 3, 10, "the account")
+
+
 def test_who_ends_between_a_look_and_the_message_is_left_out_of_a_broadcast(system, monkeypatch):
     group = system.spawn(Keeper, name="looked-at", replicas=3)
     group.refs[1].stop()
     group.refs[1].wait(LONG)
-    monkeypatch.setattr(type(group.refs[0]._post), "lives", lambda *_: True)
+    for look in ("lives", "stays"):
+        monkeypatch.setattr(type(group.refs[0]._post), look, lambda *_: True)
 
     async def speak():
         await group.aio.tell("nobody", route="broadcast")

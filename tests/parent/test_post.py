@@ -299,7 +299,7 @@ def test_whoever_asks_for_a_stop_may_have_what_has_arrived_handled_first(system,
     by_ref, plain = system.spawn(Idle, name="ref"), system.spawn(Idle, name="plain")
     running(system.spawn(Idle, name="remote"), by_ref, plain)
     assert system.stop("heard", drain=True) == {"heard": "asked"}
-    assert voice.hear_until(stop=True).drain
+    assert voice.hear_until(stop="drain").verdict == ""
     by_ref.stop(drain=True)
     with Remote(system.endpoint) as remote:
         assert remote.stop("remote", drain=True) == {"remote": "asked"}

@@ -131,7 +131,7 @@ def test_orders_for_a_former_life_are_not_obeyed_by_the_next(system, tmp_path):
     noted(told, 2)
     until(lambda: ref.info().status is Status.RUNNING)
     world, name = system._world, system._world.system
-    stop = messages.Orders(9, stop=True, verdict="end", acknowledged=True)
+    stop = messages.Orders(9, stop="stop", verdict="end", acknowledged=True)
     for to in (1, 2):
         for by in (Identity(name, ref.uid, 1, 9), Identity(name, ref.uid + 1, 2, 9)):
             envelope = encode(by, stop)[0]

@@ -37,7 +37,7 @@ def test_of_what_is_lent_only_what_was_sent_is_asked_about(link):
     link.lending = Lending(Flusher("nobody's"))
     try:
         sent, waits, back = (link.lender.lend(bytes(1 << 20)) for _ in range(3))
-        link.lends([sent, None, back])
+        link.lend_out([sent, None, back])
         link.lender.returned(back.number)
         assert link.still_lent() == [sent.number], "what waits to be sent is nobody's to give back"
         assert waits.number in link.lender.numbers
@@ -50,7 +50,7 @@ def test_numbers_of_loans_that_are_back_are_forgotten_in_time(link):
     try:
         for _ in range(1100):
             loan = link.lender.lend(bytes(1 << 20))
-            link.lends([loan])
+            link.lend_out([loan])
             link.lender.returned(loan.number)
         assert len(link.lent) < 200
     finally:

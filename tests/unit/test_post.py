@@ -70,7 +70,7 @@ def test_who_meets_an_actor_hears_how_it_stands_and_each_time_that_changes(scene
     scene.happens(other, *DIES_AND_LIVES)
     assert scene.states() == [("asker#1", "waiting", 1, 1), ("asker#1", "waiting", 2, 1), ("asker#1", "ready", 2, 1)]
     scene.happens(other, Stop(), DONE, Resulted(RESULT), EXIT_0)
-    assert scene.states() == [("asker#1", "ended", 2, 2)], "a stop is no change, until it has ended"
+    assert scene.states() == [("asker#1", "stopping", 2, 1), ("asker#1", "ended", 2, 2)]
 
 
 def test_what_a_mailbox_holds_is_told_and_that_of_another_target_too(scene):
@@ -78,16 +78,19 @@ def test_what_a_mailbox_holds_is_told_and_that_of_another_target_too(scene):
     scene.post.meet(asker, other)
     assert scene.told()[0][1] == Fate(other, "other", 1, 0, "ready", 5, "raise")
     scene.happens(other, Restart((), spec({"mailbox.size": 7})), EXIT_0)
-    assert scene.told() == [("asker#1", Fate(other, "other", 2, 1, "waiting", 7, "block"))]
+    assert scene.told() == [
+        ("asker#1", Fate(other, "other", 1, 0, "leaving", 5, "raise")),
+        ("asker#1", Fate(other, "other", 2, 1, "waiting", 7, "block")),
+    ]
 
 
-def test_who_is_in_its_last_rites_is_not_ready(scene):
+def test_who_is_in_its_last_rites_stops(scene):
     other = Registry()
     actor, _ = other.admit(spec({}, ("loop", "error")), "other", Moment(START))
     for event in (Forked(7), Ready(), Errored(boom())):
         other.apply(actor.uid, event, Moment(START))
     fate = fate_of(other.actors[actor.uid])
-    assert (fate.state, fate.incarnation, fate.deaths) == ("waiting", 1, 0)
+    assert (fate.state, fate.incarnation, fate.deaths) == ("stopping", 1, 0)
 
 
 def test_what_is_said_before_the_way_is_open_is_said_when_it_opens(scene):

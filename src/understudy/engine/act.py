@@ -108,6 +108,7 @@ class Act:
 
     def _finish(self) -> int:
         self._link.flush()
+        self._link.obey_page(self._sections.page)
         if self._actor.serving is not None:
             self._actor.serving.finish(self._actor.lap)
         if not self._link.ordered:  # else the parent knows

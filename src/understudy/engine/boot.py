@@ -110,8 +110,7 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     forward().open(outbox, birth.name, birth.incarnation)
     forward_records()
     link.start(halt, sections, Stacks(page, page_fd), output)
-    if birth.stop:
-        link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
+    link.obey_page(page)
     loop = Loop()
     actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
     code = _open_and_play(page, birth, actor, halt, sections, link, outbox, loop)
@@ -149,8 +148,7 @@ def _open_and_play(
     page.phase = Phase.READY
     outbox.say(messages.Ready(os.getpid(), None, imported))
     act = Act(process, config, actor, halt, sections, link, outbox, loop)
-    if page.stop:  # the orders for it may still be on their way
-        link.obey(messages.Orders(0, stop=True, verdict="", acknowledged=False))
+    link.obey_page(page)
     if birth.rites is not None:
         return act.hold_rites(Crash.from_dict(birth.rites))
     return act.play()

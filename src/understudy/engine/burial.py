@@ -45,6 +45,14 @@ class Burial:
             self.taken_in(mailbox, page, f"{self._birth.name} has ended")
             mailbox.take_in()
 
+    def given_back(self, mailbox: Mailbox, page: Page) -> None:
+        """Another life follows: what was told goes back to who told it, to be sent again; who asked is told."""
+        mailbox.take_in()
+        while mailbox.entries:
+            mailbox.give_back()
+            self.taken_in(mailbox, page, f"taken in by a life of {self._birth.name} that ended")
+            mailbox.take_in()
+
     def taken_in(self, mailbox: Mailbox, page: Page, reason: str) -> None:
         """The same for what was taken in; what was not is for a later life, if there is one."""
         more: dict[Connection, int] = {}

@@ -13,13 +13,13 @@ NO, AFTER_LAP, AFTER_SECTION = 0, 1, 2
 class Halt:
     """How soon the laps are to end, and why."""
 
-    __slots__ = ("_bell", "_first", "_lock", "cause", "drain", "event", "level", "waiter")
+    __slots__ = ("_bell", "_first", "_lock", "cause", "event", "level", "order", "waiter")
 
     def __init__(self, bell: int) -> None:
         self.level = NO
         self.cause = ""
-        self.drain = False
-        """Whether messages that have arrived are handled first."""
+        self.order = ""
+        """Which stop the parent has ordered, if it has: one of `STOPS`."""
         self.event = threading.Event()
         self._bell = bell
         self.waiter: Bell | None = None

@@ -24,7 +24,7 @@ from understudy.spawners import guard
 from understudy.spawners.base import Birth
 from understudy.wire.codec import decode
 from understudy.wire.messages import ORDERS, Beat, Cycle, Fate, Heard, Orders, Progress, Sought, Still
-from understudy.wire.page import DEADLINE, NEVER, STRAYS
+from understudy.wire.page import DEADLINE, NEVER, STRAYS, Page
 from understudy.wire.sockets import Frames, Line, topic
 
 _PROGRESS_EVERY = 0.05
@@ -217,7 +217,7 @@ class Link:
         """Take all wishes that stand; to hear them twice changes nothing."""
         if orders.stop:
             self.ordered = True
-            self._halt.drain = self._halt.drain or orders.drain
+            self._halt.order = orders.stop
             self._halt.stop(AFTER_SECTION, "stop")
         if orders.verdict and not self.judged.is_set():
             self.verdict = orders.verdict
@@ -229,6 +229,11 @@ class Link:
 
     def _tell_strays(self, count: int) -> None:
         self._sections.page.words[STRAYS] = count
+
+    def obey_page(self, page: Page) -> None:
+        """Take the stop that stands there: the orders for it may still be on their way."""
+        if page.stop:
+            self.obey(Orders(0, stop=page.stop, verdict="", acknowledged=False))
 
     def _drain(self) -> None:
         try:

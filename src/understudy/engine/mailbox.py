@@ -17,7 +17,8 @@ from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
 from understudy.wire.codec import MAX_FRAMES
 from understudy.wire.page import DROPPED, HANDLED, TAKEN, Page
-from understudy.wire.sealing import Foreign, decline, verified
+from understudy.wire.payload import plain
+from understudy.wire.sealing import INLINE, Foreign, decline, verified
 from understudy.wire.sockets import Inlet
 
 _CREDITS = 4
@@ -211,6 +212,24 @@ class Mailbox:
     def refuse(self, connection: Connection, ask: int, how: str) -> None:
         """Nobody will answer that ask."""
         self.answer(connection, letters.REFUSED, [ask, f"{self._birth.name} {how}"])
+
+    def give_back(self) -> None:
+        """What was told, and is not begun, goes back to who told it, but for those who have left."""
+        entries = list(self.entries)
+        self.entries.clear()
+        for entry in entries:
+            if entry.connection.has_left or (isinstance(entry, Single) and entry.ask is not None):
+                self.entries.append(entry)
+            elif isinstance(entry, Single):
+                self._return(entry.connection, entry.seal, entry.frames)
+            else:
+                for body in entry.bodies[entry.at :]:
+                    self._return(entry.connection, letters.Seal(INLINE, plain(body), None, ()), ())
+
+    def _return(self, connection: Connection, seal: letters.Seal, frames: Sequence[Any]) -> None:
+        self._page.words[TAKEN] -= 1
+        self.buried(connection, 1)
+        self.answer(connection, letters.RETURN, [*seal, False], frames)
 
     def disown(self) -> None:
         """In a forked copy: what comes is for the original, and so are its answers to give."""

@@ -150,12 +150,16 @@ class Serving:
             self.mailbox.wait(None)
 
     def finish(self, lap: int) -> None:
-        """The laps are over: what has arrived is handled if that was asked for; the rest is not, and told so."""
+        """The laps are over: what has arrived is handled if that was asked for, or goes back if another life follows.
+
+        The rest is not handled, and told so.
+        """
         self.settle()
-        if self._halt.drain:
+        if self._halt.order == "drain":
             self._draining = True
             self.serve(lap)
-        self._bury = self._bury_all
+        again = self._halt.level == NO and self._config.restart.policy == "always"
+        self._bury = self._give_back if again or self._halt.order == "restart" else self._bury_all
         self._bury()
         self._flush()
 
@@ -168,6 +172,9 @@ class Serving:
 
     def _bury_all(self) -> None:
         self.burial.all_of(self.mailbox, self._sections.page)
+
+    def _give_back(self) -> None:
+        self.burial.given_back(self.mailbox, self._sections.page)
 
     def _bury_taken_in(self) -> None:
         """After a crash; whoever has a next life takes the rest."""

@@ -8,6 +8,7 @@
     actor        one actor as a value
     settle       what the end of a process means
     transitions  the table: (actor, event) -> (actor, effects)
+    standing     how an actor stands for who speaks to it, and how its process is to end
     story        each step as a line that a person can read
     registry     all actors by uid and by name, and the story of each
 

@@ -14,6 +14,7 @@ from understudy.mail.borrowing import of_socket
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link, Peer
 from understudy.mail.overflow import Overflow
+from understudy.mail.surplus import Kept
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
@@ -88,7 +89,7 @@ class Counter:
         """Send an ask, whose answer is to be given there; how often its actor had died by then, as far as is known."""
         self.expected[number] = link.peer.uid, give
         deaths = link.peer.deaths
-        link.lends(sealed.loans)
+        link.lend_out(sealed.loans)
         self._post(link, letters.ASK, [*sealed, number, deaths + 1], frames)
         return deaths
 
@@ -99,7 +100,7 @@ class Counter:
 
     def post(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         """Send a tell, for which there is room."""
-        link.lends(sealed.loans)
+        link.lend_out(sealed.loans)
         self._post(link, letters.TELL, [*sealed, urgent], frames)
 
     def _post(self, link: Link, kind: str, content: list[Any], frames: Sequence[Any]) -> None:
@@ -168,10 +169,9 @@ class Counter:
         """Wait so long until something comes, or somebody rings, and read all of it; raises SystemClosed."""
         if self.closed:
             raise SystemClosed("this system was shut down meanwhile")
-        if self._outlet.wait(seconds, self._ear.read):
-            self.drain()
-        else:
+        if not self._outlet.wait(seconds, self._ear.read):
             self._ear.hush()
+        self.drain()
 
     def drain(self) -> bool:
         """Read all that has arrived, and send what waited for it; whether there was anything."""
@@ -186,9 +186,12 @@ class Counter:
 
     def _read(self) -> bool:
         found = False
+        left = [(link, link.peer.deaths) for link in self.links.values() if link.known < link.peer.leaving]
         while (frames := self._outlet.take()) is not None:
             found = True
             self._sort(frames)
+        for link, deaths in left:
+            link.known = deaths
         return found
 
     def _await_borrowers(self, until: float) -> None:
@@ -207,7 +210,21 @@ class Counter:
         """What a life had taken in when it ended is handled by nobody: only the next one can tell what is left."""
         if link.synced != link.peer.deaths:
             link.synced = link.peer.deaths
-            self._outlet.send_one(link.route, link.head(letters.SYNC, link.still_lent()))
+            kept = link.surplus.loans
+            loans = [number for number in link.still_lent() if number not in kept]
+            self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
+
+    def heed_deaths(self) -> bool:
+        """Ask those who have died since how far they are, where anything is under way to them; whether there were any.
+
+        Nobody may be waiting for it: a mailbox that raises where it is full would be taken for full for ever.
+        """
+        found = False
+        for link in list(self.links.values()):
+            if link.synced != link.peer.deaths and not link.peer.over and (link.load or link.lends):
+                self.sync(link)
+                found = True
+        return found
 
     def _sort(self, frames: list[Any]) -> None:
         try:
@@ -222,6 +239,8 @@ class Counter:
         elif said.kind == letters.BACK and link.lender is not None:
             for number in said.content:
                 link.lender.returned(number)
+        elif said.kind == letters.RETURN:
+            self._overflow.put_back(link, Kept(said.content.seal, frames[2:], said.content.urgent))
 
     def _read_answer(self, frames: list[Any]) -> tuple[letters.Outbound, Link, Enclosed | None]:
         """Raises ProtocolError for what nobody of this system says, or not in answer to what it was asked."""
@@ -286,7 +305,7 @@ class Counter:
             self._bell = None
             for link in list(self.links.values()):
                 if (kept := self._overflow.forget(link)) > 0:
-                    self._office.lost(link.peer, kept, "was full until its sender ended")
+                    self._office.lost(link.peer, kept, "was full, or restarted, until its sender ended")
                 if link.peer.over:
                     self._outlet.disconnect(link.peer.uid)
                 else:

@@ -190,6 +190,7 @@ class Courier:
                 row.remove(parcel)  # no more the first, if meanwhile one before it was begun again
             if not row:
                 del self._waiting[uid]
+        sender.heed_deaths()
         sender.drain()
         while self._curious:
             crowd.wonder(self._curious.pop())

@@ -11,7 +11,7 @@ from typing import Any
 from understudy.mail.lending import Lending
 from understudy.mail.surplus import Surplus
 from understudy.wire import letters
-from understudy.wire.bulk import Lender, Loan
+from understudy.wire.bulk import Lender
 
 MOST = 64
 """Tells that make a batch full."""
@@ -47,6 +47,11 @@ class Peer:
         """Whether nothing that is sent there will ever be handled."""
         return self.state in {"ended", "unknown"}
 
+    @property
+    def stays(self) -> bool:
+        """Whether it is not about to end for good, as far as is known."""
+        return not self.over and self.state != "stopping"
+
 
 class Link:
     """One thread's way to one actor. Only that thread uses it, or who holds its sender's lock.
@@ -55,23 +60,8 @@ class Link:
     """
 
     __slots__ = (
-        "_heading",
-        "_headings",
-        "_pack",
-        "begun",
-        "bodies",
-        "credit",
-        "lending",
-        "lent",
-        "most",
-        "mourned",
-        "peer",
-        "route",
-        "sent_at",
-        "seq",
-        "surplus",
-        "synced",
-        "taken",
+        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "known", "lending", "lent", "most", "mourned",
+        "peer", "route", "sent_at", "seq", "surplus", "synced", "taken",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -98,13 +88,20 @@ class Link:
         """The loans of letters that were sent; some may be back. One that waits to be sent is nobody's to give back."""
         self.surplus = Surplus()
         """What waits for credit without holding up who sends."""
-        self.synced = 0
+        self.known = peer.deaths
+        """How many of its deaths are known of which all is read that it said before."""
+        self.synced = peer.deaths
         """After how many deaths of the actor its mailbox was last asked for the credit."""
 
     @property
     def lender(self) -> Lender | None:
         """What lends what is too large to be sent."""
         return None if self.lending is None else self.lending.lender
+
+    @property
+    def lends(self) -> bool:
+        """Whether anything is lent that is not back yet."""
+        return self.lending is not None and bool(self.lending.lender.out)
 
     @property
     def load(self) -> int:
@@ -120,16 +117,16 @@ class Link:
     def is_shut(self) -> bool:
         """Whether nothing can be sent now, for whatever reason."""
         peer = self.peer
-        return self.is_full or peer.leaving > peer.deaths or peer.over
+        return self.is_full or peer.leaving > self.known or peer.over
 
     @property
     def has_to_wait(self) -> bool:
         """The same for what comes anew: what is kept goes before it."""
         return self.is_shut or bool(self.surplus)
 
-    def lends(self, loans: Sequence[Loan | None]) -> None:
+    def lend_out(self, loans: Sequence[Any]) -> None:
         """These go with a letter that is sent now."""
-        self.lent.update(loan.number for loan in loans if loan is not None)
+        self.lent.update(loan[0] for loan in loans if loan is not None)
         if len(self.lent) > _LENT:
             self.still_lent()
 
@@ -137,6 +134,12 @@ class Link:
         """Those of sent letters that are not back."""
         self.lent.intersection_update(() if self.lender is None else self.lender.numbers)
         return sorted(self.lent)
+
+    @property
+    def keeps_for_later(self) -> bool:
+        """Whether a tell is kept until the next life takes it: as many as its mailbox holds."""
+        waits = self.peer.state == "leaving" or bool(self.surplus)
+        return waits and not self.is_full and len(self.surplus) < self.peer.window
 
     def leaves_within(self, now: float) -> float:
         """Seconds that what was sent may still need to leave, once its sender ends."""

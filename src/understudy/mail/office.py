@@ -137,6 +137,10 @@ class Office:
         """Whether what is sent to that actor may still be handled."""
         return not (self.known(uid) or self.peer(uid, name)).over
 
+    def stays(self, uid: int, name: str) -> bool:
+        """Whether that actor is not about to end: one that stops takes messages, and handles them hardly ever."""
+        return (self.known(uid) or self.peer(uid, name)).stays
+
     def turn(self, group: int) -> int:
         """Whose turn it is, one further each time; groups are named by their first member's uid.
 
@@ -248,6 +252,8 @@ class Office:
         # Held first: a thread that meets the end, and ends with it, would leave before its account is settled.
         senders = self.roster.senders()
         peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
+        if fate.state == "leaving":
+            peer.leaving = max(peer.leaving, fate.incarnation)
         if fate.size:
             peer.window, peer.on_full = fate.size, fate.on_full
         peer.met.set()

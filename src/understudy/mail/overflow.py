@@ -1,4 +1,4 @@
-"""One thread's surplus for mailboxes that drop the oldest: kept, sent on as credit comes, and told of where dropped."""
+"""One thread's surplus for full mailboxes and restarting actors: kept, sent on in time, told of where dropped."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ class Overflow:
     def keep(self, link: Link, kept: Kept) -> None:
         """Keep a tell; the oldest may be dropped for it."""
         link.surplus.keep(kept, link.peer.window, link.lender)
+        self._links[link.peer.uid] = link
+
+    def put_back(self, link: Link, kept: Kept) -> None:
+        """Keep one that came back: it goes before those that were kept since."""
+        link.surplus.put_back(kept)
         self._links[link.peer.uid] = link
 
     def send_on(self, counter: Counter) -> None:

@@ -257,10 +257,7 @@ class Sender(Counter):
         """Send what has waited, and account for what nobody will handle."""
         self.bury()
         self.flush()
-        for link in list(self.links.values()):
-            if link.lender is not None and link.lender.out:
-                self.sync(link)
-        if self._overflow:
+        if self.heed_deaths() or self._overflow:
             self._read()
             self._overflow.send_on(self)
         return 0.0 if any(link.begun and link.bodies for link in list(self.links.values())) else self.patience
@@ -279,8 +276,8 @@ class Sender(Counter):
         return True
 
     def kept(self, link: Link, kept: Kept) -> bool:
-        """Keep a tell for which there is no room, if the receiver's mailbox drops the oldest; else False."""
-        if link.peer.over or link.peer.on_full != "drop_oldest":
+        """Keep a tell that cannot be sent now, if the receiver restarts or its mailbox drops the oldest; else False."""
+        if link.peer.over or not (link.peer.on_full == "drop_oldest" or link.keeps_for_later):
             return False
         self.drain()
         if not link.has_to_wait:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from time import monotonic
 
-from understudy.lifecycle.actor import Actor, Body, Wish
+from understudy.lifecycle.actor import Actor, Body
+from understudy.lifecycle.standing import ordered
 from understudy.router.timers import Timers
 from understudy.wire.codec import encode
 from understudy.wire.messages import Identity, Orders
@@ -33,7 +34,7 @@ class OrdersDesk:
 
     def remind(self, actor: Actor, stacks: int = 0) -> None:
         """Send what is wished of the actor, a dump of its ``stacks`` too, if its process has not heard it already."""
-        stop = actor.wish in {Wish.STOP, Wish.RESTART}
+        stop = ordered(actor)
         verdict = "" if actor.verdict is None else actor.verdict.value
         acknowledged = actor.result is not None or actor.rites is not None
         last = self._standing.get(actor.uid)
@@ -43,8 +44,7 @@ class OrdersDesk:
         if not (stop or verdict or acknowledged or stacks) or actor.body is Body.NONE:
             return
         number = 1 if last is None else last.orders.number
-        drain = actor.wish is Wish.STOP and actor.drain
-        orders = Orders(number, stop, verdict, acknowledged, stacks, drain)
+        orders = Orders(number, stop, verdict, acknowledged, stacks)
         if last is not None and orders == last.orders and last.heard:
             return
         if last is not None and orders != last.orders:

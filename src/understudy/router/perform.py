@@ -11,7 +11,7 @@ from typing import Any
 from understudy import failpoints
 from understudy.errors import ActorKilled
 from understudy.lifecycle import budget
-from understudy.lifecycle.actor import Actor, Wish
+from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
@@ -27,6 +27,7 @@ from understudy.lifecycle.effects import (
     Terminate,
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed
+from understudy.lifecycle.standing import ordered
 from understudy.outcome import build_error
 from understudy.router import letters
 from understudy.router.folders import directory_of
@@ -67,6 +68,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
     except OSError as error:
         _not_born(world, actor, str(error))
         return
+    page.stop = ordered(actor)
     record.begin(actor.incarnation, page, rites=actor.rites_for is not None)
     birth = Birth(
         system=world.system,
@@ -78,7 +80,6 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         key=world.key,
         host=actor.spec.host,
         lives_left=_lives_left(actor),
-        stop=actor.wish is Wish.STOP,
         rites=None if actor.rites_for is None else actor.rites_for.to_dict(),
         modules=actor.spec.modules,
         place=actor.spec.place,
@@ -107,8 +108,8 @@ def _not_born(world: World, actor: Actor, reason: str) -> None:
 
 def _remind(world: World, actor: Actor, _: Remind) -> None:
     page = world.records[actor.uid].page
-    if page is not None and actor.wish in {Wish.STOP, Wish.RESTART}:
-        page.stop = True
+    if page is not None and (stop := ordered(actor)):
+        page.stop = stop
     world.orders.remind(actor)
 
 

@@ -15,6 +15,7 @@ from understudy.errors import UnderstudyError
 from understudy.globs import is_glob
 from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.registry import Registry
+from understudy.lifecycle.standing import standing
 from understudy.lifecycle.waits import Ask, Finding, Waits
 from understudy.status import Status
 from understudy.wire.codec import encode
@@ -177,14 +178,13 @@ class Post:
 
 def fate_of(actor: Actor) -> Fate:
     """How an actor stands, as those that speak to it need to know."""
-    ready = actor.ready_at is not None and actor.rites_for is None and actor.status is not Status.RESTARTING
     ended, mailbox = actor.status.ended, actor.spec.config.mailbox
     return Fate(
         uid=actor.uid,
         name=actor.name,
         incarnation=actor.incarnation,
         deaths=actor.incarnation - (not ended and actor.status is not Status.RESTARTING),
-        state="ended" if ended else "ready" if ready else "waiting",
+        state=standing(actor),
         size=mailbox.size,
         on_full=mailbox.on_full,
     )

@@ -71,8 +71,6 @@ class Birth:
     key: bytes = field(repr=False)
     host: str
     lives_left: int
-    stop: bool
-    """Whether a stop stands already."""
     rites: dict[str, Any] | None
     """The crash that the last rites are held for, if this incarnation is born for them."""
     modules: tuple[str, ...]
@@ -96,7 +94,6 @@ class Birth:
                 self.key,
                 self.host,
                 self.lives_left,
-                self.stop,
                 self.rites,
                 self.modules,
                 self.place,

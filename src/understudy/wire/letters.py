@@ -34,8 +34,9 @@ _SHORT_ARRAY = 1 << 4
 TELLS, TELL, ASK, SYNC, CANCEL, BACK, BYE = "tells", "tell", "ask", "sync", "cancel", "back", "bye"
 """To a mailbox: many plain tells; one that bears frames; an ask; tell me my credit, and which of these loans you know
 nothing of; I ask no more; your memory is free again; I am leaving."""
-REPLY, FAILED, REFUSED, CREDIT = "reply", "failed", "refused", "credit"
-"""From a mailbox: a value; an error; it was not handled, and why; nothing but the credit. BACK goes both ways."""
+REPLY, FAILED, REFUSED, CREDIT, RETURN = "reply", "failed", "refused", "credit", "return"
+"""From a mailbox: a value; an error; it was not handled, and why; nothing but the credit; a tell that is to be
+sent again, for the next life. BACK goes both ways."""
 
 
 class Seal(NamedTuple):
@@ -85,7 +86,7 @@ class Asked(NamedTuple):
 
 
 class Outbound(NamedTuple):
-    """What a sender gets back. ``content`` is by the kind: `Answer`, `Failure`, `Refusal`, loans' numbers, or None."""
+    """What a sender gets back. ``content`` is by the kind: `Answer`, `Failure`, `Refusal`, `Told`, loans, or None."""
 
     kind: str
     uid: int
@@ -284,5 +285,5 @@ _INBOUND: dict[str, Callable[[Any], Any]] = {
     BYE: _nothing,
 }
 _OUTBOUND: dict[str, Callable[[Any], Any]] = {
-    REPLY: _answer, FAILED: _failure, REFUSED: _refusal, CREDIT: _nothing, BACK: _numbers,
+    REPLY: _answer, FAILED: _failure, REFUSED: _refusal, CREDIT: _nothing, RETURN: _told, BACK: _numbers,
 }  # fmt: skip

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, get_args
 
-from understudy.wire.page import SECTIONS
+from understudy.wire.page import SECTIONS, STOPS
 
 Section = Annotated[str, SECTIONS]
 Word = Annotated[str, ("original", "raise", "fallback", "failed")]
+Stop = Annotated[str, STOPS]
 Verdict = Annotated[str, ("", "again", "rites", "end")]
 Way = Annotated[str, ("tell", "ask")]
-Standing = Annotated[str, ("waiting", "ready", "ended", "unknown")]
+Standing = Annotated[str, ("waiting", "ready", "leaving", "stopping", "ended", "unknown")]
 OnFull = Annotated[str, ("block", "raise", "drop_oldest")]
 """Texts of which the codec lets through these only."""
 
@@ -216,19 +217,18 @@ REPORTS: tuple[type[Any], ...] = get_args(Report)
 class Orders:
     """All wishes that stand, every time: whoever hears the last knows all.
 
-    ``number`` rises with each change. ``stop`` asks for the end after the section; ``verdict`` answers an error with
+    ``number`` rises with each change. ``stop`` asks for the end after the section; ``drain``, after the messages that
+    have arrived; ``restart``, with another life to follow. ``verdict`` answers an error with
     ``again``, ``rites`` or ``end`` ("" while there is none); ``acknowledged`` says that the result, or what the rites
     came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was).
-    With ``drain`` a stop comes after the messages that have arrived.
     """
 
     KIND: ClassVar[str] = "orders"
     number: int
-    stop: bool
+    stop: Stop
     verdict: Verdict
     acknowledged: bool
     stacks: int = 0
-    drain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

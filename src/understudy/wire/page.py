@@ -60,6 +60,8 @@ _WORDS = {
 SECTIONS = ("", "preloop", "loop", "postloop", "onfinish", "result", "error", "receive")
 """Sections by their number in the page."""
 SECTION_NUMBER = {name: number for number, name in enumerate(SECTIONS)}
+STOPS = ("", "stop", "drain", "restart")
+"""None; a stop; one that comes after the messages that have arrived; one that another life follows."""
 PLACE_SHIFT = 4
 LAP_STEP = 1 << PLACE_SHIFT
 
@@ -117,13 +119,13 @@ class Page:
         self.words[_PHASE] = phase
 
     @property
-    def stop(self) -> bool:
-        """Whether a stop stands: the one word that the parent writes, for a process that hears no orders yet."""
-        return bool(self.words[_STOP])
+    def stop(self) -> str:
+        """Which of `STOPS` stands: written by the parent, for a process that hears no orders, or not these yet."""
+        return STOPS[self.words[_STOP]]
 
     @stop.setter
-    def stop(self, stop: bool) -> None:
-        self.words[_STOP] = stop
+    def stop(self, stop: str) -> None:
+        self.words[_STOP] = STOPS.index(stop)
 
     @property
     def debugged(self) -> bool:

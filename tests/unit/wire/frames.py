@@ -63,7 +63,7 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
     ),
     messages.Bye: st.builds(messages.Bye, st.lists(texts, max_size=4)),
     messages.Orders: st.builds(
-        messages.Orders, counts, st.booleans(), one_of(messages.Verdict), st.booleans(), counts, st.booleans()
+        messages.Orders, counts, one_of(messages.Stop), one_of(messages.Verdict), st.booleans(), counts
     ),
     messages.Fate: st.builds(
         messages.Fate,

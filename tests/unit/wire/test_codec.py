@@ -151,7 +151,6 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "number": (None, "1", True),
     "verdict": (None, "AGAIN", 1, ["rites"]),
     "acknowledged": (None, 1, "no"),
-    "drain": (None, 0, "yes"),
     "uid": (None, "1", True, 1.0),
     "request": (None, "1", True),
     "pattern": (None, 1, b"*", ["*"]),

@@ -47,7 +47,7 @@ def test_a_fresh_page_tells_of_nothing_yet():
     assert os.fstat(fd).st_size == SIZE
     assert fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
     os.close(fd)
-    assert (page.phase, page.place, page.laps, page.stop) == (Phase.UNBORN, ("", 0), 0, False)
+    assert (page.phase, page.place, page.laps, page.stop) == (Phase.UNBORN, ("", 0), 0, "")
     assert page.overrun(1e12) is None
     assert (page.stderr(), page.fault()) == ((), "")
 
@@ -58,9 +58,9 @@ def test_what_one_side_writes_the_other_reads():
     theirs.words[PLACE] = place_of(17, "loop")
     theirs.words[LAPS] = 16
     theirs.write_stderr(b"a word\n")
-    ours.stop = True
+    ours.stop = "drain"
     assert (ours.phase, ours.place, ours.laps, ours.stderr()) == (Phase.OPENING, ("loop", 17), 16, ("a word",))
-    assert theirs.stop
+    assert theirs.stop == "drain"
 
 
 # --- place and deadline

@@ -1,0 +1,35 @@
+"""How an actor stands for others: for who speaks to it, and for its own process, which hears how it is to end."""
+
+from __future__ import annotations
+
+from understudy.lifecycle.actor import Actor, Wish
+from understudy.status import Status
+
+
+def standing(actor: Actor) -> str:
+    """For who speaks to it: ``waiting``, ``ready``, ``leaving``, ``stopping`` or ``ended``."""
+    if actor.status.ended:
+        return "ended"
+    if _leaves(actor):
+        return "leaving"
+    if actor.status is Status.STOPPING:
+        return "stopping"
+    ready = actor.ready_at is not None and actor.status is not Status.RESTARTING
+    return "ready" if ready else "waiting"
+
+
+def ordered(actor: Actor) -> str:
+    """For its process: "" where no stop stands, else ``stop``, ``drain`` (what has arrived first) or ``restart``."""
+    if actor.wish is Wish.RESTART:
+        return "restart"
+    if actor.wish is not Wish.STOP:
+        return ""
+    return "drain" if actor.drain else "stop"
+
+
+def _leaves(actor: Actor) -> bool:
+    """Whether its life ends in order, and another one follows."""
+    if actor.status is not Status.STOPPING or actor.rites_for is not None:
+        return False
+    by_itself = actor.wish is Wish.NOTHING and actor.spec.config.restart.policy == "always"
+    return by_itself or actor.wish is Wish.RESTART

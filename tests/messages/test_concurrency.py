@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -112,6 +113,14 @@ class Beside(Process):
         self.sleep(0.01)
 
     async def __receive__(self, message):
+        if message == "answer by a thread, in a later lap":
+            deferred, lap = self.defer(), self.laps
+
+            def answer():
+                until(lambda: self.laps > lap + 2)
+                deferred.reply(lap)
+
+            threading.Thread(target=answer).start()
         self.inside += 1
         self.most = max(self.most, self.inside)
         await asyncio.sleep(0.05)
@@ -304,3 +313,8 @@ def test_beside_a_loop_they_are_handled_together_between_two_sections(system):
     answers = asyncio.run(main())
     assert max(most for most, _ in answers) in {2, 3}
     until(lambda: ref.info().lap > answers[-1][1] + 1, 20, "further laps")
+
+
+def test_what_a_thread_answers_when_nothing_is_in_hand_goes_with_the_next_lap(system):
+    ref = system.spawn(Beside)
+    assert ref.ask("answer by a thread, in a later lap", LONG) >= 0

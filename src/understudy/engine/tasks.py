@@ -69,6 +69,7 @@ class Tasks(Serving):
     def serve_waiting(self, lap: int) -> None:
         """Handle what has arrived by now, until none of it is in hand; raises what the handler of a tell raises."""
         self.settle()
+        self.answers.catch_up()  # also where nothing has come: a thread may have answered what came before
         self.mailbox.take_in()
         if self.mailbox.held:
             self._loop.run(self._serve(lap, self.mailbox.held))

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.stage import hold, note, noted, notes, running, until
-from understudy import ActorDied, Process, ReceiveError, ReceiveTimeoutError, Status
+from understudy import ActorDied, Process, ReceiveError, ReceiveTimeoutError, Status, callable_remotely
 
 LONG = 30
 MANY = 4
@@ -126,6 +126,21 @@ class Beside(Process):
         await asyncio.sleep(0.05)
         self.inside -= 1
         return [self.most, self.laps]
+
+
+class Called(Process):
+    def __init__(self, concurrency):
+        self.config.mailbox.concurrency = concurrency
+
+    @callable_remotely
+    async def add(self, a, b):
+        return a + b
+
+    @callable_remotely
+    async def held(self, path, gate):
+        note(path, "begun")
+        await asyncio.to_thread(hold, gate)
+        return os.getpid()
 
 
 class OneByOne(Process):
@@ -318,3 +333,20 @@ def test_beside_a_loop_they_are_handled_together_between_two_sections(system):
 def test_what_a_thread_answers_when_nothing_is_in_hand_goes_with_the_next_lap(system):
     ref = system.spawn(Beside)
     assert ref.ask("answer by a thread, in a later lap", LONG) >= 0
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_call_with_wrong_arguments_is_its_callers_error_alone(system, side, tmp_path, concurrency):
+    ref, gate = system.spawn(Called, concurrency), tmp_path / "gate"
+    with ThreadPoolExecutor(1) as pool:
+        inside = pool.submit(lambda: ref.call(timeout=LONG).held(str(side), str(gate)))
+        noted(side)
+        if concurrency == 1:
+            gate.touch()
+        with pytest.raises(ReceiveError) as failed:
+            ref.call(timeout=LONG).add(1)
+        assert isinstance(failed.value.__cause__, TypeError)
+        gate.touch()
+        assert inside.result(LONG) == ref.info().pid
+    assert ref.call(timeout=LONG).add(1, 2) == 3
+    assert ref.info().incarnation == 1

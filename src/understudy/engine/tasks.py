@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextvars import ContextVar
 from time import monotonic
 from typing import Any, NamedTuple
@@ -175,7 +174,7 @@ class Tasks(Serving):
 
     def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int) -> None:
         _own_hand.set(hand)
-        task = asyncio.get_running_loop().create_task(_contained(handler(body)))
+        task = asyncio.get_running_loop().create_task(_contained(handler, body))
         self._sections.page.words[HANDLED] -= 1  # which it is only when it ends
         _own_hand.set(None)
         seconds = timeout_of(self._config.timeouts, "receive")
@@ -222,9 +221,9 @@ class Tasks(Serving):
         page.words[PLACE] = place_of(lap, "receive")
 
 
-async def _contained(coroutine: Coroutine[Any, Any, Any]) -> Any:
+async def _contained(handler: Handler, body: Any) -> Any:
     try:
-        return await coroutine
+        return await handler(body)  # called in here, for to take wrong arguments is an error of the handler's too
     except (SystemExit, KeyboardInterrupt) as error:
         return _Raised(error)
 

@@ -10,7 +10,6 @@ from typing import Any
 from understudy.engine.mailbox import Connection, Mailbox
 from understudy.engine.outbox import Outbox
 from understudy.engine.telling import Told
-from understudy.errors import SerializationError
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.sealing import seal
@@ -44,19 +43,15 @@ class Answers:
         sealed, frames = letters.enclosed(lending.note(seal(value, "the answer", self._key, lending.lender)))
         self._send(hand, letters.REPLY, [*sealed, hand.ask], frames)
 
-    def reply_or_fail(self, hand: Hand, value: Any) -> None:
-        """The same; what cannot travel is the asker's error."""
-        try:
-            self.reply(hand, value)
-        except SerializationError as error:
-            self.fail(hand, error)
+    def fail(self, hand: Hand, error: BaseException) -> None:
+        """Send an error."""
+        if hand.ask is not None:
+            told = Told(error)
+            told.fill()
+            self.tell(hand, told)
 
-    def fail(self, hand: Hand, error: BaseException, timeout: float | None = None) -> None:
-        """Send an error; ``timeout`` is that of its section, if it overran."""
-        if hand.ask is None:
-            return
-        told = Told(error)
-        told.fill()
+    def tell(self, hand: Hand, told: Told, timeout: float | None = None) -> None:
+        """Send what is told of an error; ``timeout`` is that of its section, if it overran."""
         tag = self._outbox.tag(told.frames)
         content = [hand.ask, self._lap(), timeout, told.name, told.text, told.story, tag]
         self._send(hand, letters.FAILED, content, told.frames)

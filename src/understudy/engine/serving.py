@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -12,9 +13,11 @@ from understudy.engine.halt import NO, Halt
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Batch, Mailbox, Single
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
+from understudy.engine.telling import Told
 from understudy.errors import WaitTimeout, WrongProcess
 from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
+from understudy.runtime import Interruption
 from understudy.spawners.base import Birth
 from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
 from understudy.wire.sealing import unseal
@@ -240,22 +243,15 @@ class Serving:
             self.mailbox.done(entry.connection, 1)
 
     def _act(self, entry: Single, hand: Hand) -> None:
+        if hand.ask is None:
+            self._act_told(entry)
+            return
         try:
             body = self.open(entry)
-        except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
-            self._unopened(entry, error)
-            return
-        handler = self.handlers.find(body)
-        if hand.ask is None:
-            if handler is None:
-                self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
-            else:
-                self._run(handler, body)
-            return
-        try:
+            handler = self.handlers.find(body)
             if handler is None:
                 raise self.handlers.refusal(body)
-            value = self._run(handler, body)
+            self.give(hand, self._run(handler, body))
         except Cut:
             self.mailbox.refuse(hand.connection, hand.ask, "stopped before it answered")
             raise
@@ -263,14 +259,33 @@ class Serving:
             self.failed(hand, error)
             if not isinstance(error, Exception | Overrun):
                 raise
+
+    def _act_told(self, entry: Single) -> None:
+        try:
+            body = self.open(entry)
+        except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
+            self.burial.unopened(entry.connection, error)
             return
+        handler = self.handlers.find(body)
+        if handler is None:
+            self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
+        else:
+            self._run(handler, body)
+
+    def give(self, hand: Hand, value: Any) -> None:
+        """What a handler returned is the answer, unless that was deferred; raises SerializationError, or overruns."""
         if not hand.deferred:
-            self.answers.reply_or_fail(hand, value)
+            self.answers.reply(hand, value)
 
     def failed(self, hand: Hand, error: BaseException) -> None:
-        """What the handler of an ask raised, or that it overran, is the asker's."""
-        seconds = timeout_of(self._config.timeouts, "receive") if isinstance(error, Overrun) else None
-        self.answers.fail(hand, error, seconds)
+        """What came of an ask in its section, an overrun or an error of any step, is the asker's."""
+        seconds = timeout_of(self._config.timeouts, "receive")
+        told = Told(error)
+        # To tell it runs code of the user's, too: it has the whole time again, and then what was found till then goes.
+        with suppress(Interruption):
+            self._sections.renew(seconds)
+            told.fill()
+        self.answers.tell(hand, told, seconds if isinstance(error, Overrun) else None)
 
     def _unopened(self, entry: Single, error: Exception) -> None:
         if entry.ask is None:

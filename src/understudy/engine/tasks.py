@@ -137,13 +137,14 @@ class Tasks(Serving):
         entry = found if isinstance(found, Single) else None
         connection: Connection = found.connection if isinstance(found, Single) else found[0]
         hand = Hand(connection, None if entry is None else entry.ask)
+        seconds = timeout_of(self._config.timeouts, "receive")
         try:
-            body = self.open(entry) if entry is not None else found[1]  # type: ignore[index]
-        except Exception as error:  # noqa: BLE001 - a message that cannot be opened is no crash of who is sent it
-            if hand.ask is None:
+            body = self._sections.step("receive", self.open, seconds, entry) if entry is not None else found[1]  # type: ignore[index]
+        except BaseException as error:  # noqa: BLE001 - it is the asker's, or a dead letter, or the crash of this life
+            if hand.ask is None and isinstance(error, Exception):
                 self.burial.unopened(connection, error)
             else:
-                self.answers.fail(hand, error)
+                self._failed(hand, error)
             return True
         handler = self.handlers.find(body)
         if handler is not None and handler.is_async:
@@ -158,23 +159,23 @@ class Tasks(Serving):
 
     def _handle_plain(self, handler: Handler | None, body: Any, hand: Hand) -> None:
         """A handler that is no coroutine, between the tasks."""
-        self._hand = hand
-        seconds = timeout_of(self._config.timeouts, "receive")
-        try:
+
+        def act() -> None:
             if handler is None:
                 raise self.handlers.refusal(body)
-            value = self._sections.step("receive", handler, seconds, body)
+            self.give(hand, handler(body))
+
+        self._hand = hand
+        try:
+            self._sections.step("receive", act, timeout_of(self._config.timeouts, "receive"))
         except BaseException as error:  # noqa: BLE001 - it is the asker's, or the crash of this life
             self._failed(hand, error)
-        else:
-            if not hand.deferred:
-                self.answers.reply_or_fail(hand, value)
         finally:
             self._hand = None
 
     def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int) -> None:
         _own_hand.set(hand)
-        task = asyncio.get_running_loop().create_task(_contained(handler, body))
+        task = asyncio.get_running_loop().create_task(self._act_as_task(handler, body, hand))
         self._sections.page.words[HANDLED] -= 1  # which it is only when it ends
         _own_hand.set(None)
         seconds = timeout_of(self._config.timeouts, "receive")
@@ -187,18 +188,21 @@ class Tasks(Serving):
             late = monotonic() >= self._deadlines.pop(task)
             self._changed.set()
             self._sections.page.words[HANDLED] += 1
-            self._end(task, hand, late=late)
+            error = _error_of(task, late=late)
+            if error is not None:
+                self._failed(hand, error)
             self._show(lap)
 
         task.add_done_callback(ended)
 
-    def _end(self, task: asyncio.Task[Any], hand: Hand, *, late: bool) -> None:
-        error = _error_of(task, late=late)
-        if error is None:
-            if not hand.deferred:
-                self.answers.reply_or_fail(hand, task.result())
-        else:
-            self._failed(hand, error)
+    async def _act_as_task(self, handler: Handler, body: Any, hand: Hand) -> _Raised | None:
+        try:
+            # Called in here, for to take wrong arguments is an error of the handler's; packed in here, for that has a
+            # deadline.
+            self.give(hand, await handler(body))
+        except (SystemExit, KeyboardInterrupt) as error:
+            return _Raised(error)
+        return None
 
     def _failed(self, hand: Hand, error: BaseException) -> None:
         """It is the asker's, unless all end with it; and one that ends with them is not handled."""
@@ -221,17 +225,10 @@ class Tasks(Serving):
         page.words[PLACE] = place_of(lap, "receive")
 
 
-async def _contained(handler: Handler, body: Any) -> Any:
-    try:
-        return await handler(body)  # called in here, for to take wrong arguments is an error of the handler's too
-    except (SystemExit, KeyboardInterrupt) as error:
-        return _Raised(error)
-
-
-def _error_of(task: asyncio.Task[Any], *, late: bool) -> BaseException | None:
+def _error_of(task: asyncio.Task[_Raised | None], *, late: bool) -> BaseException | None:
     if task.cancelled():
         return Overrun("receive") if late else asyncio.CancelledError("the handler was cancelled")
     error = task.exception()
-    if error is None and isinstance(task.result(), _Raised):
-        return task.result().error  # type: ignore[no-any-return]  # see there
+    if error is None and (raised := task.result()) is not None:
+        return raised.error
     return error

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.stage import hold, note, noted, notes, running, until
-from understudy import ActorDied, Process, ReceiveError, ReceiveTimeoutError, Status, callable_remotely
+from understudy import ActorDied, Process, ReceiveError, ReceiveTimeoutError, Status, callable_remotely, receives
 
 LONG = 30
 MANY = 4
@@ -141,6 +141,25 @@ class Called(Process):
         note(path, "begun")
         await asyncio.to_thread(hold, gate)
         return os.getpid()
+
+
+class Takes(Process):
+    """Takes a message in the handler of another one."""
+
+    def __init__(self, path, concurrency):
+        self.path = str(path)
+        self.config.mailbox.concurrency = concurrency
+
+    @receives(str)
+    async def side_by_side(self, message):
+        self.plain([message])
+
+    @receives(list)
+    def plain(self, message):
+        note(self.path, "waits")
+        self.receive(LONG)
+        if message == ["defer"]:
+            self.defer().reply(None if self.sender is None else self.sender.name)
 
 
 class OneByOne(Process):
@@ -350,3 +369,14 @@ def test_a_call_with_wrong_arguments_is_its_callers_error_alone(system, side, tm
         assert inside.result(LONG) == ref.info().pid
     assert ref.call(timeout=LONG).add(1, 2) == 3
     assert ref.info().incarnation == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_an_ask_that_a_handler_took_is_answered_when_the_handler_has_ended(system, side, concurrency):
+    ref = system.spawn(Takes, side, concurrency)
+    asks = system.spawn(Asks, ref, name="asks")
+    for number, (message, answer) in enumerate({"take": None, "defer": "asks"}.items()):
+        for kind in (str, list):
+            ref.tell(message if kind is str else [message])
+            noted(side, 2 * number + 1 + (kind is list))
+            assert asks.ask("taken", LONG) == answer

@@ -232,6 +232,53 @@ def test_a_loop_may_wait_for_messages_itself_and_a_stop_ends_the_wait(system, tm
     assert takes.result() >= 304
 
 
+class TakesOne(Process):
+    """Takes one message in the section that is named, and has laps without an end."""
+
+    def __init__(self, section, path):
+        self.section, self.path = section, str(path)
+
+    def take(self, section):
+        if section == self.section and self.completed_laps == 2:
+            match self.receive():
+                case "thread":
+                    deferred, lap = self.defer(), self.current_lap
+
+                    def answer():
+                        until(lambda: self.completed_laps > lap)
+                        deferred.reply(lap)
+
+                    threading.Thread(target=answer).start()
+        elif self.completed_laps == 2:
+            note(self.path, section)
+
+    def __preloop__(self):
+        self.take("preloop")
+
+    def __loop__(self):
+        self.take("loop")
+        self.sleep(0.001)
+
+    def __postloop__(self):
+        self.take("postloop")
+
+
+def beyond(ref, lap):
+    """Whether it has gone on."""
+    return lambda: ref.info().lap > lap
+
+
+@pytest.mark.parametrize("section", ["preloop", "loop", "postloop"])
+def test_an_ask_that_a_section_took_is_answered_when_it_ends_or_as_soon_as_a_thread_has_answered(
+    system, tmp_path, section
+):
+    for message, answer in (("nothing deferred", None), ("thread", 3)):
+        takes = system.spawn(TakesOne, section, tmp_path / message)
+        assert takes.ask(message, 30) == answer
+        until(beyond(takes, 5), 20, "further laps")
+        assert notes(tmp_path / message) == [one for one in ("preloop", "loop", "postloop") if one != section]
+
+
 class Between(Process):
     """Has a loop and handlers."""
 

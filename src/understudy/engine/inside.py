@@ -36,6 +36,8 @@ class Actor:
         self.serving: Serving | None = None
         """What takes its messages; made when its state is open if anything of it handles them, else at first use."""
         self.begin_serving: Callable[[], Serving]
+        self.attending: list[Callable[[], bool]] = []
+        """What is to be done after each section since one of them took messages itself; empty until one did."""
         self.stop_event: threading.Event = halt.event
         self.error: BaseException | None = None
         self.times = LapTimes()
@@ -122,6 +124,7 @@ class Actor:
             raise WrongProcess(f"this is a forked copy of {self.name}: it takes no messages, and answers none")
         if self.serving is None:
             self.serving = self.begin_serving()
+            self.attending.append(self.serving.attend)
         return self.serving
 
     def progress(self, percent: float | None, note: str | None) -> None:

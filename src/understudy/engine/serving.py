@@ -9,7 +9,7 @@ from typing import Any
 
 from understudy.config import ProcessConfig
 from understudy.engine.burial import Burial
-from understudy.engine.halt import NO, Halt
+from understudy.engine.halt import AFTER_SECTION, NO, Halt
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Batch, Mailbox, Single
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
@@ -113,6 +113,12 @@ class Serving:
             self.answers.reply(hand, None)
 
     # --- serving
+
+    def attend(self) -> bool:
+        """After a section that takes messages itself: answer what it left; whether a stop ends the laps there."""
+        self.settle()
+        self.answers.catch_up()
+        return self._halt.level == AFTER_SECTION
 
     def serve_waiting(self, lap: int) -> None:
         """Handle what has arrived by now: what comes meanwhile waits until a section was run."""

@@ -65,6 +65,15 @@ class Tasks(Serving):
         """As `Serving.defer`."""
         return _Ticket(super().defer(), self._bell)
 
+    def receive(self, timeout: float | None) -> Any:
+        """As `Serving.receive`; in a task the message is in hand there, until another one is, or the task has ended."""
+        try:
+            return super().receive(timeout)
+        finally:
+            if _own_hand.get() is not None and self._hand is not None:
+                _own_hand.set(self._hand)
+                self._hand = None
+
     def serve_waiting(self, lap: int) -> None:
         """Handle what has arrived by now, until none of it is in hand; raises what the handler of a tell raises."""
         self.settle()
@@ -172,6 +181,7 @@ class Tasks(Serving):
             self._failed(hand, error)
         finally:
             self._hand = None
+            self.settle()
 
     def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int) -> None:
         _own_hand.set(hand)
@@ -202,6 +212,9 @@ class Tasks(Serving):
             self.give(hand, await handler(body))
         except (SystemExit, KeyboardInterrupt) as error:
             return _Raised(error)
+        finally:
+            if self._received is _own_hand.get():
+                self.settle()
         return None
 
     def _failed(self, hand: Hand, error: BaseException) -> None:

@@ -86,6 +86,13 @@ class Several(Process):
                 finally:
                     await asyncio.sleep(0.01)
                     note(self.path, "cleaned")
+            case "clean for long":
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    for _ in range(12):  # longer than a task that holds up the loop is given
+                        await asyncio.sleep(0.1)
+                    note(self.path, "cleaned")
             case "exit":
                 raise SystemExit(3)
             case "raise":
@@ -240,6 +247,16 @@ def test_each_is_timed_by_itself_also_one_that_holds_up_the_others(system, side)
     ref.tell("for ever")
     assert ref.wait(LONG) is Status.CRASHED
     assert isinstance(ref.exception(), ReceiveTimeoutError)
+
+
+def test_who_cleans_up_after_its_timeout_holds_up_nobody_and_ends_none_of_the_others(system, side):
+    ref = system.spawn(Several, side, seconds=1)
+    with ThreadPoolExecutor(1) as pool:
+        cleans = pool.submit(ref.ask, "clean for long", LONG)
+        until(lambda: ref.ask("here", LONG) == "here" and cleans.done(), 20, "its timeout")
+        assert isinstance(cleans.exception(), ReceiveTimeoutError)
+    assert "cleaned" in notes(side)
+    assert ref.info().incarnation == 1
 
 
 def test_an_overrun_of_a_handler_that_runs_alone_is_told_each_time(system, side):

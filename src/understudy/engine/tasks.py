@@ -18,6 +18,10 @@ from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
 _own_hand: ContextVar[Hand | None] = ContextVar("understudy_hand", default=None)
 _HELD = 0.5
 """Seconds by which a task that holds up the loop may outlast its deadline, before it is interrupted as a hook is."""
+_CLEANING = 10.0
+"""Seconds for a task to clean up after its deadline, while the loop goes round; then all of them end."""
+_TURN = 2.0
+"""Seconds for which the loop may be held up meanwhile."""
 
 
 class _Raised(NamedTuple):
@@ -55,6 +59,7 @@ class Tasks(Serving):
         *others, self._loop, self._bell = parts
         super().__init__(*others)
         self._deadlines: dict[asyncio.Task[Any], float] = {}
+        """Of those in hand, until when the loop is to have gone round."""
 
     @property
     def hand(self) -> Hand | None:
@@ -184,18 +189,34 @@ class Tasks(Serving):
             self.settle()
 
     def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int) -> None:
+        loop = asyncio.get_running_loop()
         _own_hand.set(hand)
-        task = asyncio.get_running_loop().create_task(self._act_as_task(handler, body, hand))
+        task = loop.create_task(self._act_as_task(handler, body, hand))
         self._sections.page.words[HANDLED] -= 1  # which it is only when it ends
         _own_hand.set(None)
         seconds = timeout_of(self._config.timeouts, "receive")
-        self._deadlines[task] = NEVER if seconds is None else monotonic() + seconds
-        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, task.cancel)
+        due = NEVER if seconds is None else monotonic() + seconds
+        self._deadlines[task] = due + _HELD
+        late = False
+
+        def overdue() -> None:
+            nonlocal late
+            late = True
+            task.cancel()
+            clean()
+
+        def clean() -> None:
+            if task in self._deadlines:
+                self._deadlines[task] = min(monotonic() + _TURN, due + _CLEANING)
+                self._show(lap)
+                loop.call_later(_HELD, clean)
+
+        timer = None if seconds is None else loop.call_later(seconds, overdue)
 
         def ended(task: asyncio.Task[Any]) -> None:
             if timer is not None:
                 timer.cancel()
-            late = monotonic() >= self._deadlines.pop(task)
+            del self._deadlines[task]
             self._changed.set()
             self._sections.page.words[HANDLED] += 1
             error = _error_of(task, late=late)
@@ -229,12 +250,15 @@ class Tasks(Serving):
             self._crash = self._crash or error
 
     def _show(self, lap: int) -> None:
-        """In the page: a section is open while any task is, until the first of them is due."""
+        """In the page: a section is open while any task is, until the first of them is due.
+
+        Who cleans up is due again and again: what goes round is not held up.
+        """
         if not self._deadlines:
             self._sections.close(lap)
             return
         page = self._sections.page
-        page.reals[DEADLINE] = min(self._deadlines.values()) + _HELD
+        page.reals[DEADLINE] = min(self._deadlines.values())
         page.words[PLACE] = place_of(lap, "receive")
 
 

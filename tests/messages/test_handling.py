@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -169,6 +171,67 @@ def test_an_answer_may_be_given_later_by_another_message_or_thread_or_be_an_erro
     later.stop()
     thread.join(30)
     assert isinstance(box[0], ActorDied)
+
+
+class Drops(Process):
+    """Lets go of its right to answer, in ways."""
+
+    def __init__(self, concurrency):
+        self.config.mailbox.concurrency = concurrency
+        self.kept = {}
+
+    def __receive__(self, message):
+        match message:
+            case "at once":
+                self.defer()
+            case "as its value":
+                return self.defer()
+            case "in a circle":
+                circle: list[object] = [self.defer()]
+                circle.append(circle)
+                del circle
+                gc.collect()
+            case "by a thread":
+                self.kept[message] = self.defer()
+                threading.Thread(target=self.kept.clear).start()
+            case "not at all":
+                self.defer()
+                kept = [self.defer(), self.defer()]
+                kept[0].reply([one.answered for one in kept])
+                assert kept[1].answered
+                with suppress(RuntimeError):
+                    kept[1].reply("twice")
+            case "keep":
+                self.kept[message] = self.defer()
+                return self.kept[message]
+            case "answer":
+                self.kept.pop("keep").reply("answered")
+            case "kept":
+                return list(self.kept)
+        return message
+
+
+class DropsInTasks(Drops):
+    async def __receive__(self, message):
+        return super().__receive__(message)
+
+
+@pytest.mark.parametrize("kind", [Drops, DropsInTasks])
+def test_a_deferred_that_is_dropped_unanswered_is_the_askers_error(system, kind):
+    drops = system.spawn(kind, 1 if kind is Drops else 2)
+    for way in ("at once", "as its value", "in a circle", "by a thread"):
+        with pytest.raises(ReceiveError, match="dropped unanswered") as caught:
+            drops.ask(way, 30)
+        assert isinstance(caught.value.__cause__, RuntimeError)
+    assert drops.ask("not at all", 30) == [False, False]
+    thread, box = asking(drops, "keep")
+    until(lambda: drops.ask("kept", 30) == ["keep"], 10, "an open ask")
+    drops.tell("answer")
+    thread.join(30)
+    assert box == ["answered"]
+    drops.tell("at once")
+    assert drops.ask("still here", 30) == "still here"
+    assert drops.info().incarnation == 1
 
 
 class Takes(Process):

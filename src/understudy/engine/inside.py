@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from understudy.engine.halt import AFTER_LAP, AFTER_SECTION, Halt
-from understudy.engine.hand import Ticket
 from understudy.engine.laps import LapTimes
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
@@ -17,6 +16,7 @@ from understudy.engine.serving import Serving
 from understudy.errors import WrongProcess
 from understudy.group import GroupRef
 from understudy.lifecycle.registry import check_name
+from understudy.receiving.deferred import Deferred
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
 from understudy.stats import Stats
@@ -100,8 +100,8 @@ class Actor:
         """Who sent the message in hand."""
         return None if self.serving is None else self.serving.sender
 
-    def defer(self) -> Ticket:
-        """The right to answer the message in hand later."""
+    def defer(self) -> Deferred:
+        """What answers the message in hand later."""
         return self._takes_messages().defer()
 
     def receive(self, timeout: float | None) -> Any:

@@ -15,6 +15,7 @@ from understudy.engine.mailbox import Batch, Mailbox, Single
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
 from understudy.engine.telling import Told
 from understudy.errors import WaitTimeout, WrongProcess
+from understudy.receiving.deferred import Deferred, Pending
 from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
 from understudy.runtime import Interruption
@@ -72,12 +73,18 @@ class Serving:
             return None
         return ActorRef(self._birth.system, hand.connection.uid, hand.connection.name)
 
-    def defer(self) -> Ticket:
-        """The right to answer the message in hand; what its handler returns is no answer then."""
+    def defer(self) -> Deferred:
+        """What answers the message in hand; what its handler returns is no answer then."""
         hand = self.hand
         if hand is None:
             raise WrongProcess("defer() is for a handler, or after receive(): there is no message in hand")
-        hand.deferred = True
+        if hand.pending is None:
+            hand.pending = Pending(self.ticket(hand))
+        hand.held += 1
+        return Deferred(hand.pending)
+
+    def ticket(self, hand: Hand) -> Ticket:
+        """The right to answer it later."""
         return Ticket(hand, self.answers)
 
     def receive(self, timeout: float | None) -> Any:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import Any, NamedTuple
 
-from understudy.engine.hand import Hand, Ticket
+from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Connection, Single
 from understudy.engine.sections import Cut, Overrun, timeout_of
 from understudy.engine.serving import Serving
@@ -33,17 +33,18 @@ class _Raised(NamedTuple):
 class _Ticket(Ticket):
     """What is answered amid the tasks is sent there, and may hide from the loop what has come."""
 
-    def __init__(self, ticket: Ticket, bell: Bell) -> None:
-        self._ticket, self._bell = ticket, bell
+    def __init__(self, hand: Hand, answers: Answers, bell: Bell) -> None:
+        super().__init__(hand, answers)
+        self._bell = bell
 
     def reply(self, value: Any) -> None:
         """As `Ticket.reply`."""
-        self._ticket.reply(value)
+        super().reply(value)
         self._bell.ring()
 
     def fail(self, error: BaseException) -> None:
         """As `Ticket.fail`."""
-        self._ticket.fail(error)
+        super().fail(error)
         self._bell.ring()
 
 
@@ -66,9 +67,9 @@ class Tasks(Serving):
         """The message in hand: of this task, or, of a plain handler, of this thread."""
         return _own_hand.get() or self._hand
 
-    def defer(self) -> Ticket:
-        """As `Serving.defer`."""
-        return _Ticket(super().defer(), self._bell)
+    def ticket(self, hand: Hand) -> Ticket:
+        """As `Serving.ticket`."""
+        return _Ticket(hand, self.answers, self._bell)
 
     def receive(self, timeout: float | None) -> Any:
         """As `Serving.receive`; in a task the message is in hand there, until another one is, or the task has ended."""

@@ -186,11 +186,12 @@ class Process:
 
     @verb
     def defer(self) -> Deferred:
-        """Answer the message in hand later: what the handler returns is not the reply then.
+        """Answer the message in hand later: what the handler returns is not the reply then, be it the Deferred itself.
 
+        If it is called again for the same message, one of the two may answer it.
         Raises WrongProcess outside hooks, and where no message is in hand.
         """
-        return Deferred(_inside(self, "defer").defer())
+        return _inside(self, "defer").defer()
 
     @shadowable
     def sender(self) -> ActorRef[Any] | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.stage import hold, note, noted, notes, running, until
-from understudy import ActorDied, Process, ReceiveError, ReceiveTimeoutError, Status
+from understudy import ActorDied, Process, ReceiveError, ReceiveTimeoutError, Status, callable_remotely, receives
 
 LONG = 30
 MANY = 4
@@ -85,6 +86,13 @@ class Several(Process):
                 finally:
                     await asyncio.sleep(0.01)
                     note(self.path, "cleaned")
+            case "clean for long":
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    for _ in range(12):  # longer than a task that holds up the loop is given
+                        await asyncio.sleep(0.1)
+                    note(self.path, "cleaned")
             case "exit":
                 raise SystemExit(3)
             case "raise":
@@ -112,11 +120,53 @@ class Beside(Process):
         self.sleep(0.01)
 
     async def __receive__(self, message):
+        if message == "answer by a thread, in a later lap":
+            deferred, lap = self.defer(), self.laps
+
+            def answer():
+                until(lambda: self.laps > lap + 2)
+                deferred.reply(lap)
+
+            threading.Thread(target=answer).start()
         self.inside += 1
         self.most = max(self.most, self.inside)
         await asyncio.sleep(0.05)
         self.inside -= 1
         return [self.most, self.laps]
+
+
+class Called(Process):
+    def __init__(self, concurrency):
+        self.config.mailbox.concurrency = concurrency
+
+    @callable_remotely
+    async def add(self, a, b):
+        return a + b
+
+    @callable_remotely
+    async def held(self, path, gate):
+        note(path, "begun")
+        await asyncio.to_thread(hold, gate)
+        return os.getpid()
+
+
+class Takes(Process):
+    """Takes a message in the handler of another one."""
+
+    def __init__(self, path, concurrency):
+        self.path = str(path)
+        self.config.mailbox.concurrency = concurrency
+
+    @receives(str)
+    async def side_by_side(self, message):
+        self.plain([message])
+
+    @receives(list)
+    def plain(self, message):
+        note(self.path, "waits")
+        self.receive(LONG)
+        if message == ["defer"]:
+            self.defer().reply(None if self.sender is None else self.sender.name)
 
 
 class OneByOne(Process):
@@ -197,6 +247,16 @@ def test_each_is_timed_by_itself_also_one_that_holds_up_the_others(system, side)
     ref.tell("for ever")
     assert ref.wait(LONG) is Status.CRASHED
     assert isinstance(ref.exception(), ReceiveTimeoutError)
+
+
+def test_who_cleans_up_after_its_timeout_holds_up_nobody_and_ends_none_of_the_others(system, side):
+    ref = system.spawn(Several, side, seconds=1)
+    with ThreadPoolExecutor(1) as pool:
+        cleans = pool.submit(ref.ask, "clean for long", LONG)
+        until(lambda: ref.ask("here", LONG) == "here" and cleans.done(), 20, "its timeout")
+        assert isinstance(cleans.exception(), ReceiveTimeoutError)
+    assert "cleaned" in notes(side)
+    assert ref.info().incarnation == 1
 
 
 def test_an_overrun_of_a_handler_that_runs_alone_is_told_each_time(system, side):
@@ -304,3 +364,36 @@ def test_beside_a_loop_they_are_handled_together_between_two_sections(system):
     answers = asyncio.run(main())
     assert max(most for most, _ in answers) in {2, 3}
     until(lambda: ref.info().lap > answers[-1][1] + 1, 20, "further laps")
+
+
+def test_what_a_thread_answers_when_nothing_is_in_hand_goes_with_the_next_lap(system):
+    ref = system.spawn(Beside)
+    assert ref.ask("answer by a thread, in a later lap", LONG) >= 0
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_a_call_with_wrong_arguments_is_its_callers_error_alone(system, side, tmp_path, concurrency):
+    ref, gate = system.spawn(Called, concurrency), tmp_path / "gate"
+    with ThreadPoolExecutor(1) as pool:
+        inside = pool.submit(lambda: ref.call(timeout=LONG).held(str(side), str(gate)))
+        noted(side)
+        if concurrency == 1:
+            gate.touch()
+        with pytest.raises(ReceiveError) as failed:
+            ref.call(timeout=LONG).add(1)
+        assert isinstance(failed.value.__cause__, TypeError)
+        gate.touch()
+        assert inside.result(LONG) == ref.info().pid
+    assert ref.call(timeout=LONG).add(1, 2) == 3
+    assert ref.info().incarnation == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_an_ask_that_a_handler_took_is_answered_when_the_handler_has_ended(system, side, concurrency):
+    ref = system.spawn(Takes, side, concurrency)
+    asks = system.spawn(Asks, ref, name="asks")
+    for number, (message, answer) in enumerate({"take": None, "defer": "asks"}.items()):
+        for kind in (str, list):
+            ref.tell(message if kind is str else [message])
+            noted(side, 2 * number + 1 + (kind is list))
+            assert asks.ask("taken", LONG) == answer

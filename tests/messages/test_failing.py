@@ -21,6 +21,7 @@ from understudy import (
     Status,
     UnderstudyError,
     WrongProcess,
+    receives,
 )
 
 pytestmark = pytest.mark.requirement("A7")
@@ -84,6 +85,67 @@ class Fails(Process):
                 return self.done
         self.done.append(message)
         return message
+
+
+class SlowToPack:
+    """Takes for ever to be packed."""
+
+    def __reduce__(self):
+        time.sleep(60)
+        raise AssertionError("too late")
+
+
+class SlowToOpen:
+    """Takes for ever to be opened."""
+
+    def __reduce__(self):
+        return time.sleep, (60,)
+
+
+class SlowToTell(Exception):
+    """Takes for ever to say what it is."""
+
+    def __str__(self):
+        time.sleep(60)
+        return "too late"
+
+
+class Dawdles(Process):
+    """Is slow before a handler begins, or after it has ended."""
+
+    def __init__(self, concurrency):
+        self.config.timeouts.receive = 0.5
+        self.config.mailbox.concurrency = concurrency
+
+    @receives(str)
+    async def side_by_side(self, message):
+        return self.plain([message])
+
+    @receives(list)
+    def plain(self, message):
+        match message:
+            case ["pack"]:
+                return SlowToPack()
+            case ["tell"]:
+                raise SlowToTell
+        return self.incarnation
+
+    @receives(object)
+    def other(self, message):
+        return message
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_what_is_slow_before_a_handler_or_after_it_is_the_askers_timeout_and_the_actor_lives(system, concurrency):
+    dawdles = system.spawn(Dawdles, concurrency, name="dawdles")
+    for message in (SlowToOpen(), "pack", ["pack"]):
+        with pytest.raises(ReceiveTimeoutError, match=r"__receive__ of dawdles ran 0\.5 s"):
+            dawdles.ask(message, 30)
+        assert dawdles.ask("life", 30) == 1
+    for message in ("tell", ["tell"]):
+        with pytest.raises(ReceiveError, match="SlowToTell: <its text cannot be had>"):
+            dawdles.ask(message, 30)
+        assert dawdles.ask(["life"], 30) == 1
 
 
 @pytest.mark.requirement("P3")

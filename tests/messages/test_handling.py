@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -171,6 +173,67 @@ def test_an_answer_may_be_given_later_by_another_message_or_thread_or_be_an_erro
     assert isinstance(box[0], ActorDied)
 
 
+class Drops(Process):
+    """Lets go of its right to answer, in ways."""
+
+    def __init__(self, concurrency):
+        self.config.mailbox.concurrency = concurrency
+        self.kept = {}
+
+    def __receive__(self, message):
+        match message:
+            case "at once":
+                self.defer()
+            case "as its value":
+                return self.defer()
+            case "in a circle":
+                circle: list[object] = [self.defer()]
+                circle.append(circle)
+                del circle
+                gc.collect()
+            case "by a thread":
+                self.kept[message] = self.defer()
+                threading.Thread(target=self.kept.clear).start()
+            case "not at all":
+                self.defer()
+                kept = [self.defer(), self.defer()]
+                kept[0].reply([one.answered for one in kept])
+                assert kept[1].answered
+                with suppress(RuntimeError):
+                    kept[1].reply("twice")
+            case "keep":
+                self.kept[message] = self.defer()
+                return self.kept[message]
+            case "answer":
+                self.kept.pop("keep").reply("answered")
+            case "kept":
+                return list(self.kept)
+        return message
+
+
+class DropsInTasks(Drops):
+    async def __receive__(self, message):
+        return super().__receive__(message)
+
+
+@pytest.mark.parametrize("kind", [Drops, DropsInTasks])
+def test_a_deferred_that_is_dropped_unanswered_is_the_askers_error(system, kind):
+    drops = system.spawn(kind, 1 if kind is Drops else 2)
+    for way in ("at once", "as its value", "in a circle", "by a thread"):
+        with pytest.raises(ReceiveError, match="dropped unanswered") as caught:
+            drops.ask(way, 30)
+        assert isinstance(caught.value.__cause__, RuntimeError)
+    assert drops.ask("not at all", 30) == [False, False]
+    thread, box = asking(drops, "keep")
+    until(lambda: drops.ask("kept", 30) == ["keep"], 10, "an open ask")
+    drops.tell("answer")
+    thread.join(30)
+    assert box == ["answered"]
+    drops.tell("at once")
+    assert drops.ask("still here", 30) == "still here"
+    assert drops.info().incarnation == 1
+
+
 class Takes(Process):
     """Has a loop in which it waits for messages itself."""
 
@@ -230,6 +293,53 @@ def test_a_loop_may_wait_for_messages_itself_and_a_stop_ends_the_wait(system, tm
     ]
     assert told[-1] == "onfinish"
     assert takes.result() >= 304
+
+
+class TakesOne(Process):
+    """Takes one message in the section that is named, and has laps without an end."""
+
+    def __init__(self, section, path):
+        self.section, self.path = section, str(path)
+
+    def take(self, section):
+        if section == self.section and self.completed_laps == 2:
+            match self.receive():
+                case "thread":
+                    deferred, lap = self.defer(), self.current_lap
+
+                    def answer():
+                        until(lambda: self.completed_laps > lap)
+                        deferred.reply(lap)
+
+                    threading.Thread(target=answer).start()
+        elif self.completed_laps == 2:
+            note(self.path, section)
+
+    def __preloop__(self):
+        self.take("preloop")
+
+    def __loop__(self):
+        self.take("loop")
+        self.sleep(0.001)
+
+    def __postloop__(self):
+        self.take("postloop")
+
+
+def beyond(ref, lap):
+    """Whether it has gone on."""
+    return lambda: ref.info().lap > lap
+
+
+@pytest.mark.parametrize("section", ["preloop", "loop", "postloop"])
+def test_an_ask_that_a_section_took_is_answered_when_it_ends_or_as_soon_as_a_thread_has_answered(
+    system, tmp_path, section
+):
+    for message, answer in (("nothing deferred", None), ("thread", 3)):
+        takes = system.spawn(TakesOne, section, tmp_path / message)
+        assert takes.ask(message, 30) == answer
+        until(beyond(takes, 5), 20, "further laps")
+        assert notes(tmp_path / message) == [one for one in ("preloop", "loop", "postloop") if one != section]
 
 
 class Between(Process):

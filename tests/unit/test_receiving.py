@@ -18,6 +18,7 @@ from understudy import Deferred, NotAnActor, Process, ProtocolError, Serializati
 from understudy.call import Call
 from understudy.process import HOOKS, hooks_of
 from understudy.receiving.calls import Calls
+from understudy.receiving.deferred import Pending
 from understudy.receiving.handlers import Handlers
 from understudy.receiving.marks import marks_of, methods_of
 from understudy.targets import target_of
@@ -527,10 +528,13 @@ class Slot:
     def fail(self, error):
         self.given.append(("fail", error))
 
+    def drop(self):
+        self.given.append("dropped")
+
 
 def test_a_deferred_is_answered_once():
     slot = Slot()
-    deferred = Deferred(slot)
+    deferred = Deferred(Pending(slot))
     seen = [deferred.answered]
     assert repr(deferred) == "<Deferred: open>"
     deferred.reply(5)
@@ -543,9 +547,20 @@ def test_a_deferred_is_answered_once():
     assert slot.given == [("reply", 5)]
 
 
+def test_a_deferred_that_goes_unanswered_says_so():
+    slots = [Slot(), Slot(), Slot()]
+    replied, failed, dropped = [Deferred(Pending(slot)) for slot in slots]
+    replied.reply()
+    failed.fail(ValueError())
+    with pytest.raises(SerializationError):
+        dropped.reply(threading)
+    del replied, failed, dropped
+    assert [slot.given[-1] == "dropped" for slot in slots] == [False, False, True]
+
+
 def test_a_deferred_may_fail_and_only_with_an_exception():
     slot, error = Slot(), ValueError("no")
-    deferred = Deferred(slot)
+    deferred = Deferred(Pending(slot))
     for nonsense in ("no", ValueError, None):
         with pytest.raises(TypeError, match="takes an exception"):
             deferred.fail(nonsense)  # type: ignore[arg-type]
@@ -555,7 +570,7 @@ def test_a_deferred_may_fail_and_only_with_an_exception():
 
 def test_a_reply_that_cannot_travel_leaves_the_ask_open():
     slot = Slot()
-    deferred = Deferred(slot)
+    deferred = Deferred(Pending(slot))
     with pytest.raises(SerializationError):
         deferred.reply(threading)
     assert not deferred.answered
@@ -565,7 +580,7 @@ def test_a_reply_that_cannot_travel_leaves_the_ask_open():
 
 def test_of_many_threads_that_answer_one_does():
     slot, refused = Slot(), []
-    deferred, together = Deferred(slot), threading.Barrier(8)
+    deferred, together = Deferred(Pending(slot)), threading.Barrier(8)
 
     def answer(number):
         together.wait(20)
@@ -585,5 +600,5 @@ def test_of_many_threads_that_answer_one_does():
 
 def test_a_deferred_is_not_sent():
     with pytest.raises(SerializationError, match="a Deferred answers from its own actor") as caught:
-        dump_frames({"later": Deferred(Slot())}, "message")
+        dump_frames({"later": Deferred(Pending(Slot()))}, "message")
     assert "message['later']" in str(caught.value)

@@ -96,15 +96,17 @@ class Act:
                     sections = ", ".join(f"{name} {seconds:.6f}" for name, seconds in spent.items())
                     log.debug("lap %d took %.6f s (%s)", lap, self._actor.last_lap_time, sections)
 
-        serving = self._actor.serving
+        serving, parts = self._actor.serving, (self._sections, self._halt, self._config, hooks)
         if serving is None:
-            laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap)
+            begun = self._actor.attending
+            laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap, begun)
+            if begun and self._halt.level == NO:
+                done, attend = self._sections.page.laps, begun[0]
+                laps.run_between(*parts, self._actor.times, after_lap, lambda _: attend(), done)
         elif hooks["loop"] is None:
-            laps.serve(self._sections, self._halt, self._config, hooks, serving.serve_on)
+            laps.serve(*parts, serving.serve_on)
         else:
-            laps.run_between(
-                self._sections, self._halt, self._config, hooks, self._actor.times, after_lap, serving.serve_waiting
-            )
+            laps.run_between(*parts, self._actor.times, after_lap, serving.serve_waiting)
 
     def _finish(self) -> int:
         self._link.flush()

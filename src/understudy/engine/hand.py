@@ -10,22 +10,33 @@ from typing import Any
 from understudy.engine.mailbox import Connection, Mailbox
 from understudy.engine.outbox import Outbox
 from understudy.engine.telling import Told
-from understudy.errors import SerializationError
+from understudy.receiving.deferred import Pending
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.sealing import seal
+
+_DROPPED = "the Deferred of this ask was dropped unanswered, so that nobody can answer it any more"
 
 
 class Hand:
     """One message, from when it is taken up until it is handled."""
 
-    __slots__ = ("ask", "connection", "deferred", "room")
+    __slots__ = ("answered", "ask", "connection", "held", "pending", "room")
 
     def __init__(self, connection: Connection, ask: int | None, room: int = 0) -> None:
         self.connection, self.ask = connection, ask
-        self.deferred = False
+        self.answered = False
+        self.pending: Pending | None = None
+        """Where its answer was deferred: what came of it."""
+        self.held = 0
+        """By how many that may answer it."""
         self.room = room
         """How many messages its place in the mailbox counts for; with its answer it needs none."""
+
+    @property
+    def deferred(self) -> bool:
+        """Whether it is answered otherwise than by returning."""
+        return self.pending is not None
 
 
 class Answers:
@@ -48,22 +59,29 @@ class Answers:
         hand.connection.lent.update((loan.number, hand.ask) for loan in sealed.loans if loan)
         self._send(hand, letters.REPLY, [*sealed, hand.ask], frames)
 
-    def reply_or_fail(self, hand: Hand, value: Any) -> None:
-        """The same; what cannot travel is the asker's error."""
-        try:
-            self.reply(hand, value)
-        except SerializationError as error:
-            self.fail(hand, error)
+    def fail(self, hand: Hand, error: BaseException) -> None:
+        """Send an error."""
+        if hand.ask is not None:
+            told = Told(error)
+            told.fill()
+            self.tell(hand, told)
 
-    def fail(self, hand: Hand, error: BaseException, timeout: float | None = None) -> None:
-        """Send an error; ``timeout`` is that of its section, if it overran."""
-        if hand.ask is None:
-            return
-        told = Told(error)
-        told.fill()
+    def tell(self, hand: Hand, told: Told, timeout: float | None = None) -> None:
+        """Send what is told of an error; ``timeout`` is that of its section, if it overran."""
         tag = self._outbox.tag(told.frames)
         content = [hand.ask, self._lap(), timeout, told.name, told.text, told.story, tag]
         self._send(hand, letters.FAILED, content, told.frames)
+
+    def drop(self, hand: Hand) -> None:
+        """What may answer was let go of, in whatever thread: with the last one it fails."""
+
+        def fail() -> None:
+            hand.held -= 1
+            if not (hand.held or hand.answered):
+                self.fail(hand, RuntimeError(_DROPPED))
+
+        if hand.ask is not None:
+            self._wait(fail)
 
     def catch_up(self) -> None:
         """In the main thread: send what others have answered."""
@@ -71,11 +89,19 @@ class Answers:
             self._waiting.popleft()()
 
     def _send(self, hand: Hand, kind: str, content: Any, frames: Any) -> None:
-        if threading.get_ident() == self._main:
+        def send() -> None:
             self._mailbox.answer(hand.connection, kind, content, frames, hand.room)
+            hand.answered = True
+
+        if threading.get_ident() == self._main:
+            send()
         else:
-            self._waiting.append(lambda: self._mailbox.answer(hand.connection, kind, content, frames, hand.room))
-            self._bell.ring()
+            self._wait(send)
+
+    def _wait(self, send: Callable[[], None]) -> None:
+        """For the main thread; an append and a ring, which may be amid anything."""
+        self._waiting.append(send)
+        self._bell.ring()
 
 
 class Ticket:
@@ -91,3 +117,7 @@ class Ticket:
     def fail(self, error: BaseException) -> None:
         """The error."""
         self._answers.fail(self._hand, error)
+
+    def drop(self) -> None:
+        """Neither, ever."""
+        self._answers.drop(self._hand)

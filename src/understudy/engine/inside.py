@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from understudy.engine.halt import AFTER_LAP, AFTER_SECTION, Halt
-from understudy.engine.hand import Ticket
 from understudy.engine.laps import LapTimes
 from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
@@ -17,6 +16,7 @@ from understudy.engine.serving import Serving
 from understudy.errors import WrongProcess
 from understudy.group import GroupRef
 from understudy.lifecycle.registry import check_name
+from understudy.receiving.deferred import Deferred
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
 from understudy.stats import Stats
@@ -36,6 +36,8 @@ class Actor:
         self.serving: Serving | None = None
         """What takes its messages; made when its state is open if anything of it handles them, else at first use."""
         self.begin_serving: Callable[[], Serving]
+        self.attending: list[Callable[[], bool]] = []
+        """What is to be done after each section since one of them took messages itself; empty until one did."""
         self.stop_event: threading.Event = halt.event
         self.error: BaseException | None = None
         self.times = LapTimes()
@@ -98,8 +100,8 @@ class Actor:
         """Who sent the message in hand."""
         return None if self.serving is None else self.serving.sender
 
-    def defer(self) -> Ticket:
-        """The right to answer the message in hand later."""
+    def defer(self) -> Deferred:
+        """What answers the message in hand later."""
         return self._takes_messages().defer()
 
     def receive(self, timeout: float | None) -> Any:
@@ -122,6 +124,7 @@ class Actor:
             raise WrongProcess(f"this is a forked copy of {self.name}: it takes no messages, and answers none")
         if self.serving is None:
             self.serving = self.begin_serving()
+            self.attending.append(self.serving.attend)
         return self.serving
 
     def progress(self, percent: float | None, note: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -78,8 +78,12 @@ def run(
     hooks: dict[str, Callable[[], Any] | None],
     times: LapTimes,
     after_lap: Callable[[int], None] | None,
+    begun: Sequence[Callable[[], bool]],
 ) -> None:
     """Run laps until there is a reason not to; raises what a hook raises, or an interruption.
+
+    As soon as ``begun`` has something to be done after each section, which tells whether a stop is to end the laps
+    there, the lap under way is the last one; `run_between` does the others.
 
     Every name that a lap reads is a local, and laps are counted by their places in the page: each lookup that is saved
     is a tenth of what a lap may cost.
@@ -98,7 +102,7 @@ def run(
         batch = int(min(left, _BATCH))
         # `place` is that of the lap's first section, and the two others follow it.
         for place in range(place_of(done + 1, "preloop"), place_of(done + batch + 1, "preloop"), LAP_STEP):
-            if halt.level:
+            if halt.level or begun:
                 page.words[LAPS] = lap_of(place) - 1  # not `words`: a copy that a hook forked has others by now
                 return
             start = now
@@ -106,14 +110,14 @@ def run(
                 reals[deadline_at] = now + preloop_s
                 words[place_at] = place
                 preloop()
-                if halt.level == after_section:
+                if halt.level == after_section or (begun and begun[0]()):
                     return
                 now = clock()
             reals[deadline_at] = now + loop_s
             words[place_at] = place + 1
             loop()
             if postloop is not None:
-                if halt.level == after_section:
+                if halt.level == after_section or (begun and begun[0]()):
                     return
                 now = clock()
                 reals[deadline_at] = now + postloop_s
@@ -158,12 +162,13 @@ def run_between(
     hooks: dict[str, Callable[[], Any] | None],
     times: LapTimes,
     after_lap: Callable[[int], None] | None,
-    serve_now: Callable[[int], None],
+    serve_now: Callable[[int], object],
+    lap: int = 0,
 ) -> None:
-    """As `run`, and before each section the messages that have arrived."""
+    """As `run`, from the lap after that one on; and before each section what is to be done there."""
     found = [(name, hooks[name], timeout_of(config.timeouts, name)) for name in ("preloop", "loop", "postloop")]
     steps = [(name, hook, seconds) for name, hook, seconds in found if hook is not None]
-    lap, left = 0, NEVER if config.num_loops is None else config.num_loops
+    left = NEVER if config.num_loops is None else config.num_loops
     while lap < left:
         lap += 1
         sections.close(lap)

@@ -101,6 +101,10 @@ class Sections:
         self.page.reals[DEADLINE] = NEVER if seconds is None else monotonic() + seconds
         self.page.debugged = False
 
+    def renew(self, seconds: float | None) -> None:
+        """The open section has so many seconds, from now."""
+        self.page.reals[DEADLINE] = NEVER if seconds is None else monotonic() + seconds
+
     def disarm(self) -> None:
         """The open section may take for ever."""
         self.page.reals[DEADLINE] = NEVER

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from understudy.config import ProcessConfig
 from understudy.engine.burial import Burial
-from understudy.engine.halt import NO, Halt
+from understudy.engine.halt import AFTER_SECTION, NO, Halt
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Batch, Mailbox, Single
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
+from understudy.engine.telling import Told
 from understudy.errors import WaitTimeout, WrongProcess
+from understudy.receiving.deferred import Deferred, Pending
 from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
+from understudy.runtime import Interruption
 from understudy.spawners.base import Birth
 from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
 from understudy.wire.sealing import Foreign, unseal
@@ -69,12 +73,18 @@ class Serving:
             return None
         return ActorRef(self._birth.system, hand.connection.uid, hand.connection.name)
 
-    def defer(self) -> Ticket:
-        """The right to answer the message in hand; what its handler returns is no answer then."""
+    def defer(self) -> Deferred:
+        """What answers the message in hand; what its handler returns is no answer then."""
         hand = self.hand
         if hand is None:
             raise WrongProcess("defer() is for a handler, or after receive(): there is no message in hand")
-        hand.deferred = True
+        if hand.pending is None:
+            hand.pending = Pending(self.ticket(hand))
+        hand.held += 1
+        return Deferred(hand.pending)
+
+    def ticket(self, hand: Hand) -> Ticket:
+        """The right to answer it later."""
         return Ticket(hand, self.answers)
 
     def receive(self, timeout: float | None) -> Any:
@@ -110,6 +120,12 @@ class Serving:
             self.answers.reply(hand, None)
 
     # --- serving
+
+    def attend(self) -> bool:
+        """After a section that takes messages itself: answer what it left; whether a stop ends the laps there."""
+        self.settle()
+        self.answers.catch_up()
+        return self._halt.level == AFTER_SECTION
 
     def serve_waiting(self, lap: int) -> None:
         """Handle what has arrived by now: what comes meanwhile waits until a section was run."""
@@ -247,37 +263,60 @@ class Serving:
             self.mailbox.done(entry.connection, 1)
 
     def _act(self, entry: Single, hand: Hand) -> None:
+        if hand.ask is None:
+            self._act_told(entry)
+            return
+        try:
+            body = self.open(entry)
+        except Foreign:
+            self.mailbox.reject(entry)
+            return
+        except BaseException as error:  # noqa: BLE001 - it is the asker's, or raised again
+            self._end_ask(hand, error)
+            return
+        try:
+            handler = self.handlers.find(body)
+            if handler is None:
+                raise self.handlers.refusal(body)
+            self.give(hand, self._run(handler, body))
+        except BaseException as error:  # noqa: BLE001 - it is the asker's, or raised again
+            self._end_ask(hand, error)
+
+    def _end_ask(self, hand: Hand, error: BaseException) -> None:
+        """Amid its handling; raises what ends more than that."""
+        if isinstance(error, Cut) and hand.ask is not None:
+            self.mailbox.refuse(hand.connection, hand.ask, "stopped before it answered")
+            raise error
+        self.failed(hand, error)
+        if not isinstance(error, Exception | Overrun):
+            raise error
+
+    def _act_told(self, entry: Single) -> None:
         try:
             body = self.open(entry)
         except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
             self.unopened(entry, error)
             return
         handler = self.handlers.find(body)
-        if hand.ask is None:
-            if handler is None:
-                self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
-            else:
-                self._run(handler, body)
-            return
-        try:
-            if handler is None:
-                raise self.handlers.refusal(body)
-            value = self._run(handler, body)
-        except Cut:
-            self.mailbox.refuse(hand.connection, hand.ask, "stopped before it answered")
-            raise
-        except BaseException as error:
-            self.failed(hand, error)
-            if not isinstance(error, Exception | Overrun):
-                raise
-            return
+        if handler is None:
+            self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
+        else:
+            self._run(handler, body)
+
+    def give(self, hand: Hand, value: Any) -> None:
+        """What a handler returned is the answer, unless that was deferred; raises SerializationError, or overruns."""
         if not hand.deferred:
-            self.answers.reply_or_fail(hand, value)
+            self.answers.reply(hand, value)
 
     def failed(self, hand: Hand, error: BaseException) -> None:
-        """What the handler of an ask raised, or that it overran, is the asker's."""
-        seconds = timeout_of(self._config.timeouts, "receive") if isinstance(error, Overrun) else None
-        self.answers.fail(hand, error, seconds)
+        """What came of an ask in its section, an overrun or an error of any step, is the asker's."""
+        seconds = timeout_of(self._config.timeouts, "receive")
+        told = Told(error)
+        # To tell it runs code of the user's, too: it has the whole time again, and then what was found till then goes.
+        with suppress(Interruption):
+            self._sections.renew(seconds)
+            told.fill()
+        self.answers.tell(hand, told, seconds if isinstance(error, Overrun) else None)
 
     def unopened(self, entry: Single, error: Exception) -> None:
         """One that was not sealed here is rejected; of another one the sender has a word, or a dead letter."""

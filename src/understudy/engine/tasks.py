@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextvars import ContextVar
 from time import monotonic
 from typing import Any, NamedTuple
 
-from understudy.engine.hand import Hand, Ticket
+from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Connection, Single
 from understudy.engine.sections import Cut, Overrun, timeout_of
 from understudy.engine.serving import Serving
 from understudy.receiving.handlers import Handler
 from understudy.wire.bell import Bell
 from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
+from understudy.wire.sealing import Foreign
 
 _own_hand: ContextVar[Hand | None] = ContextVar("understudy_hand", default=None)
 _HELD = 0.5
 """Seconds by which a task that holds up the loop may outlast its deadline, before it is interrupted as a hook is."""
+_CLEANING = 10.0
+"""Seconds for a task to clean up after its deadline, while the loop goes round; then all of them end."""
+_TURN = 2.0
+"""Seconds for which the loop may be held up meanwhile."""
 
 
 class _Raised(NamedTuple):
@@ -30,17 +34,18 @@ class _Raised(NamedTuple):
 class _Ticket(Ticket):
     """What is answered amid the tasks is sent there, and may hide from the loop what has come."""
 
-    def __init__(self, ticket: Ticket, bell: Bell) -> None:
-        self._ticket, self._bell = ticket, bell
+    def __init__(self, hand: Hand, answers: Answers, bell: Bell) -> None:
+        super().__init__(hand, answers)
+        self._bell = bell
 
     def reply(self, value: Any) -> None:
         """As `Ticket.reply`."""
-        self._ticket.reply(value)
+        super().reply(value)
         self._bell.ring()
 
     def fail(self, error: BaseException) -> None:
         """As `Ticket.fail`."""
-        self._ticket.fail(error)
+        super().fail(error)
         self._bell.ring()
 
 
@@ -56,19 +61,30 @@ class Tasks(Serving):
         *others, self._loop, self._bell = parts
         super().__init__(*others)
         self._deadlines: dict[asyncio.Task[Any], float] = {}
+        """Of those in hand, until when the loop is to have gone round."""
 
     @property
     def hand(self) -> Hand | None:
         """The message in hand: of this task, or, of a plain handler, of this thread."""
         return _own_hand.get() or self._hand
 
-    def defer(self) -> Ticket:
-        """As `Serving.defer`."""
-        return _Ticket(super().defer(), self._bell)
+    def ticket(self, hand: Hand) -> Ticket:
+        """As `Serving.ticket`."""
+        return _Ticket(hand, self.answers, self._bell)
+
+    def receive(self, timeout: float | None) -> Any:
+        """As `Serving.receive`; in a task the message is in hand there, until another one is, or the task has ended."""
+        try:
+            return super().receive(timeout)
+        finally:
+            if _own_hand.get() is not None and self._hand is not None:
+                _own_hand.set(self._hand)
+                self._hand = None
 
     def serve_waiting(self, lap: int) -> None:
         """Handle what has arrived by now, until none of it is in hand; raises what the handler of a tell raises."""
         self.settle()
+        self.answers.catch_up()  # also where nothing has come: a thread may have answered what came before
         self.mailbox.take_in()
         if self.mailbox.held:
             self._loop.run(self._serve(lap, self.mailbox.held))
@@ -140,10 +156,16 @@ class Tasks(Serving):
         entry = found if isinstance(found, Single) else None
         connection: Connection = found.connection if isinstance(found, Single) else found[0]
         hand = Hand(connection, None if entry is None else entry.ask)
+        seconds = timeout_of(self._config.timeouts, "receive")
         try:
-            body = self.open(entry) if entry is not None else found[1]  # type: ignore[index]
-        except Exception as error:  # noqa: BLE001 - a message that cannot be opened is no crash of who is sent it
-            self.unopened(found, error)  # type: ignore[arg-type]  # what is plain is open
+            body = self._sections.step("receive", self.open, seconds, entry) if entry is not None else found[1]  # type: ignore[index]
+        except BaseException as error:  # noqa: BLE001 - it is the asker's, or a dead letter, or the crash of this life
+            if isinstance(error, Foreign):
+                self.mailbox.reject(found)  # type: ignore[arg-type]  # what is plain is open
+            elif hand.ask is None and isinstance(error, Exception):
+                self.burial.unopened(connection, error)
+            else:
+                self._failed(hand, error)
             return True
         handler = self.handlers.find(body)
         if handler is not None and handler.is_async:
@@ -158,47 +180,70 @@ class Tasks(Serving):
 
     def _handle_plain(self, handler: Handler | None, body: Any, hand: Hand) -> None:
         """A handler that is no coroutine, between the tasks."""
-        self._hand = hand
-        seconds = timeout_of(self._config.timeouts, "receive")
-        try:
+
+        def act() -> None:
             if handler is None:
                 raise self.handlers.refusal(body)
-            value = self._sections.step("receive", handler, seconds, body)
+            self.give(hand, handler(body))
+
+        self._hand = hand
+        try:
+            self._sections.step("receive", act, timeout_of(self._config.timeouts, "receive"))
         except BaseException as error:  # noqa: BLE001 - it is the asker's, or the crash of this life
             self._failed(hand, error)
-        else:
-            if not hand.deferred:
-                self.answers.reply_or_fail(hand, value)
         finally:
             self._hand = None
+            self.settle()
 
     def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int) -> None:
+        loop = asyncio.get_running_loop()
         _own_hand.set(hand)
-        task = asyncio.get_running_loop().create_task(_contained(handler(body)))
+        task = loop.create_task(self._act_as_task(handler, body, hand))
         self._sections.page.words[HANDLED] -= 1  # which it is only when it ends
         _own_hand.set(None)
         seconds = timeout_of(self._config.timeouts, "receive")
-        self._deadlines[task] = NEVER if seconds is None else monotonic() + seconds
-        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, task.cancel)
+        due = NEVER if seconds is None else monotonic() + seconds
+        self._deadlines[task] = due + _HELD
+        late = False
+
+        def overdue() -> None:
+            nonlocal late
+            late = True
+            task.cancel()
+            clean()
+
+        def clean() -> None:
+            if task in self._deadlines:
+                self._deadlines[task] = min(monotonic() + _TURN, due + _CLEANING)
+                self._show(lap)
+                loop.call_later(_HELD, clean)
+
+        timer = None if seconds is None else loop.call_later(seconds, overdue)
 
         def ended(task: asyncio.Task[Any]) -> None:
             if timer is not None:
                 timer.cancel()
-            late = monotonic() >= self._deadlines.pop(task)
+            del self._deadlines[task]
             self._changed.set()
             self._sections.page.words[HANDLED] += 1
-            self._end(task, hand, late=late)
+            error = _error_of(task, late=late)
+            if error is not None:
+                self._failed(hand, error)
             self._show(lap)
 
         task.add_done_callback(ended)
 
-    def _end(self, task: asyncio.Task[Any], hand: Hand, *, late: bool) -> None:
-        error = _error_of(task, late=late)
-        if error is None:
-            if not hand.deferred:
-                self.answers.reply_or_fail(hand, task.result())
-        else:
-            self._failed(hand, error)
+    async def _act_as_task(self, handler: Handler, body: Any, hand: Hand) -> _Raised | None:
+        try:
+            # Called in here, for to take wrong arguments is an error of the handler's; packed in here, for that has a
+            # deadline.
+            self.give(hand, await handler(body))
+        except (SystemExit, KeyboardInterrupt) as error:
+            return _Raised(error)
+        finally:
+            if self._received is _own_hand.get():
+                self.settle()
+        return None
 
     def _failed(self, hand: Hand, error: BaseException) -> None:
         """It is the asker's, unless all end with it; and one that ends with them is not handled."""
@@ -212,26 +257,22 @@ class Tasks(Serving):
             self._crash = self._crash or error
 
     def _show(self, lap: int) -> None:
-        """In the page: a section is open while any task is, until the first of them is due."""
+        """In the page: a section is open while any task is, until the first of them is due.
+
+        Who cleans up is due again and again: what goes round is not held up.
+        """
         if not self._deadlines:
             self._sections.close(lap)
             return
         page = self._sections.page
-        page.reals[DEADLINE] = min(self._deadlines.values()) + _HELD
+        page.reals[DEADLINE] = min(self._deadlines.values())
         page.words[PLACE] = place_of(lap, "receive")
 
 
-async def _contained(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    try:
-        return await coroutine
-    except (SystemExit, KeyboardInterrupt) as error:
-        return _Raised(error)
-
-
-def _error_of(task: asyncio.Task[Any], *, late: bool) -> BaseException | None:
+def _error_of(task: asyncio.Task[_Raised | None], *, late: bool) -> BaseException | None:
     if task.cancelled():
         return Overrun("receive") if late else asyncio.CancelledError("the handler was cancelled")
     error = task.exception()
-    if error is None and isinstance(task.result(), _Raised):
-        return task.result().error  # type: ignore[no-any-return]  # see there
+    if error is None and (raised := task.result()) is not None:
+        return raised.error
     return error

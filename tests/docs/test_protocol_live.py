@@ -237,10 +237,10 @@ def test_orders_go_to_the_topic_of_the_incarnation_again_and_again_until_they_ar
     orders = stranger.socket(zmq.SUB, "commands", topic.encode())
     assert orders.poll(20_000)
     got, envelope = orders.recv_multipart()
-    version, kind, *identity, seq, number, stop, verdict, acknowledged, stacks, drain = msgpack.unpackb(envelope)
+    version, kind, *identity, seq, number, stop, verdict, acknowledged, stacks = msgpack.unpackb(envelope)
     assert got == topic.encode()
     assert (version, kind, identity) == (1, "orders", [system_id, ref.uid, 1])
-    assert (seq, stop, verdict, acknowledged, stacks, drain) == (number, True, "", False, 0, True)
+    assert (seq, stop, verdict, acknowledged, stacks) == (number, "drain", "", False, 0)
     assert orders.poll(20_000)
     assert orders.recv_multipart() == [got, envelope]
     os.kill(pid, signal.SIGCONT)

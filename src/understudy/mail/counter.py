@@ -45,6 +45,8 @@ class Counter:
         self.links: dict[int, Link] = {}
         self.expected: dict[int, tuple[int, Callable[[Said], None]]] = {}
         """Of whom the answer of each ask may come, and who is to be given it."""
+        self.heard = 0
+        """Letters that were read here by `drain` and the like."""
         self._overflow = Overflow(office)
         self._bell: Bell | None = Bell()
         self._packer = letters.Packer(office.system)
@@ -189,6 +191,7 @@ class Counter:
         left = [(link, link.peer.deaths) for link in self.links.values() if link.known < link.peer.leaving]
         while (frames := self._outlet.take()) is not None:
             found = True
+            self.heard += 1
             self._sort(frames)
         for link, deaths in left:
             link.known = deaths

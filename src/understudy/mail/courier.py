@@ -168,7 +168,8 @@ class Courier:
         try:
             with sender.held():
                 while True:
-                    self._round(sender, crowd)
+                    while self._round(sender, crowd):
+                        pass
                     sender.wait(sender.patience)
         except SystemClosed as error:
             over = error
@@ -178,13 +179,15 @@ class Courier:
             for parcel in [*self._given, *self._under_way(), *_all(self._waiting)]:
                 parcel.failed(over)
 
-    def _round(self, sender: Steady, crowd: Crowd) -> None:
+    def _round(self, sender: Steady, crowd: Crowd) -> bool:
+        """Whether anything was read since a row was looked at that waits for it, as for credit."""
         given_up: list[Parcel] = []
         while self._given_up:  # before what was given, for that came before
             given_up.append(self._given_up.popleft())
         while self._given:
             self._enqueue(self._given.popleft())
         self._take_out(sender, given_up)
+        heard = sender.heard
         for uid, row in list(self._waiting.items()):
             while row and self._is_off(sender, parcel := row[0]):
                 row.remove(parcel)  # no more the first, if meanwhile one before it was begun again
@@ -201,6 +204,7 @@ class Courier:
             if isinstance(answer, Verified):  # what was lent for it goes back
                 decline(answer, sender.borrower, uid)
         sender.bury()
+        return sender.heard != heard
 
     def _enqueue(self, parcel: Parcel) -> None:
         """Where it belongs by the order in which all were given; one that is begun again stands before later ones."""

@@ -53,7 +53,7 @@ class Link:
 
     __slots__ = (
         "_heading", "_headings", "_pack", "begun", "bodies", "credit", "lending", "most", "mourned", "peer", "route",
-        "sent_at", "seq", "surplus", "synced",
+        "sent_at", "seq", "surplus", "synced", "wondered_at",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -77,6 +77,8 @@ class Link:
         """What waits for credit without holding up who sends."""
         self.synced = 0
         """After how many deaths of the actor its mailbox was last asked for the credit."""
+        self.wondered_at = 0.0
+        """When it was last asked out of curiosity."""
 
     @property
     def lender(self) -> Lender | None:

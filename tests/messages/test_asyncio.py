@@ -321,6 +321,34 @@ def test_asks_that_wait_are_not_looked_at_while_others_come_and_go_and_hear_of_a
     asyncio.run(main())
 
 
+@pytest.mark.requirement("A7")
+def test_of_actors_that_have_ended_the_courier_keeps_nothing(system):
+    async def main():
+        refs = [system.spawn(Slate) for _ in range(2)]
+        group = system.spawn(Slate, replicas=2)
+        for ref in refs:
+            assert await ref.aio.ask("alive", LONG) == "alive"
+        for _ in range(2):
+            assert await group.aio.ask("alive", LONG, route="least_loaded") == "alive"
+        courier = refs[0]._post.courier
+        uids = {ref.uid for ref in (*refs, *group.refs)}
+        assert uids >= {*courier._lendings} >= {ref.uid for ref in refs}
+        for ref in (*refs, *group.refs):
+            ref.kill()
+            await ref.aio.wait(LONG)
+        for ref in refs:
+            with pytest.raises(ActorDied):
+                await ref.aio.tell("after")
+        # Errors that were raised hold frames, and these what was to be sent.
+        gone = lambda: gc.collect() >= 0 and not [*courier._lendings]  # noqa: E731 - what is waited for
+        await asyncio.to_thread(until, gone, 20, "the ways to them being given up")
+        assert not courier._asked
+        assert not courier._waiting
+        assert not courier._sender.links
+
+    asyncio.run(main())
+
+
 def test_several_loops_in_several_threads_and_one_after_another(slate):
     answers = {}
 

@@ -11,6 +11,7 @@ from bisect import insort
 from collections import Counter, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, SystemClosed
 from understudy.mail.answers import Said
@@ -51,7 +52,8 @@ class Courier:
         self._given_up: deque[Parcel] = deque()
         self._unread: deque[tuple[int, Said]] = deque()
         """Answers that came too late for who had asked, and of whom they are."""
-        self._lendings: dict[int, Lending] = {}
+        self._lendings: WeakValueDictionary[int, Lending] = WeakValueDictionary()
+        """By actor, as long as there is a way to it, or something that is to go there."""
         self._sender: Steady | None = None
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None

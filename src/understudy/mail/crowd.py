@@ -24,8 +24,6 @@ class Crowd:
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._curious: dict[int, float] = {}
-        """By actor: when it was last asked for the credit."""
 
     def loads(self, peers: Sequence[Peer]) -> list[int | None]:
         """How many messages of this thread each has yet to handle, as far as it said; None of who has ended.
@@ -82,6 +80,6 @@ class Crowd:
         link, now = self._sender.links.get(uid), monotonic()
         if link is None or link.peer.over or link.seq == link.credit:
             return
-        if now - self._curious.get(uid, 0.0) > _FRESH:
-            self._curious[uid] = now
+        if now - link.wondered_at > _FRESH:
+            link.wondered_at = now
             self._sender._outlet.send_one(link.route, link.head(letters.SYNC, []))

@@ -61,7 +61,7 @@ class Link:
 
     __slots__ = (
         "_heading", "_headings", "_pack", "begun", "bodies", "credit", "known", "lending", "lent", "most", "mourned",
-        "peer", "route", "sent_at", "seq", "surplus", "synced", "taken",
+        "peer", "route", "sent_at", "seq", "surplus", "synced", "taken", "wondered_at",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
@@ -92,6 +92,8 @@ class Link:
         """How many of its deaths are known of which all is read that it said before."""
         self.synced = peer.deaths
         """After how many deaths of the actor its mailbox was last asked for the credit."""
+        self.wondered_at = 0.0
+        """When it was last asked out of curiosity."""
 
     @property
     def lender(self) -> Lender | None:

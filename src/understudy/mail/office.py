@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ S = TypeVar("S", bound=Sender)
 
 _BLOCKED = 0.05
 """Seconds after which a wait of an actor's main thread is told to the router, which looks for circles."""
+
+_REMEMBERED = 1000
+"""Of those that have ended, and of groups, the last so many: who is spoken to again beyond that is asked for anew."""
 
 _ROUTER = 30.0
 """Seconds that the router may take to say who is meant, or how an actor stands: it answers within a round or two."""
@@ -70,6 +74,8 @@ class Office:
         self._exchange: Exchange | None = None
         self._numbers = itertools.count(1)
         self._peers: dict[int, Peer] = {}
+        self._over: deque[int] = deque()
+        """Those of them that have ended, in that order."""
         self._own = threading.local()
         self.roster = Roster(self)
         self._lock = threading.RLock()
@@ -149,6 +155,8 @@ class Office:
         turns = self._turns.get(group)
         if turns is None:
             turns = self._turns.setdefault(group, itertools.count(os.getpid() if self._myself.uid else 0))
+            if len(self._turns) > _REMEMBERED:
+                self._turns.pop(next(iter([*self._turns])), None)
         return next(turns)
 
     def loads(self, members: Sequence[tuple[int, str]]) -> list[int | None]:
@@ -250,7 +258,7 @@ class Office:
         if peer is None:
             return
         # Held first: a thread that meets the end, and ends with it, would leave before its account is settled.
-        senders = self.roster.senders()
+        senders, was_over = self.roster.senders(), peer.over
         peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
         if fate.state == "leaving":
             peer.leaving = max(peer.leaving, fate.incarnation)
@@ -258,6 +266,10 @@ class Office:
             peer.window, peer.on_full = fate.size, fate.on_full
         peer.met.set()
         self.courier.changed(peer)
+        if peer.over and not was_over:
+            self._over.append(peer.uid)
+            if len(self._over) > _REMEMBERED:
+                self._peers.pop(self._over.popleft(), None)
         if peer.over or fate.state == "ready":
             for sender in senders:
                 if peer.uid in sender.links:

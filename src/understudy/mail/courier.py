@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, SystemClosed
 from understudy.mail.answers import opened
-from understudy.mail.counter import Said, died
+from understudy.mail.counter import Said, closed, died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link
@@ -241,8 +241,8 @@ class Courier:
         # Asked here and not where it was sent: who comes second must not learn it first.
         peer = self._office.known(parcel.uid) or self._office.peer(parcel.uid, parcel.name)
         link = sender.link(peer)
-        if peer.over:
-            raise died(peer, "has ended")
+        if peer.is_closed:
+            raise closed(peer)
         message = parcel.prepared(link)
         if link.has_to_wait:
             if parcel.kind != "ask" and sender.kept(link, message):

@@ -13,13 +13,14 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, TypeVar
 
-from understudy.errors import ActorDied, AskCycle, SystemClosed, UnknownActor, WrongProcess
+from understudy.errors import ActorDied, SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.courier import Courier
 from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
 from understudy.mail.link import Link, Peer
 from understudy.mail.sender import LARGE, Sender
 from understudy.mail.surplus import Kept
+from understudy.mail.watch import Watch
 from understudy.settings import check_timeout
 from understudy.wire import letters
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
@@ -256,9 +257,9 @@ class Office:
         if fate.state == "leaving":
             peer.leaving = max(peer.leaving, fate.incarnation)
         if fate.size:
-            peer.window, peer.on_full = fate.size, fate.on_full
+            peer.window, peer.on_full, peer.takes = fate.size, fate.on_full, fate.takes
         peer.met.set()
-        if peer.over or fate.state == "ready":
+        if peer.is_closed or fate.state == "ready":
             for sender in senders:
                 if peer.uid in sender.links:
                     self.flusher.note(sender)
@@ -360,27 +361,6 @@ class Office:
         self.is_copy = True
         self._own = threading.local()
         self._retired = set()
-
-
-class Watch:
-    """One wait: after a moment it is told, and it may turn out to be part of a circle."""
-
-    def __init__(self, office: Office, ask: int, uid: int, tell_at: float | None) -> None:
-        self._office, self._ask, self._uid, self._tell_at = office, ask, uid, tell_at
-
-    def check(self) -> None:
-        """Before each look: tells the wait when it is time; raises AskCycle."""
-        if self._tell_at is not None and monotonic() >= self._tell_at:
-            self._tell_at = None
-            self._office.tell_blocked(self._ask, self._uid)
-        names = self._office.cycle_of(self._ask)
-        if names is not None:
-            raise AskCycle("a circle of actors that wait for each other: " + " -> ".join([*names, names[0]]))
-
-    def patience(self, until: float | None) -> float | None:
-        """Seconds until the next look is due, None for never."""
-        due = [at for at in (until, self._tell_at) if at is not None]
-        return max(0.0, min(due) - monotonic()) if due else None
 
 
 _offices: weakref.WeakSet[Office] = weakref.WeakSet()

@@ -64,7 +64,10 @@ class UnknownField(UnderstudyError, AttributeError):
 
 
 class NotAnActor(UnderstudyError, TypeError):
-    """The target cannot be run as an actor, or a class lacks the hook that would make it one."""
+    """The target cannot be run as an actor, or a class lacks the hook that would make it one.
+
+    Or something was told or asked to a function, which takes no messages.
+    """
 
 
 class SerializationError(UnderstudyError):

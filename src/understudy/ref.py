@@ -112,7 +112,8 @@ class ActorRef(Generic[A]):
 
         Messages of one thread to one actor are handled in the order in which they are sent, asks among them; ``urgent``
         ones before all that wait. Waits for room where the receiver's mailbox is full, unless its ``mailbox.on_full``
-        says otherwise. Raises SerializationError for what cannot travel, MailboxFull, and ActorDied if it has ended.
+        says otherwise. Raises SerializationError for what cannot travel, MailboxFull, ActorDied if it has ended, and
+        NotAnActor if it is a function.
         """
         (self._way or self._find_way())(self.uid, self.name, message, urgent)
 
@@ -121,7 +122,8 @@ class ActorRef(Generic[A]):
 
         Raises ReceiveError with the handler's exception as its cause (ReceiveTimeoutError if it ran too long),
         AskTimeout after ``timeout`` seconds, ActorDied as soon as it dies or if it has ended, MailboxFull, AskCycle if
-        it waits for the asker, SerializationError for what cannot travel, WrongProcess for an actor that asks itself.
+        it waits for the asker, SerializationError for what cannot travel, WrongProcess for an actor that asks itself,
+        NotAnActor if it is a function.
         """
         return self._post.ask(self.uid, self.name, message, timeout)
 

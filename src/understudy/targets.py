@@ -45,6 +45,11 @@ class ProcessTarget:
             terminal=of_input(),
             config=config,
             hooks=hooks,
+            takes="always"
+            if "receive" in hooks
+            else "never"
+            if isinstance(self.process, FunctionProcess)
+            else "perhaps",
             modules=("asyncio",) if any(map(inspect.iscoroutinefunction, _bound(self.process, hooks))) else (),
         )
 

@@ -86,7 +86,7 @@ def test_where_only_some_words_are_let_through_the_page_lists_them():
         for (_, hint), (_, _, meaning) in zip(declared(kind).items(), described(kind), strict=True)
         if typing.get_origin(hint) is typing.Annotated
     ]
-    assert len(closed) == 7
+    assert len(closed) == 8
     for meaning, words in closed:
         one_of, empty, _ = re.sub(r"\([^)]*\)", "", meaning.partition("one of ")[2]).partition("; empty: ")
         assert re.findall(r"`(\w+)`", one_of) == [word for word in words if word]

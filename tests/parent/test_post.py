@@ -100,16 +100,18 @@ def test_who_speaks_to_an_actor_is_told_of_each_of_its_lives_and_of_its_end(syst
     voice = Voice(system, raw, speaker)
     office: list[Fate] = []
     system._world.post.office = office.append
-    assert system._answers.meet_from_parent(other.uid) == Fate(other.uid, "other", 1, 0, "ready", 1000, "block")
+    assert system._answers.meet_from_parent(other.uid) == Fate(
+        other.uid, "other", 1, 0, "ready", 1000, "block", "perhaps"
+    )
     voice.say(Meet(other.uid), Meet(999))
     first = voice.hear_until(uid=other.uid)
     assert first == office[0]
     assert voice.hear_until(uid=999).state == "unknown"
     os.kill(other.info().pid, signal.SIGKILL)
     assert voice.hear_until(deaths=1).state == "waiting"
-    assert voice.hear_until(state="ready") == Fate(other.uid, "other", 2, 1, "ready", 1000, "block")
+    assert voice.hear_until(state="ready") == Fate(other.uid, "other", 2, 1, "ready", 1000, "block", "perhaps")
     other.kill()
-    assert voice.hear_until(state="ended") == Fate(other.uid, "other", 2, 2, "ended", 1000, "block")
+    assert voice.hear_until(state="ended") == Fate(other.uid, "other", 2, 2, "ended", 1000, "block", "perhaps")
     assert other.wait(20) is Status.KILLED
     assert [(one.state, one.deaths) for one in office][-1] == ("ended", 2), "before whoever waits for the end is told"
 

@@ -23,7 +23,7 @@ class World:
         self.office.fate(self.fate(meet.uid))
 
     def fate(self, uid):
-        return Fate(uid, f"actor-{uid}", 1, 0, "ready" if uid == self.living else "ended", 1000, "block")
+        return Fate(uid, f"actor-{uid}", 1, 0, "ready" if uid == self.living else "ended", 1000, "block", "always")
 
     def exchange(self):
         raise AssertionError("nothing is sent here")
@@ -55,7 +55,7 @@ def test_who_ended_long_ago_is_asked_for_again_and_that_adds_nothing(world):
 def test_one_that_is_told_to_have_ended_and_later_to_be_unknown_is_one(world):
     for uid in range(2, 1003):
         world.office.lives(uid, f"actor-{uid}")
-        world.office.fate(Fate(uid, "", 0, 0, "unknown", 0, "block"))
+        world.office.fate(Fate(uid, "", 0, 0, "unknown", 0, "block", "always"))
     assert len(world.office._peers) == len(world.office._over) == 1000
 
 

@@ -66,7 +66,7 @@ DIES_AND_LIVES = (SIGSEGV, Expired(Alarm.BACKOFF), Forked(8), Ready())
 def test_who_meets_an_actor_hears_how_it_stands_and_each_time_that_changes(scene):
     asker, other = scene.spawn("asker"), scene.spawn("other", **LIVES)
     scene.post.meet(asker, other)
-    assert scene.told() == [("asker#1", Fate(other, "other", 1, 0, "ready", 1000, "block"))]
+    assert scene.told() == [("asker#1", Fate(other, "other", 1, 0, "ready", 1000, "block", "perhaps"))]
     scene.happens(other, *DIES_AND_LIVES)
     assert scene.states() == [("asker#1", "waiting", 1, 1), ("asker#1", "waiting", 2, 1), ("asker#1", "ready", 2, 1)]
     scene.happens(other, Stop(), DONE, Resulted(RESULT), EXIT_0)
@@ -76,11 +76,11 @@ def test_who_meets_an_actor_hears_how_it_stands_and_each_time_that_changes(scene
 def test_what_a_mailbox_holds_is_told_and_that_of_another_target_too(scene):
     asker, other = scene.spawn("asker"), scene.spawn("other", **{"mailbox.size": 5, "mailbox.on_full": "raise"})
     scene.post.meet(asker, other)
-    assert scene.told()[0][1] == Fate(other, "other", 1, 0, "ready", 5, "raise")
+    assert scene.told()[0][1] == Fate(other, "other", 1, 0, "ready", 5, "raise", "perhaps")
     scene.happens(other, Restart((), spec({"mailbox.size": 7})), EXIT_0)
     assert scene.told() == [
-        ("asker#1", Fate(other, "other", 1, 0, "leaving", 5, "raise")),
-        ("asker#1", Fate(other, "other", 2, 1, "waiting", 7, "block")),
+        ("asker#1", Fate(other, "other", 1, 0, "leaving", 5, "raise", "perhaps")),
+        ("asker#1", Fate(other, "other", 2, 1, "waiting", 7, "block", "perhaps")),
     ]
 
 
@@ -102,8 +102,8 @@ def test_what_is_said_before_the_way_is_open_is_said_when_it_opens(scene):
     assert scene.told() == []
     scene.post.opened(asker, 1)
     assert scene.told() == [
-        ("asker#1", Fate(other, "other", 2, 1, "ready", 1000, "block")),
-        ("asker#1", Fate(999, "", 0, 0, "unknown", 0, "block")),
+        ("asker#1", Fate(other, "other", 2, 1, "ready", 1000, "block", "perhaps")),
+        ("asker#1", Fate(999, "", 0, 0, "unknown", 0, "block", "never")),
         ("asker#1", Sought(1, [[other, "other"]], more=False, hint="")),
     ]
     scene.post.opened(asker, 1)
@@ -171,7 +171,7 @@ def test_an_actor_that_is_listed_no_more_is_unknown_and_remembered_by_nobody(sce
     scene.told()
     del scene.registry.actors[other]
     scene.post.forgotten(other)
-    assert scene.told() == [("asker#1", Fate(other, "other", 1, 1, "unknown", 1000, "block"))]
+    assert scene.told() == [("asker#1", Fate(other, "other", 1, 1, "unknown", 1000, "block", "perhaps"))]
     assert scene.office[-1].state == "unknown"
     assert scene.post._speakers == scene.post._told == {}
     scene.post.meet(asker, other)

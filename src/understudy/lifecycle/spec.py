@@ -27,3 +27,5 @@ class Spec:
     terminal: str | None = None
     modules: tuple[str, ...] = ()
     """What its process will need at once; the zygote keeps it warm."""
+    takes: str = "perhaps"
+    """Messages: ``always`` with handlers, ``never`` where nothing could wait for one, else ``perhaps``."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from understudy.errors import ActorDied, ProtocolError, SystemClosed
+from understudy.errors import ActorDied, NotAnActor, ProtocolError, SystemClosed, UnderstudyError
 from understudy.mail.answers import Enclosed, Said, checked, opened
 from understudy.mail.borrowing import of_socket
 from understudy.mail.lending import Lending
@@ -60,8 +60,8 @@ class Counter:
         if found is None:
             if self.closed:
                 raise SystemClosed("this system was shut down")
-            if peer.over:
-                raise died(peer, "has ended")
+            if peer.is_closed:
+                raise closed(peer)
             packer, heading = self._packer, self._office.heading
             with self._lock:
                 route = self._outlet.connect(peer.uid)
@@ -137,22 +137,26 @@ class Counter:
 
     def bury(self) -> None:
         """What was under way to who has ended is lost, and told so, unless it may still turn out handled."""
-        for link in [link for link in list(self.links.values()) if link.peer.over]:
+        for link in [link for link in list(self.links.values()) if link.peer.is_closed]:
             self._read()
             now = monotonic()
             link.mourned = link.mourned or now + _LAST_WORDS
             if link.seq > link.credit and now < link.mourned:
                 continue
-            if link.lender is not None:
-                link.lender.close()
-            lost = link.seq + len(link.taken) - link.credit + self._overflow.forget(link)
-            while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
-                link.bodies.popleft()
-                lost += 1
-            self.links.pop(link.peer.uid, None)
-            self._outlet.disconnect(link.peer.uid)
-            if lost > 0:
-                self._office.lost(link.peer, lost)
+            self.drop(link, "has ended" if link.peer.over else "takes no messages")
+
+    def drop(self, link: Link, how: str) -> None:
+        """What is under way there is handled by nobody, and told so."""
+        if link.lender is not None:
+            link.lender.close()
+        lost = link.seq + len(link.taken) - link.credit + self._overflow.forget(link)
+        while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
+            link.bodies.popleft()
+            lost += 1
+        self.links.pop(link.peer.uid, None)
+        self._outlet.disconnect(link.peer.uid)
+        if lost > 0:
+            self._office.lost(link.peer, lost, how)
 
     def ring(self) -> None:
         """Look again at what you wait for."""
@@ -235,6 +239,7 @@ class Counter:
         except (ProtocolError, IndexError):
             self._office.drop()
             return
+        link.peer.heard = True
         if link.credit < said.credit <= link.seq:
             link.credit = said.credit
         if answer is not None:
@@ -331,6 +336,13 @@ def _looking(counter: weakref.ref[Counter]) -> Callable[[Lender], None]:
             own.look()
 
     return look
+
+
+def closed(peer: Peer) -> UnderstudyError:
+    """Why nothing can be said to it."""
+    if peer.over:
+        return died(peer, "has ended")
+    return NotAnActor(f"{peer.name} is a function and takes no messages; a Process with a __receive__ does")
 
 
 def died(peer: Peer, how: str) -> ActorDied:

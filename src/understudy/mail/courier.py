@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, SystemClosed
 from understudy.mail.answers import Said
-from understudy.mail.counter import died
+from understudy.mail.counter import closed, died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
 from understudy.mail.link import Peer
@@ -246,8 +246,8 @@ class Courier:
         # Asked here and not where it was sent: who comes second must not learn it first.
         peer = self._office.known(parcel.uid) or self._office.peer(parcel.uid, parcel.name)
         link = sender.link(peer)
-        if peer.over:
-            raise died(peer, "has ended")
+        if peer.is_closed:
+            raise closed(peer)
         message = parcel.prepared(link)
         if link.has_to_wait:
             if parcel.kind != "ask" and sender.kept(link, message):

@@ -28,7 +28,19 @@ _BYE = 0.1
 class Peer:
     """An actor that this process speaks to, as far as it was told how that stands."""
 
-    __slots__ = ("deaths", "leaving", "met", "name", "on_full", "state", "uid", "window")
+    __slots__ = (
+        "deaths",
+        "heard",
+        "is_warned_of",
+        "leaving",
+        "met",
+        "name",
+        "on_full",
+        "state",
+        "takes",
+        "uid",
+        "window",
+    )
 
     def __init__(self, uid: int, name: str) -> None:
         self.uid, self.name = uid, name
@@ -41,6 +53,21 @@ class Peer:
         """The life that said it ends; until its death is known, what is sent would go down with it."""
         self.window = 1000
         self.on_full = "block"
+        self.takes = "always"
+        """As in a `Fate`."""
+        self.heard = False
+        """Whether its mailbox has ever said anything."""
+        self.is_warned_of = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether it may be one that never waits for a message, though it could."""
+        return self.takes == "perhaps" and not self.heard
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be said to it: it is over, or a function, which cannot take a message."""
+        return self.over or self.takes == "never"
 
     @property
     def over(self) -> bool:
@@ -119,7 +146,7 @@ class Link:
     def is_shut(self) -> bool:
         """Whether nothing can be sent now, for whatever reason."""
         peer = self.peer
-        return self.is_full or peer.leaving > self.known or peer.over
+        return self.is_full or peer.leaving > self.known or peer.is_closed
 
     @property
     def has_to_wait(self) -> bool:

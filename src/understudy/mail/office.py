@@ -22,7 +22,7 @@ from understudy.mail.link import Link, Peer
 from understudy.mail.roster import Roster
 from understudy.mail.sender import LARGE, Sender
 from understudy.mail.surplus import Kept
-from understudy.mail.watching import Watch
+from understudy.mail.watch import Watch
 from understudy.settings import check_timeout
 from understudy.wire import letters
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
@@ -263,14 +263,14 @@ class Office:
         if fate.state == "leaving":
             peer.leaving = max(peer.leaving, fate.incarnation)
         if fate.size:
-            peer.window, peer.on_full = fate.size, fate.on_full
+            peer.window, peer.on_full, peer.takes = fate.size, fate.on_full, fate.takes
         peer.met.set()
         self.courier.changed(peer)
         if peer.over and not was_over:
             self._over.append(peer.uid)
             if len(self._over) > _REMEMBERED:
                 self._peers.pop(self._over.popleft(), None)
-        if peer.over or fate.state == "ready":
+        if peer.is_closed or fate.state == "ready":
             for sender in senders:
                 if peer.uid in sender.links:
                     self.flusher.note(sender)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
 from understudy.mail.answers import Said
-from understudy.mail.counter import LENT, Counter, died
+from understudy.mail.counter import LENT, Counter, closed, died
 from understudy.mail.link import Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
@@ -28,6 +28,8 @@ _PATIENCE = 0.005
 """Seconds after which the flusher looks again for credit."""
 _SEEN_OFF = 0.25
 """Seconds, at most, after which a mailbox is asked again how far it is with what an ended thread sent."""
+_IN_VAIN = 60.0
+"""Seconds for which an actor without handlers, of which nothing was ever heard, may still begin to take messages."""
 _LULL = 0.0002
 """Seconds since the last batch after which a tell is a lone one, and goes at once."""
 _LONE = 16
@@ -52,6 +54,8 @@ class Sender(Counter):
         self._waits = self._due = False
         """Whether the thread waits, with the lock in its hands; whether the flusher has something to do for it then."""
         self._begun_at = 0.0
+        self._ended_at = 0.0
+        """Since when it is known that the thread has ended."""
         self._looks, self._until = 0, 0.0
         """How often it was asked, after the end of the thread, how far that is handled which it sent; how long it stays
         for what it lent."""
@@ -205,12 +209,16 @@ class Sender(Counter):
 
     def has_thread(self) -> None:
         """Another thread took it over."""
-        self._looks, self._until = 0, 0.0
+        self._ended_at, self._looks, self._until = 0.0, 0, 0.0
 
     def _see_off(self) -> float | None:
         """The thread has ended: stay until what it sent is handled, or accounted for, and what it lent is taken up."""
         self._read()
         now = monotonic()
+        self._ended_at = self._ended_at or now
+        for link in [link for link in self.links.values() if link.load and link.peer.is_silent]:
+            if now >= self._ended_at + _IN_VAIN:
+                self.drop(link, f"waited for no message in the {_IN_VAIN:g} s after their sender had ended")
         if not self.owes:
             self._until = self._until or now + LENT
             if now >= self._until or not any(link.lender and link.lender.out for link in self.links.values()):
@@ -277,7 +285,7 @@ class Sender(Counter):
 
     def kept(self, link: Link, kept: Kept) -> bool:
         """Keep a tell that cannot be sent now, if the receiver restarts or its mailbox drops the oldest; else False."""
-        if link.peer.over or not (link.peer.on_full == "drop_oldest" or link.keeps_for_later):
+        if link.peer.is_closed or not (link.peer.on_full == "drop_oldest" or link.keeps_for_later):
             return False
         self.drain()
         if not link.has_to_wait:
@@ -290,8 +298,8 @@ class Sender(Counter):
     def _find_room(self, link: Link, until: float | None) -> None:
         """Wait for credit, as the receiver's mailbox says; raises MailboxFull, AskTimeout, ActorDied, AskCycle."""
         peer = link.peer
-        if peer.over:
-            raise died(peer, "has ended")
+        if peer.is_closed:
+            raise closed(peer)
         self.drain()
         if not link.has_to_wait:
             return
@@ -303,8 +311,8 @@ class Sender(Counter):
         # Under a number of its own: a wait that was told to be over is not begun again.
         with self._office.blocking(self._office.number(), peer.uid) as watch:
             while link.has_to_wait:
-                if peer.over:
-                    raise died(peer, "has ended")
+                if peer.is_closed:
+                    raise closed(peer)
                 watch.check()
                 self.sync(link)
                 if until is not None and monotonic() >= until:

@@ -70,7 +70,7 @@ class Post:
     def fate(self, uid: int) -> Fate:
         """How an actor stands now."""
         actor = self._registry.actors.get(uid)
-        return Fate(uid, "", 0, 0, "unknown", 0, "block") if actor is None else fate_of(actor)
+        return Fate(uid, "", 0, 0, "unknown", 0, "block", "never") if actor is None else fate_of(actor)
 
     def changed(self, uid: int) -> None:
         """Something happened to that actor: tell who met it, if it stands otherwise now."""
@@ -187,4 +187,5 @@ def fate_of(actor: Actor) -> Fate:
         state=standing(actor),
         size=mailbox.size,
         on_full=mailbox.on_full,
+        takes=actor.spec.takes,
     )

@@ -17,6 +17,7 @@ Stop = Annotated[str, STOPS]
 Verdict = Annotated[str, ("", "again", "rites", "end")]
 Way = Annotated[str, ("tell", "ask")]
 Standing = Annotated[str, ("waiting", "ready", "leaving", "stopping", "ended", "unknown")]
+Takes = Annotated[str, ("always", "perhaps", "never")]
 OnFull = Annotated[str, ("block", "raise", "drop_oldest")]
 """Texts of which the codec lets through these only."""
 
@@ -236,6 +237,7 @@ class Fate:
     """How an actor stands that you spoke to; said again whenever it changes.
 
     ``deaths`` is its latest life that is known to have ended, 0 for none; ``size`` and ``on_full`` are its mailbox's.
+    ``takes``: whether it has handlers, or may wait for a message all the same, or cannot.
     """
 
     KIND: ClassVar[str] = "fate"
@@ -246,6 +248,7 @@ class Fate:
     state: Standing
     size: int
     on_full: OnFull
+    takes: Takes
 
 
 @dataclass(frozen=True, slots=True)

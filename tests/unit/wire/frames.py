@@ -74,6 +74,7 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
         one_of(messages.Standing),
         counts,
         one_of(messages.OnFull),
+        one_of(messages.Takes),
     ),
     messages.Sought: st.builds(
         messages.Sought, counts, st.lists(st.tuples(counts, texts).map(list), max_size=4), st.booleans(), texts

@@ -166,6 +166,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "state": (None, "", "READY", 1, ["ready"]),
     "size": (None, "1", True, 1.0),
     "on_full": (None, "", "drop", 1, ["block"]),
+    "takes": (None, "", "NEVER", 1, True, ["never"]),
     "found": (None, "x", {"a": 1}, ["x"], [[1, None]], [[b"x"]], [[["deep"]]]),
     "more": (None, 0, "yes"),
     "hint": (None, 1, b"x"),

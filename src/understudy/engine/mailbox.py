@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from understudy.errors import ProtocolError
@@ -63,9 +64,14 @@ class Single:
     seal: letters.Seal
     frames: Sequence[Any]
     ask: int | None = None
+    urgent: bool = False
 
 
 Entry = Batch | Single
+
+
+def _is_urgent(entry: Entry) -> bool:
+    return isinstance(entry, Single) and entry.urgent
 
 
 class _Nowhere:
@@ -207,7 +213,8 @@ class Mailbox:
             self._keep(connection, letter.seq, 1)
             entry = self._single(connection, content.seal, frames)
             if content.urgent:
-                self.entries.appendleft(entry)
+                entry.urgent = True
+                self.entries.insert(sum(1 for _ in takewhile(_is_urgent, self.entries)), entry)
             else:
                 self.entries.append(entry)
         elif isinstance(content, letters.Asked):

@@ -14,7 +14,7 @@ from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarte
 from understudy.handle import arrived, here
 from understudy.part import Part
 from understudy.receiving.deferred import Deferred
-from understudy.receiving.marks import methods_of, refuse_generators
+from understudy.receiving.marks import methods_of, refuse_generators, refuse_receive_without_message
 from understudy.settings import check_timeout, shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import timed_hooks
@@ -72,6 +72,7 @@ class Process:
                 clash(cls.__name__, name)
         refuse_near_misses(cls.__qualname__, vars(cls), HOOKS)
         _refuse_generators(cls)
+        refuse_receive_without_message(vars(cls))
 
     if TYPE_CHECKING:
 

@@ -397,3 +397,16 @@ def test_an_ask_that_a_handler_took_is_answered_when_the_handler_has_ended(syste
             ref.tell(message if kind is str else [message])
             noted(side, 2 * number + 1 + (kind is list))
             assert asks.ask("taken", LONG) == answer
+
+
+class InThreads(Process):
+    async def __receive__(self, message):
+        return await asyncio.to_thread(abs, message)
+
+
+def test_threads_of_the_loop_that_have_nothing_to_do_are_not_told_as_left_running(system, caplog):
+    ref = system.spawn(InThreads)
+    assert ref.ask(-1, LONG) == 1
+    ref.stop()
+    assert ref.wait(LONG) is Status.FINISHED
+    assert "threads that were left running" not in caplog.text

@@ -99,7 +99,7 @@ def test_what_an_ended_thread_told_it_is_accounted_for_while_it_lives(system, tm
         thread.start()
         thread.join()
     until(lambda: system.dead_letters.total == 15, 20, "the account")
-    until(lambda: not post._retired, 20, "the end of what the threads left behind")
+    until(lambda: not post.roster.idle, 20, "the end of what the threads left behind")
     assert {(letter.to, letter.reason) for letter in system.dead_letters} == {
         ("deaf", "deaf waited for no message in the 0.3 s after their sender had ended")
     }

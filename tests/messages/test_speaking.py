@@ -105,6 +105,25 @@ def test_urgent_messages_go_before_all_that_wait(system, tmp_path, kind):
     assert [one for one in kept if one != ["urgent"]] == [["first"], [*"hold"], *(["slow", n] for n in range(20))]
 
 
+@pytest.mark.parametrize("on_full", ["block", "drop_oldest"])
+def test_urgent_messages_keep_their_order_among_themselves(system, tmp_path, on_full):
+    """Of a mailbox that drops the oldest: those that wait for room, at the sender, do so too."""
+    size = 100 if on_full == "block" else 10
+    recorder = system.spawn(Recorder, mailbox__size=size, mailbox__on_full=on_full)
+    recorder.ask("kept", 30)
+    recorder.tell(["hold", str(tmp_path / "held"), str(tmp_path / "gate")])
+    noted(tmp_path / "held")
+    for number in range(20):
+        recorder.tell(number)
+    for word in ("pause", "configure", "resume"):
+        recorder.tell(word, urgent=True)
+    (tmp_path / "gate").touch()
+    until(lambda: "resume" in recorder.ask("kept", 30), 20, "all of them")
+    kept = recorder.ask("kept", 30)
+    assert [word for word in kept if isinstance(word, str)] == ["hold", "pause", "configure", "resume"]
+    assert kept.index("resume") < kept.index(19), "before what waited"
+
+
 class Friendly(Process):
     """Tells back to whoever told it."""
 

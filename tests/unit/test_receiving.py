@@ -602,3 +602,23 @@ def test_a_deferred_is_not_sent():
     with pytest.raises(SerializationError, match="a Deferred answers from its own actor") as caught:
         dump_frames({"later": Deferred(Pending(Slot()))}, "message")
     assert "message['later']" in str(caught.value)
+
+
+def test_a_receive_that_does_not_take_one_message_raises_where_the_class_is_written():
+    with pytest.raises(TypeError, match=r"\.__receive__ is to take self and a message; too many"):
+
+        class TakesNone(Process):
+            def __receive__(self):
+                """Of nothing."""
+
+    with pytest.raises(TypeError, match="missing a required argument: 'second'"):
+
+        class TakesTwo(Process):
+            async def __receive__(self, first, second):
+                """Of too much."""
+
+    class TakesOne(Process):
+        def __receive__(self, message, *rest, option=None):
+            """Of one, and what it may have besides."""
+
+    assert methods_of(TakesOne) == {"__receive__"}

@@ -12,12 +12,15 @@ from understudy.runtime import Interruption
 if TYPE_CHECKING:
     import asyncio
 
+    from understudy.engine.workers import Workers
+
 
 class Loop:
     """One asyncio loop for the whole incarnation, running only while an async hook runs."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._workers: Workers | None = None
         self._struck: Interruption | None = None
         """What struck amid a callback, which a loop only tells of."""
 
@@ -26,7 +29,11 @@ class Loop:
         import asyncio  # the zygote has it if an actor of its ever had an async hook; the others do without
 
         if self._loop is None:
+            from understudy.engine.workers import Workers
+
             self._loop = asyncio.new_event_loop()
+            self._workers = Workers()
+            self._loop.set_default_executor(self._workers)
             self._loop.set_exception_handler(self._on_trouble)
         self._struck = None
         task = self._loop.create_task(coroutine)
@@ -50,6 +57,11 @@ class Loop:
             loop.stop()
         else:
             loop.default_exception_handler(context)
+
+    def rest(self) -> None:
+        """It will run no more calls in threads: those that have nothing to do are not left running."""
+        if self._workers is not None:
+            self._workers.rest()
 
     def close(self) -> None:
         """End what is left of it."""

@@ -26,6 +26,7 @@ def leave(
     """Do what an interpreter does at its end; then the caller may `os._exit`."""
     page.phase = Phase.LEAVING
     failpoints.hit("child.exit", incarnation)
+    loop.rest()
     lingering = [
         thread.name
         for thread in threading.enumerate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from understudy.errors import ProtocolError
@@ -78,9 +79,14 @@ class Single:
     seal: letters.Seal
     frames: Sequence[Any]
     ask: int | None = None
+    urgent: bool = False
 
 
 Entry = Batch | Single
+
+
+def _is_urgent(entry: Entry) -> bool:
+    return isinstance(entry, Single) and entry.urgent
 
 
 class _Nowhere:
@@ -221,15 +227,17 @@ class Mailbox:
             if entry.connection.has_left or (isinstance(entry, Single) and entry.ask is not None):
                 self.entries.append(entry)
             elif isinstance(entry, Single):
-                self._return(entry.connection, entry.seal, entry.frames)
+                self._return(entry.connection, entry.seal, entry.frames, urgent=entry.urgent)
             else:
                 for body in entry.bodies[entry.at :]:
                     self._return(entry.connection, letters.Seal(INLINE, plain(body), None, ()), ())
 
-    def _return(self, connection: Connection, seal: letters.Seal, frames: Sequence[Any]) -> None:
+    def _return(
+        self, connection: Connection, seal: letters.Seal, frames: Sequence[Any], *, urgent: bool = False
+    ) -> None:
         self._page.words[TAKEN] -= 1
         self.buried(connection, 1)
-        self.answer(connection, letters.RETURN, [*seal, False], frames)
+        self.answer(connection, letters.RETURN, [*seal, urgent], frames)
 
     def disown(self) -> None:
         """In a forked copy: what comes is for the original, and so are its answers to give."""
@@ -265,7 +273,8 @@ class Mailbox:
             self._keep(connection, letter.seq, 1)
             entry = self._single(connection, content.seal, frames)
             if content.urgent:
-                self.entries.appendleft(entry)
+                entry.urgent = True
+                self.entries.insert(sum(1 for _ in takewhile(_is_urgent, self.entries)), entry)
             else:
                 self.entries.append(entry)
         elif isinstance(content, letters.Asked):

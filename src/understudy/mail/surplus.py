@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from understudy.wire import letters
@@ -30,6 +31,10 @@ class Kept(NamedTuple):
         return "", self.seal.tag, () if self.seal.loans else tuple(self.frames)
 
 
+def _is_urgent(kept: Kept) -> bool:
+    return kept.urgent
+
+
 class Surplus:
     """Of one link; used as the link is."""
 
@@ -49,11 +54,11 @@ class Surplus:
         if kept.frames:  # they are the sender's own, who may change them as soon as it was told that they are sent
             kept = kept._replace(frames=[bytes(frame) for frame in kept.frames])
         if kept.urgent:
-            self._kept.appendleft(kept)
+            self._kept.insert(sum(1 for _ in takewhile(_is_urgent, self._kept)), kept)
         else:
             self._kept.append(kept)
         while len(self._kept) > most:
-            at = next((at for at, one in enumerate(self._kept) if not one.urgent), len(self._kept) - 1)
+            at = next((at for at, one in enumerate(self._kept) if not one.urgent), 0)
             gone = self._kept[at]
             del self._kept[at]
             if lender is not None and gone.seal.loans:

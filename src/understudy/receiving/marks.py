@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from understudy.callables import generates, name_of, signature_of
@@ -34,12 +34,7 @@ def receives(*kinds: Any) -> Callable[[_F], _F]:
 
     def mark(function: _F) -> _F:
         _check(function, "@receives")
-        taken = signature_of(function)
-        if taken is not None:
-            try:
-                taken.bind(None, None)
-            except TypeError as error:
-                raise TypeError(f"@receives: {name_of(function)} is to take self and a message; {error}") from None
+        _check_takes_message(function, "@receives")
         function.__dict__[_RECEIVES] = found
         return function
 
@@ -91,6 +86,13 @@ def refuse_generators(cls: type) -> None:
         _refuse_generator(cls.__qualname__, name, getattr(cls, name))
 
 
+def refuse_receive_without_message(body: Mapping[str, Any]) -> None:
+    """Raise TypeError for a ``__receive__`` in this class body that cannot be called with one message."""
+    found = body.get("__receive__")
+    if isinstance(found, types.FunctionType):  # of other objects, as descriptors, it is not known what they will take
+        _check_takes_message(found, "__receive__")
+
+
 def methods_of(cls: type) -> set[str]:
     """The names of all methods that take messages."""
     kinds, remote = marks_of(cls)
@@ -118,6 +120,15 @@ def _check(function: Any, decorator: str) -> None:
         what = "a class" if isinstance(function, type) else f"a {type(function).__name__}"
         raise TypeError(f"{decorator} marks methods; {shown(function)} is {what}")
     _refuse_generator(decorator, name_of(function), function)
+
+
+def _check_takes_message(function: Callable[..., Any], what: str) -> None:
+    taken = signature_of(function)
+    if taken is not None:
+        try:
+            taken.bind(None, None)
+        except TypeError as error:
+            raise TypeError(f"{what}: {name_of(function)} is to take self and a message; {error}") from None
 
 
 def _refuse_generator(owner: str, name: str, function: object) -> None:

@@ -171,7 +171,7 @@ class Courier:
             with sender.held():
                 while True:
                     self._round(sender, crowd)
-                    sender.wait(sender.patience)
+                    sender.wait(0.0 if self._has_room(sender) else sender.patience)
         except SystemClosed as error:
             over = error
         finally:
@@ -202,6 +202,11 @@ class Courier:
             if isinstance(answer, Verified):  # what was lent for it goes back
                 decline(answer, sender.borrower, uid)
         sender.bury()
+
+    def _has_room(self, sender: Steady) -> bool:
+        """Whether credit for what waits was read since it was tried: then nothing more may come to wake the thread."""
+        links = (sender.links.get(uid) for uid in self._waiting)
+        return any(link is None or not link.has_to_wait for link in links)
 
     def _enqueue(self, parcel: Parcel) -> None:
         """Where it belongs by the order in which all were given; one that is begun again stands before later ones."""

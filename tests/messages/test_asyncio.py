@@ -349,6 +349,26 @@ def test_of_actors_that_have_ended_the_courier_keeps_nothing(system):
     asyncio.run(main())
 
 
+def test_credit_that_is_read_just_after_it_was_missing_is_used(system):
+    ref = system.spawn(Slate, 1)
+
+    async def main():
+        await ref.aio.ask("first", LONG)
+        sender = ref._post.courier._sender
+        sync = sender.sync
+
+        def late(link):
+            sync(link)
+            until(lambda: sender._read() or link.credit == link.seq, 20, "the credit")
+
+        sender.sync = late
+        await asyncio.wait_for(asyncio.gather(*(ref.aio.tell(number) for number in range(20))), LONG)
+        sender.sync = sync
+        assert await ref.aio.ask("kept", LONG) == ["first", *range(20)]
+
+    asyncio.run(main())
+
+
 def test_several_loops_in_several_threads_and_one_after_another(slate):
     answers = {}
 

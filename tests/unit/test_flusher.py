@@ -9,6 +9,7 @@ import pytest
 
 from tests.stage import until
 from understudy.mail import flusher as flusher_module
+from understudy.mail import mishaps
 from understudy.mail.flusher import Flusher
 
 pytestmark = pytest.mark.requirement("A7")
@@ -88,3 +89,37 @@ def test_many_threads_note_at_once_and_each_is_looked_at(flusher):
     for thread in threads:
         thread.join()
     until(lambda: all(waiting.looks == 1 for some in noted for waiting in some), 20, "one look at each")
+
+
+class Failing(Waiting):
+    """Fails so often before it is looked after."""
+
+    def flush_late(self):
+        again = super().flush_late()
+        if again is not None:
+            raise MemoryError("none is left")
+        return again
+
+
+def test_what_one_meets_is_told_once_and_neither_it_nor_the_others_are_left_alone(flusher, caplog, monkeypatch):
+    monkeypatch.setattr(mishaps, "AGAIN", 0.01)
+    failing, other = Failing(1, 1, 1), Waiting()
+    flusher.note(failing)
+    looked_at(failing, 4)
+    flusher.note(other)
+    looked_at(other, 1)
+    assert [record.exc_info[0] for record in caplog.records] == [MemoryError]
+    assert "the flusher of messages met something unforeseen" in caplog.text
+
+
+def test_where_no_thread_can_be_had_the_next_one_that_waits_begins_it(flusher, monkeypatch):
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        with pytest.raises(RuntimeError, match="can't start"):
+            flusher.note(Waiting())
+    waiting = Waiting()
+    flusher.note(waiting)
+    looked_at(waiting, 1)

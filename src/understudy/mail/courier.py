@@ -19,6 +19,7 @@ from understudy.mail.counter import closed, died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
 from understudy.mail.link import Peer
+from understudy.mail.mishaps import Mishaps
 from understudy.mail.parcel import Parcel
 from understudy.mail.sender import Sender
 from understudy.settings import check_timeout
@@ -58,6 +59,7 @@ class Courier:
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._over: SystemClosed | None = None
+        self._mishaps = Mishaps()
         self._curious: set[int] = set()
         """Of whom somebody would like to know how far they are."""
 
@@ -156,9 +158,15 @@ class Courier:
     def _begin(self) -> Steady:
         with self._lock:
             if self._sender is None:
-                self._sender = self._office.hire(Steady)
-                self._thread = threading.Thread(target=self._run, name="understudy-courier", daemon=True)
-                self._thread.start()
+                sender = self._sender = self._office.hire(Steady)
+                thread = threading.Thread(target=self._run, name="understudy-courier", daemon=True)
+                try:
+                    thread.start()
+                except BaseException:  # no thread can be had now
+                    self._sender = None
+                    self._office.roster.end(sender)
+                    raise
+                self._thread = thread
             return self._sender
 
     # --- in its thread
@@ -170,9 +178,7 @@ class Courier:
         try:
             with sender.held():
                 while True:
-                    while self._round(sender, crowd):
-                        pass
-                    sender.wait(sender.patience)
+                    sender.wait(self._rounds(sender, crowd))
         except SystemClosed as error:
             over = error
         finally:
@@ -180,6 +186,17 @@ class Courier:
                 self._over = over
             for parcel in [*self._given, *self._under_way(), *_all(self._waiting)]:
                 parcel.failed(over)
+
+    def _rounds(self, sender: Steady, crowd: Crowd) -> float | None:
+        """Do what there is to do; in how many seconds to look again."""
+        try:
+            while self._round(sender, crowd):
+                pass
+        except SystemClosed:
+            raise
+        except Exception as error:  # noqa: BLE001 - the mail of all others hangs on this thread
+            return self._mishaps.met(error, "the courier")
+        return sender.patience
 
     def _round(self, sender: Steady, crowd: Crowd) -> bool:
         """Whether anything was read since a row was looked at that waits for it, as for credit."""
@@ -272,7 +289,11 @@ class Courier:
         self._forget(parcel)
         link = sender.links.get(parcel.uid)
         if link is not None and sender.came_late(link, said[0], parcel.life):
-            parcel.begin_again()
+            try:
+                parcel.begin_again()
+            except Exception as error:  # noqa: BLE001 - it belongs to who asked
+                parcel.failed(error)
+                return
             self._enqueue(parcel)
             sender.ring()
         else:

@@ -7,6 +7,8 @@ import time
 from contextlib import suppress
 from typing import Protocol
 
+from understudy.mail.mishaps import Mishaps
+
 _TICK = 0.0005
 _RESTS_AFTER = 20
 """Ticks without anything to do before it sleeps until it is woken: waking costs more than a tick."""
@@ -35,11 +37,12 @@ class Flusher:
         self._thread: threading.Thread | None = None
         self._beginning = threading.Lock()
         self._over = False
+        self._mishaps = Mishaps()
 
     def note(self, holder: Holder) -> None:
         """This one has something that waits. A finalizer may say so, too, where something was noted before."""
         self._waiting[id(holder)] = holder
-        if self._bell.locked():
+        if self._bell.locked() or self._thread is None:
             self._wake()
 
     def close(self) -> None:
@@ -51,9 +54,14 @@ class Flusher:
 
     def _wake(self) -> None:
         self._ring()
-        if self._thread is None and self._beginning.acquire(blocking=False) and not self._over:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+        if self._thread is None and not self._over and self._beginning.acquire(blocking=False):
+            try:
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()
+            except BaseException:  # no thread can be had now: the next note tries again
+                self._beginning.release()
+                raise
+            self._thread = thread
 
     def _run(self) -> None:
         while not self._over:
@@ -88,7 +96,10 @@ class Flusher:
             holder = self._waiting.pop(key, None)
             if holder is None:
                 continue
-            again = holder.flush_late()
+            try:
+                again = holder.flush_late()
+            except Exception as error:  # noqa: BLE001 - the batches of all others hang on this thread
+                again = self._mishaps.met(error, "the flusher")
             if again:
                 self._later[key] = time.monotonic() + again, holder
             elif again is not None:

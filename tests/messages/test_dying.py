@@ -23,6 +23,8 @@ def held(recorder, place):
     first = asking(recorder, ["hold", str(place / "held"), str(place / "gate")], 60)
     noted(place / "held")
     second = asking(recorder, "behind", 60)
+    senders = recorder._post.roster.senders
+    until(lambda: sum(len(sender.expected) for sender in senders()) == 2, 20, "both being on their way")
     return first, second
 
 

@@ -164,3 +164,10 @@ def test_a_name_missing_from_the_reference_is_found():
     package = made(["Documented", "Mute", "told"])
     text = "Mute is named in prose only; `Documented(x)` as code.\n```python\ntold()\n```"
     assert exports.missing_from(text, package) == ["Mute"]
+
+
+def test_what_runs_in_actors_imports_no_asyncio_before_something_of_the_users_needs_it():
+    """It would cost each zygote some MiB, and each fork what of these is written to."""
+    code = "import understudy.engine.boot, sys; print(sorted({'asyncio', 'ssl', 'psutil'} & sys.modules.keys()))"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"

@@ -12,10 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from understudy.errors import ActorDied, SystemClosed, UnknownActor, WrongProcess
-from understudy.mail.courier import Courier
 from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
 from understudy.mail.link import Link, Peer
@@ -28,6 +27,9 @@ from understudy.wire import letters
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
 from understudy.wire.payload import plain
 from understudy.wire.sockets import Exchange
+
+if TYPE_CHECKING:
+    from understudy.mail.courier import Courier
 
 S = TypeVar("S", bound=Sender)
 
@@ -88,7 +90,7 @@ class Office:
         self.dropped = 0
         """Answers that were none to what was asked, or were not sealed by anybody of this system."""
         self._tell_dropped = dropped
-        self.courier = Courier(self)
+        self._courier: Courier | None = None
         self.flusher = Flusher(f"understudy-mail-{myself.system}")
         self.is_copy = False
         _offices.add(self)
@@ -186,6 +188,16 @@ class Office:
             sender.flush_now()
 
     @property
+    def courier(self) -> Courier:
+        """For asyncio, an import of which costs each process some MiB: made at first use."""
+        with self._lock:
+            if self._courier is None:
+                from understudy.mail.courier import Courier
+
+                self._courier = Courier(self)
+            return self._courier
+
+    @property
     def in_use(self) -> bool:
         """Whether any mail socket was made."""
         return self._exchange is not None
@@ -265,7 +277,8 @@ class Office:
         if fate.size:
             peer.window, peer.on_full, peer.takes = fate.size, fate.on_full, fate.takes
         peer.met.set()
-        self.courier.changed(peer)
+        if self._courier is not None:
+            self._courier.changed(peer)
         if peer.over and not was_over:
             self._over.append(peer.uid)
             if len(self._over) > _REMEMBERED:
@@ -356,7 +369,8 @@ class Office:
             self._closed = True
         self.flusher.close()
         self.roster.close()
-        self.courier.close()
+        if self._courier is not None:
+            self._courier.close()
         if self._exchange is not None:
             self._exchange.close()
 

@@ -28,7 +28,7 @@ class Handling:
 
         A dict is passed on, or is its own answer. A number is a token with so many hops to go. Text is a board to
         stamp, behind all that was told before. A list asks for an array of so many bytes. An array is answered by its
-        length. A float is the core to run on.
+        length. A float is the core to run on, and its own answer.
         """
         kind = type(message)
         if kind is dict:
@@ -49,6 +49,7 @@ class Handling:
             return self.array(message[0])
         elif kind is float:
             sit(int(message))
+            return message
         else:
             return len(message)
         return None

@@ -324,3 +324,45 @@ def test_threads_that_ask_at_once_fail_each_for_itself(system):
     for thread in threads:
         thread.join()
     assert got == {number: ReceiveError if number % 2 else number for number in range(20)}
+
+
+class Timeless(Process):
+    """Sets its wall clock, as far as Python shows it."""
+
+    def __init__(self):
+        self.config.timeouts.receive = 20
+        self.config.lives = 2
+
+    def __receive__(self, message):
+        match message:
+            case {"jump": seconds}:
+                jump(seconds)
+            case {"sleep": seconds}:
+                time.sleep(seconds)
+        return message
+
+
+def jump(seconds):
+    real = time.time
+    time.time = lambda: real() + seconds
+
+
+@pytest.mark.parametrize("seconds", [-(10**7), 10**7], ids=["back", "forward"])
+def test_waits_and_timeouts_hold_though_the_wall_clocks_jump(system, monkeypatch, seconds):
+    ref = system.spawn(Timeless)
+    ref.ask(0, 30)
+    monkeypatch.setattr(time, "time", time.time)  # put back at the end
+    jump(seconds)
+    ref.ask({"jump": seconds}, 30)
+    for number in range(100):
+        ref.tell(number)
+    assert ref.ask("last", 30) == "last"
+    began = time.monotonic()
+    with pytest.raises(AskTimeout):
+        ref.ask({"sleep": 1.5}, 0.5)
+    assert time.monotonic() - began >= 0.5
+    assert ref.ask({"sleep": 0.1}, 30) == {"sleep": 0.1}
+    ref.restart()
+    ref.tell("while it restarts")
+    assert ref.ask("anew", 30) == "anew"
+    assert list(system.dead_letters) == []

@@ -59,8 +59,11 @@ def of_others(act):
     return found[0]
 
 
+# What strikes as a frame is let go, pyzmq can only print.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_raised_amid_tells_loses_and_doubles_none_that_were_said_and_no_ask_hangs(system, alarm):
     recorder = system.spawn(Recorder)
+    recorder.ask("count", LONG)  # what is struck as a socket is made, may be left to the garbage collector
     alarm(strike)
     struck = told = begun = 0
     while struck < 300:

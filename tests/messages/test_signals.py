@@ -68,8 +68,8 @@ def test_what_is_raised_amid_tells_loses_and_doubles_none_that_were_said_and_no_
     struck = told = begun = 0
     while struck < 300:
         urgent = bool(struck % 2)
-        signal.setitimer(signal.ITIMER_REAL, (struck % 50 + 1) * 5e-5, 0.01)
         try:
+            signal.setitimer(signal.ITIMER_REAL, (struck % 50 + 1) * 5e-5, 0.01)
             while True:
                 begun += 1
                 recorder.tell(["x"], urgent=urgent)

@@ -270,3 +270,29 @@ def test_what_is_sent_before_a_wait_keeps_out_of_the_way_of_the_thread_that_send
     sender._outlet, sender._lock = watched.outlet, threading.RLock()
     assert tally.ask(["parent", 200], 30) == 200
     assert watched.unlocked == []
+
+
+@pytest.mark.requirement("A7")
+def test_an_actor_that_is_first_spoken_to_amid_the_sending_of_batches_disturbs_none(system, monkeypatch):
+    known, new = [system.spawn(Recorder) for _ in range(3)], [system.spawn(Recorder) for _ in range(3)]
+    for ref in known:
+        ref.ask("count", 60)
+    sender, still_new = known[0]._post._own.sender, iter(new)
+    send = sender._send_batch
+
+    def send_amid(link, now):
+        send(link, now)
+        if (
+            other := next(still_new, None)
+        ) is not None:  # as a signal's handler does it, or the thread while the flusher sends
+            sender.link(other._post.peer(other.uid, other.name))
+
+    for ref in known:
+        for number in range(5):
+            ref.tell(number)
+    monkeypatch.setattr(sender, "_send_batch", send_amid)
+    assert known[0].ask("kept", 60)[-5:] == [*range(5)]
+    monkeypatch.undo()
+    for ref in (*known, *new):
+        ref.ask("count", 60)
+    assert system.dead_letters.total == 0

@@ -27,7 +27,7 @@ _LAST_WORDS = 1.0
 """Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
 LENT = 0.5
 """Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
-QUIET = 0.0002
+_QUIET = 0.0002
 """Seconds for which the flusher waits for a socket that is in use."""
 _AGAIN = 0.005
 """Seconds after which it looks again."""
@@ -131,7 +131,7 @@ class Counter:
     def flush(self) -> None:
         """Send all batches; under the lock."""
         now = monotonic()
-        for link in self.links.values():
+        for link in list(self.links.values()):  # its thread, or a handler amid this, may speak to a further actor
             if link.begun:
                 self._send_batch(link, now)
 
@@ -192,7 +192,7 @@ class Counter:
 
     def _read(self) -> bool:
         found = False
-        left = [(link, link.peer.deaths) for link in self.links.values() if link.known < link.peer.leaving]
+        left = [(link, link.peer.deaths) for link in list(self.links.values()) if link.known < link.peer.leaving]
         while (frames := self._outlet.take()) is not None:
             found = True
             self.heard += 1
@@ -204,7 +204,7 @@ class Counter:
     def _await_borrowers(self, until: float) -> None:
         """What is lent goes with this process, unless the receiver has mapped it: that is given a moment."""
         self.flush()
-        while any(link.lender is not None and link.lender.out and not link.peer.over for link in self.links.values()):
+        while any(link.lends and not link.peer.over for link in list(self.links.values())):
             left = until - monotonic()
             if left <= 0:
                 return
@@ -272,7 +272,7 @@ class Counter:
 
     def look(self) -> None:
         """From the flusher's thread: read what has arrived, unless the thread is at it and does so itself."""
-        if self._lock.acquire(timeout=QUIET):
+        if self._lock.acquire(timeout=_QUIET):
             try:
                 if not self.closed:
                     self._read()
@@ -281,7 +281,7 @@ class Counter:
 
     def give_back_late(self) -> float | None:
         """The same for what is free again; seconds until the next look, None if there need be none."""
-        if not self._lock.acquire(timeout=QUIET):
+        if not self._lock.acquire(timeout=_QUIET):
             self.ring()  # who holds it for long waits, and is to give back amid the wait
             return None if self.closed else _AGAIN
         try:

@@ -216,16 +216,16 @@ class Sender(Counter):
         self._read()
         now = monotonic()
         self._ended_at = self._ended_at or now
-        for link in [link for link in self.links.values() if link.load and link.peer.is_silent]:
+        for link in [link for link in list(self.links.values()) if link.load and link.peer.is_silent]:
             if now >= self._ended_at + _IN_VAIN:
                 self.drop(link, f"waited for no message in the {_IN_VAIN:g} s after their sender had ended")
         if not self.owes:
             self._until = self._until or now + LENT
-            if now >= self._until or not any(link.lender and link.lender.out for link in self.links.values()):
+            if now >= self._until or not any(link.lends for link in list(self.links.values())):
                 self._office.roster.end(self)
                 return None
         self._looks += 1
-        for link in self.links.values():
+        for link in list(self.links.values()):
             if link.load and not link.peer.over:
                 self._outlet.send_one(link.route, link.head(letters.SYNC, []))
         return min(_SEEN_OFF, self._looks * _PATIENCE)

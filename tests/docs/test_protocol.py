@@ -230,7 +230,7 @@ def test_the_limits_are_those_of_the_code():
         "a sender's name": f"{letters.MAX_NAME} characters",
         "one frame of a letter": f"{codec.MAX_PART >> 30} GiB",
         "answers queued for one sender": f"{mail._WORDS} for each message of `mailbox.size`, and {mail._SPARE:,}",
-        "lent by one process to one receiver at a time": f"{bulk.LIMIT // mib} MiB",
+        "lent over one connection at a time, each way": f"{bulk.LIMIT // mib} MiB",
         "reports queued in an actor": f"{line._CHILD_HWM:,}",
         "events queued for a client": f"{frames.STATUS_HWM:,}",
         "requests of a client queued": f"{hub._REQUESTS}",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 
 from tests.stage import note, notes, until
 from understudy import Process, Status
+from understudy.spawners import circumstances as circumstances_module
+from understudy.spawners.interpreter import Interpreter
 
 pytestmark = [pytest.mark.requirement("P10"), pytest.mark.fault("F10")]
 
@@ -87,6 +91,36 @@ def test_each_spawn_has_its_own(move, system, host):
         refs.append(system.spawn(circumstances, host=host))
     assert [ref.result(20) for ref in refs] == wanted
     assert circumstances() == wanted[-1]
+
+
+def test_an_interpreter_starts_while_another_thread_changes_the_environment(monkeypatch):
+    """Exec without variables of its own reads those of the process, and fails while they are moved."""
+    over = threading.Event()
+
+    def change():
+        for number in itertools.cycle(range(1000)):
+            name = f"{NAME}_{number % 50}"
+            os.environ[name] = "v" * (number % 300)
+            if number % 3 == 0:
+                del os.environ[name]
+            if over.is_set():
+                return
+
+    for number in range(50):
+        monkeypatch.setenv(f"{NAME}_{number}", "of before")
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(500):
+            assert circumstances_module.place()
+        started = [Interpreter.start("pass", []) for _ in range(20)]
+    finally:
+        over.set()
+        changing.join()
+    ends = [one.await_end() for one in started]
+    for one in started:
+        os.close(one.pidfd)
+    assert {end.code for end in ends} == {0}
 
 
 def test_what_an_actor_does_to_its_own_circumstances_stays_with_it(move, system, host):

@@ -32,8 +32,13 @@ def place() -> bytes:
         directory = None
     arguments = [str(argument) for argument in getattr(sys, "argv", None) or [""]]
     # Sorted, for two processes with the same variables may hold them in different orders.
-    environment = {key: value for key, value in sorted(os.environb.items()) if key != MARKER.encode()}
-    return pack([directory, _identity(), environment, _umask(), [str(entry) for entry in sys.path], arguments])
+    variables = {key: value for key, value in sorted(environment().items()) if key != MARKER.encode()}
+    return pack([directory, _identity(), variables, _umask(), [str(entry) for entry in sys.path], arguments])
+
+
+def environment() -> dict[bytes, bytes]:
+    """The variables of this process, of one instant: other threads of the user may change them meanwhile."""
+    return dict(os.environb._data)  # type: ignore[attr-defined]  # noqa: SLF001 - the mapping itself is read key by key
 
 
 def open_standard_descriptors() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from understudy.spawners import signals
+from understudy.spawners.circumstances import environment
 from understudy.status import Usage
 
 # Its own path first, as strings: nothing of it may depend on where the interpreter would look by itself. What is
@@ -51,6 +52,7 @@ class Interpreter:
             process = subprocess.Popen(
                 [_program(), *flags, "-c", _BEGIN.format(paths=[str(entry) for entry in sys.path]) + code],
                 pass_fds=fds,
+                env=environment(),  # without it exec reads what other threads are writing, and fails by EFAULT
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )

@@ -137,7 +137,7 @@ class DeathReport:
     ``runtime`` is in seconds. ``stderr`` holds the last lines that passed through ``sys.stderr`` (with
     ``output="file"`` the last 100 that reached the file), ``stacks`` the traceback that the process told, and what the
     fault handler wrote (a crash in C) or was told of all threads before a kill, ``events`` the last steps. ``lost`` is
-    how many messages it had taken in and not handled.
+    how many messages it had in hand.
     """
 
     name: str
@@ -161,7 +161,7 @@ class DeathReport:
         place = f"__{self.section}__, lap {self.lap}" if self.section else f"lap {self.lap}"
         lines.append(f"  ended by {ended} in {place}, after {self.runtime:.3f} s")
         if self.lost:
-            lines.append(f"  lost messages that it had taken in: {self.lost}")
+            lines.append(f"  lost messages that it had in hand: {self.lost}")
         if self.usage is not None:
             used = self.usage
             lines.append(

@@ -91,11 +91,11 @@ class Forger:
 
     def ask(self, one: Sealed, number: int) -> Frames:
         """An ask of that number."""
-        return self.to("ask", [*one[:4], number, 1], one.frames)
+        return self.to("ask", [*one[:4], number], one.frames)
 
-    def back(self, kind: str, content: Any, frames: Sequence[Any] = (), credit: int = 0) -> Frames:
+    def back(self, kind: str, content: Any, frames: Sequence[Any] = (), credit: int = 0, begun: int = 0) -> Frames:
         """What the mailbox says."""
-        return [msgpack.packb([1, kind, self.system, self.uid, 1, credit, content]), *frames]
+        return [msgpack.packb([1, kind, self.system, self.uid, 1, credit, begun, content]), *frames]
 
     def reply(self, one: Sealed, number: int, credit: int = 0) -> Frames:
         """The answer to the ask of that number."""

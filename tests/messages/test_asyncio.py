@@ -28,7 +28,6 @@ from understudy import (
     runtime,
 )
 from understudy.mail.parcel import Parcel
-from understudy.wire import letters
 
 LONG = 30
 MANY = 500
@@ -85,13 +84,6 @@ class Relay(Process):
         answers = await asyncio.gather(*(self.other.aio.ask(number, LONG) for number in range(message)))
         await self.other.aio.tell("told")
         return [sum(answers), await self.other.aio.call(timeout=LONG).twice(message)]
-
-
-def refused(courier, parcel):
-    """A later life of its actor refuses that ask, which was made for an earlier one."""
-    refusal = letters.Refusal(parcel.number, "ended before it answered")
-    _, give = courier._sender.expected.pop(parcel.number)
-    give((letters.Outbound(letters.REFUSED, parcel.uid, parcel.life + 1, 0, refusal), ()))
 
 
 def parcels(courier):
@@ -231,37 +223,6 @@ def test_a_full_mailbox_holds_up_the_task_and_not_the_loop(system, tmp_path):
 
 
 @pytest.mark.fault("F44")
-def test_asks_that_are_begun_again_amid_a_tell_that_finds_no_room_are_made_once_each_and_so_is_the_tell(
-    system, tmp_path
-):
-    ref, gate = system.spawn(Slate, 8, "drop_oldest"), tmp_path / "gate"
-
-    async def main():
-        await ref.aio.tell({"until": str(gate)})
-        asks = [asyncio.create_task(ref.aio.ask(name, LONG)) for name in ("first", "second")]
-        await asyncio.sleep(0)
-        for number in range(5):
-            await ref.aio.tell(number)
-        courier = ref._post.courier
-        sender, keep = courier._sender, courier._sender.kept
-
-        def kept(link, message):
-            sender.kept = keep
-            for parcel in parcels(courier):
-                refused(courier, parcel)
-            return keep(link, message)
-
-        sender.kept = kept
-        await ref.aio.tell("no room")
-        await asyncio.to_thread(until, lambda: sender.kept == keep, 20, "the tell that finds no room")
-        gate.touch()
-        assert await asyncio.gather(*asks) == ["first", "second"]
-        # The life was in truth the same: it has had the asks before, too.
-        assert await ref.aio.ask("kept", LONG) == ["first", "second", *range(5), "no room", "first", "second"]
-
-    asyncio.run(main())
-
-
 @pytest.mark.requirement("A7")
 def test_what_is_given_up_holds_nothing_though_another_one_before_it_waits_for_room(system, tmp_path):
     ref, gate = system.spawn(Slate, 1), tmp_path / "gate"
@@ -355,15 +316,15 @@ def test_credit_that_is_read_just_after_it_was_missing_is_used(system):
     async def main():
         await ref.aio.ask("first", LONG)
         sender = ref._post.courier._sender
-        sync = sender.sync
+        follow = sender.follow
 
         def late(link):
-            sync(link)
+            follow(link)
             until(lambda: sender._read() or link.credit == link.seq, 20, "the credit")
 
-        sender.sync = late
+        sender.follow = late
         await asyncio.wait_for(asyncio.gather(*(ref.aio.tell(number) for number in range(20))), LONG)
-        sender.sync = sync
+        sender.follow = follow
         assert await ref.aio.ask("kept", LONG) == ["first", *range(20)]
 
     asyncio.run(main())

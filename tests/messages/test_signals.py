@@ -138,7 +138,7 @@ def test_what_is_told_amid_a_send_and_fails_is_a_dead_letter_and_no_error_of_tha
     def amid(*args):
         with contextlib.suppress(MailboxFull):
             raising.tell("amid", urgent=True)  # as a finalizer does it, or a handler
-        post(*args)
+        return post(*args)
 
     monkeypatch.setattr(sender, "_post", amid)
     free.tell("outer", urgent=True)

@@ -95,7 +95,7 @@ class Stranger:
             head, *frames = self.socket.recv_multipart()
             said = msgpack.unpackb(head, unicode_errors="surrogatepass")
             if said[1] == kind:
-                return [said[6], frames]
+                return [said[7], frames]
 
     def ask(self, message: Any) -> Any:
         """The answer to an honest ask: what was said before it is read by then."""
@@ -124,7 +124,7 @@ def meets(system: ActorSystem, context: Any) -> Iterator[Callable[[ActorRef[Any]
         socket = context.socket(zmq.DEALER)
         socket.rcvtimeo = LATE
         socket.sndhwm = socket.rcvhwm = 0
-        socket.connect(f"{system.endpoint}/m{ref.uid}")
+        socket.connect(f"{system.endpoint}/m{ref.uid}.1")
         made.append(Stranger(socket, Forger(system._world.system, ref.uid)))
         return made[-1]
 
@@ -232,7 +232,7 @@ def false_mailbox(system: ActorSystem, context: Any, ref: ActorRef[Any], *answer
     """Takes the place of one that is not bound; answers each ask by all of these, in turn."""
     made, over = Forger(system._world.system, ref.uid), threading.Event()
     socket = context.socket(zmq.ROUTER)
-    socket.bind(f"{system.endpoint}/m{ref.uid}")
+    socket.bind(f"{system.endpoint}/m{ref.uid}.1")
 
     def serve() -> None:
         while not over.is_set():
@@ -513,10 +513,9 @@ def test_who_asks_without_end_and_reads_no_answer_costs_no_more_than_a_window_of
     pid, stranger = ref.info().pid, meets(ref)
     size, deaf = resident(pid), context.socket(zmq.DEALER)
     deaf.sndhwm, deaf.rcvhwm = 0, 1
-    deaf.connect(f"{system.endpoint}/m{ref.uid}")
-    ask = stranger.forger.ask(plain("x" * 4000), 1)
+    deaf.connect(f"{system.endpoint}/m{ref.uid}.1")
     for _ in range(25_000):
-        deaf.send_multipart(ask)
+        deaf.send_multipart(stranger.forger.ask(plain("x" * 4000), 1))
     until(lambda: system.summary().messages >= 25_000, 60, "all of them being handled")
     assert resident(pid) - size < GROWTH
     assert ref.ask("after", 30) == "after"

@@ -43,7 +43,7 @@ from understudy.wire.messages import (
     Still,
     Unblocked,
 )
-from understudy.wire.page import HANDLED, TAKEN
+from understudy.wire.page import BEGUN, HANDLED, TAKEN
 from understudy.wire.pickling import dump_frames
 from understudy.wire.sockets import topic
 
@@ -266,27 +266,27 @@ def test_the_parents_own_dead_letters_are_told_too_and_all_can_be_asked_for_afte
 
 
 @pytest.mark.requirement("A7")
-def test_what_a_life_had_taken_in_and_not_handled_is_lost_with_it_and_accounted_for(system, raw):
+def test_what_a_life_had_begun_and_not_handled_is_lost_with_it_and_accounted_for(system, raw):
     ref = system.spawn(Idle, name="taker")
     running(ref)
     stream, world = raw.follow(b"taker|"), system._world
     words = world.records[ref.uid].page.words
-    words[TAKEN], words[HANDLED] = 9, 7
+    words[TAKEN], words[BEGUN], words[HANDLED] = 10, 9, 7
     assert ref.info().mailbox_depth is None, "it takes no messages"
     world.registry.actors[ref.uid] = replace(
         actor := world.registry.actors[ref.uid], spec=replace(actor.spec, hooks=actor.spec.hooks | {"receive"})
     )
-    assert ref.info().mailbox_depth == system.ps()[0].mailbox_depth == 2
+    assert ref.info().mailbox_depth == system.ps()[0].mailbox_depth == 3
     assert system.summary().messages == 7
     os.kill(ref.info().pid, signal.SIGKILL)
     event = stream.until(lambda event: event["kind"] == "dead_letter")
     assert (event["incarnation"], event["data"]["count"]) in {(1, 2), (2, 2)}
     (lost,) = system.dead_letters
     assert (lost.to, lost.uid, lost.sender, lost.count) == ("taker", ref.uid, "", 2)
-    assert lost.reason == "taken in by a life that ended"
+    assert lost.reason == "in hand as its receiver's life ended"
     assert ref.history()[0].report.lost == 2
-    assert "  lost messages that it had taken in: 2" in str(ref.history()[0].report).splitlines()
-    assert any("with 2 messages that it had taken in" in line for line in system.story("taker"))
+    assert "  lost messages that it had in hand: 2" in str(ref.history()[0].report).splitlines()
+    assert any("with 2 messages in hand" in line for line in system.story("taker"))
     assert system.summary().messages == 7
 
 

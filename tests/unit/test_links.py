@@ -14,7 +14,7 @@ pytestmark = pytest.mark.requirement("A7")
 
 @pytest.fixture
 def link() -> Link:
-    return Link(Peer(7, "seven"), b"m7", Packer("a system"), lambda _: b"")
+    return Link(Peer(7, "seven"), 1, b"m7", Packer("a system"), lambda _: b"")
 
 
 def test_what_was_sent_just_now_has_a_second_to_leave_when_its_sender_ends(link):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from understudy.engine.mailbox import Connection, Mailbox, Single
+from understudy.engine.entries import Connection, Single
+from understudy.engine.mailbox import Mailbox
 from understudy.engine.outbox import Outbox
 from understudy.spawners.base import Birth
 from understudy.wire.messages import Letter
-from understudy.wire.page import HANDLED, Page
+from understudy.wire.page import BEGUN, HANDLED, Page
 from understudy.wire.payload import brief, plain
 
 _SHOWN = 200
@@ -45,16 +46,16 @@ class Burial:
             self.taken_in(mailbox, page, f"{self._birth.name} has ended")
             mailbox.take_in()
 
-    def given_back(self, mailbox: Mailbox, page: Page) -> None:
-        """Another life follows: what was told goes back to who told it, to be sent again; who asked is told."""
+    def left(self, mailbox: Mailbox, page: Page) -> None:
+        """Another life follows, which has what was told; who asked is told."""
         mailbox.take_in()
         while mailbox.entries:
-            mailbox.give_back()
-            self.taken_in(mailbox, page, f"taken in by a life of {self._birth.name} that ended")
+            mailbox.leave_to_heirs()
+            self.taken_in(mailbox, page, f"its sender has ended, and that life of {self._birth.name}")
             mailbox.take_in()
 
     def taken_in(self, mailbox: Mailbox, page: Page, reason: str) -> None:
-        """The same for what was taken in; what was not is for a later life, if there is one."""
+        """The same for what was taken in."""
         more: dict[Connection, int] = {}
         while mailbox.entries:
             entry = mailbox.entries.popleft()
@@ -76,6 +77,7 @@ class Burial:
                 for body in bodies[:single]:
                     self.unhandled(known, body, reason)
                 more[known] = more.get(known, 0) + count - single
+            page.words[BEGUN] += count
             page.words[HANDLED] += count
             mailbox.buried(known, count)
         for known, count in more.items():

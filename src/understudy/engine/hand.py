@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from understudy.engine.mailbox import Connection, Mailbox
+from understudy.engine.entries import Connection
+from understudy.engine.mailbox import Mailbox
 from understudy.engine.outbox import Outbox
 from understudy.engine.telling import Told
 from understudy.receiving.deferred import Pending

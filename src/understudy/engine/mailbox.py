@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from understudy.engine.entries import Batch, Connection, Entry, Single, is_urgent
 from understudy.errors import ProtocolError
 from understudy.mail.borrowing import Borrowing
 from understudy.mail.lending import Lending
@@ -17,76 +17,16 @@ from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
 from understudy.wire.codec import MAX_FRAMES
-from understudy.wire.page import DROPPED, HANDLED, TAKEN, Page
-from understudy.wire.payload import plain
-from understudy.wire.sealing import INLINE, Foreign, decline, verified
+from understudy.wire.ledger import NOWHERE, SLOTS
+from understudy.wire.page import BEGUN, DROPPED, HANDLED, TAKEN, Page
+from understudy.wire.sealing import Foreign, decline, verified
 from understudy.wire.sockets import Inlet
 
 _CREDITS = 4
 """In how many parts the window of a sender is given back."""
-_MOST_SENDERS = 10_000
 _GIVEN_UP = 1_000
 _ROUND = 1_000
 """Letters that are no messages, or none at all, after which those that are have their turn."""
-
-
-class Connection:
-    """One sending thread, as the mailbox knows it."""
-
-    __slots__ = (
-        "given_up", "has_left", "held", "ident", "incarnation", "last", "lending", "lent", "loans", "name", "told",
-        "uid",
-    )  # fmt: skip
-
-    def __init__(self, ident: bytes, uid: int, incarnation: int, name: str) -> None:
-        self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
-        self.last = 0
-        """The seq of the last that was taken in."""
-        self.held = 0
-        self.told = 0
-        """The credit that it knows of."""
-        self.lending: Lending | None = None
-        """Of answers."""
-        self.lent: dict[int, int] = {}
-        """For each loan that is out, the ask that it answers."""
-        self.given_up: dict[int, None] = {}
-        """Asks of which it said so when they were in hand, or answered: the last of these, in their order."""
-        self.has_left = False
-        """Whether it said so: then no answer finds it."""
-        self.loans: set[int] = set()
-        """What this one has lent us for messages, and has not back."""
-
-    @property
-    def credit(self) -> int:
-        """Through which seq all is handled, in number."""
-        return self.last - self.held
-
-
-@dataclass(slots=True, eq=False)
-class Batch:
-    """Plain tells of one sender; those before ``at`` are handled."""
-
-    connection: Connection
-    bodies: list[Any]
-    at: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Single:
-    """A tell that bears frames, or an ask with its number."""
-
-    connection: Connection
-    seal: letters.Seal
-    frames: Sequence[Any]
-    ask: int | None = None
-    urgent: bool = False
-
-
-Entry = Batch | Single
-
-
-def _is_urgent(entry: Entry) -> bool:
-    return isinstance(entry, Single) and entry.urgent
 
 
 class _Nowhere:
@@ -120,6 +60,7 @@ class Mailbox:
         self._office, self._bell = office, bell
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
+        self.ledger = page.ledger()
         self.entries: deque[Entry] = deque()
         self._borrowing = Borrowing(office.flusher, bell.ring)
         self.borrower = self._borrowing.borrower
@@ -177,17 +118,30 @@ class Mailbox:
         if not self.entries:
             return None
         entry = self.entries[0]
-        self._page.words[HANDLED] += 1
         if isinstance(entry, Single):
             self.entries.popleft()
+            self.begin(entry)
+            self._page.words[HANDLED] += 1
             self.done(entry.connection, 1)
             return entry
         body = entry.bodies[entry.at]
+        self._page.words[BEGUN] += 1
+        self.ledger.words[entry.connection.spot] = entry.seq + entry.at
+        self._page.words[HANDLED] += 1
         entry.at += 1
         if entry.at == len(entry.bodies):
             self.entries.popleft()
         self.done(entry.connection, 1)
         return entry.connection, body
+
+    def begin(self, entry: Single) -> None:
+        """It is in hand, and no later life's. Counted first: whatever dies between is lost to nobody's knowledge."""
+        self._page.words[BEGUN] += 1
+        spot, words = entry.connection.spot, self.ledger.words
+        if entry.urgent and entry.seq > words[spot] + 1:
+            self.ledger.begin_ahead(spot, entry.seq)
+        else:
+            words[spot] = entry.seq
 
     def buried(self, connection: Connection, count: int) -> None:
         """So many are handled by nobody; their sender hears of it at the end, for else it would send more."""
@@ -206,7 +160,9 @@ class Mailbox:
     ) -> None:
         """Say something to a sender, its credit with it, and of so many more as are done by this."""
         credit = connection.told = connection.credit + room
-        head = self._packer.answer(kind, self._birth.uid, self._birth.incarnation, credit, content)
+        spot = connection.spot
+        begun = self.ledger.words[spot] if spot != NOWHERE else 0
+        head = self._packer.answer(kind, self._birth.uid, self._birth.incarnation, credit, begun, content)
         self._inlet.send(connection.ident, [head, *frames])
 
     def tell_credit(self) -> None:
@@ -219,25 +175,13 @@ class Mailbox:
         """Nobody will answer that ask."""
         self.answer(connection, letters.REFUSED, [ask, f"{self._birth.name} {how}"])
 
-    def give_back(self) -> None:
-        """What was told, and is not begun, goes back to who told it, but for those who have left."""
-        entries = list(self.entries)
-        self.entries.clear()
-        for entry in entries:
-            if entry.connection.has_left or (isinstance(entry, Single) and entry.ask is not None):
-                self.entries.append(entry)
-            elif isinstance(entry, Single):
-                self._return(entry.connection, entry.seal, entry.frames, urgent=entry.urgent)
-            else:
-                for body in entry.bodies[entry.at :]:
-                    self._return(entry.connection, letters.Seal(INLINE, plain(body), None, ()), ())
-
-    def _return(
-        self, connection: Connection, seal: letters.Seal, frames: Sequence[Any], *, urgent: bool = False
-    ) -> None:
-        self._page.words[TAKEN] -= 1
-        self.buried(connection, 1)
-        self.answer(connection, letters.RETURN, [*seal, urgent], frames)
+    def leave_to_heirs(self) -> None:
+        """What was told, and is not begun, is for the next life: its senders have it; but of those who have left."""
+        self.entries = deque(
+            entry
+            for entry in self.entries
+            if entry.connection.has_left or (isinstance(entry, Single) and entry.ask is not None)
+        )
 
     def disown(self) -> None:
         """In a forked copy: what comes is for the original, and so are its answers to give."""
@@ -265,28 +209,26 @@ class Mailbox:
     def _sort(self, connection: Connection, letter: letters.Inbound, frames: list[Any]) -> None:
         kind, content = letter.kind, letter.content
         if kind == letters.TELLS:
-            if letter.seq <= connection.last:
-                return  # sent anew, by a sender that could not know whether it had left
-            self._keep(connection, letter.seq + len(content) - 1, len(content))
-            self.entries.append(Batch(connection, content))
-        elif isinstance(content, letters.Told):
-            self._keep(connection, letter.seq, 1)
-            entry = self._single(connection, content.seal, frames)
-            if content.urgent:
-                entry.urgent = True
-                self.entries.insert(sum(1 for _ in takewhile(_is_urgent, self.entries)), entry)
-            else:
-                self.entries.append(entry)
-        elif isinstance(content, letters.Asked):
-            self._keep(connection, letter.seq, 1)
-            entry = self._single(connection, content.seal, frames, content.ask)
-            if content.incarnation < self._birth.incarnation:  # made for a life that has ended; who asked was told so
-                self._pass_over(entry)
-                self.refuse(connection, content.ask, "ended before it answered")
-            else:
-                self.entries.append(entry)
-        else:
+            first, last = max(letter.seq, connection.last + 1), letter.seq + len(content) - 1
+            if first <= last:
+                self._keep(connection, last, last - first + 1)
+                self.entries.append(Batch(connection, first, content[first - letter.seq :]))
+        elif not isinstance(content, letters.Told | letters.Asked):
             self._heed(connection, letter)
+        elif letter.seq > connection.last:
+            if letter.seq in connection.ahead:
+                connection.ahead.discard(letter.seq)
+                connection.last = letter.seq
+                return
+            self._keep(connection, letter.seq, 1)
+            entry = self._single(connection, letter.seq, content.seal, frames)
+            if isinstance(content, letters.Asked):
+                entry.ask = content.ask
+            elif content.urgent:
+                entry.urgent = True
+                self.entries.insert(sum(1 for _ in takewhile(is_urgent, self.entries)), entry)
+                return
+            self.entries.append(entry)
 
     def _heed(self, connection: Connection, letter: letters.Inbound) -> None:
         """What is no message."""
@@ -305,11 +247,11 @@ class Mailbox:
             connection.has_left = True
             self._forget_sender(connection)
 
-    def _single(self, connection: Connection, seal: letters.Seal, frames: list[Any], ask: int | None = None) -> Single:
+    def _single(self, connection: Connection, seq: int, seal: letters.Seal, frames: list[Any]) -> Single:
         if seal.loans:
             self._borrowing.note()
             connection.loans.update(_numbers(seal))
-        return Single(connection, seal, frames, ask)
+        return Single(connection, seq, seal, frames)
 
     def pass_over(self, entry: Single) -> None:
         """It will not be opened: what was lent for it goes back."""
@@ -323,6 +265,7 @@ class Mailbox:
 
     def _pass_over(self, entry: Single) -> None:
         self.pass_over(entry)
+        self._page.words[BEGUN] += 1
         self._page.words[HANDLED] += 1
         self.done(entry.connection, 1)
 
@@ -353,6 +296,8 @@ class Mailbox:
 
     def _forget_sender(self, connection: Connection) -> None:
         self._connections.pop(connection.ident, None)
+        self.ledger.forget(connection.ident)
+        connection.spot = NOWHERE
         if connection.lending is not None:
             connection.lending.lender.close()
 
@@ -368,11 +313,14 @@ class Mailbox:
                 self.answer(connection, letters.BACK, numbers)
 
     def _admit(self, ident: bytes, letter: letters.Inbound) -> Connection:
-        if len(self._connections) >= _MOST_SENDERS:  # who was killed did not say that it leaves
-            for old in [known for known in self._connections.values() if not known.held][: _MOST_SENDERS // 2]:
+        if len(self._connections) >= SLOTS:  # who was killed did not say that it leaves
+            for old in [known for known in self._connections.values() if not known.held][: SLOTS // 2]:
                 self._forget_sender(old)
-        made = self._connections[ident] = Connection(ident, letter.sender, letter.incarnation, letter.name)
-        made.last = made.told = max(0, letter.seq - 1)
+        before = max(0, letter.seq - 1)
+        spot = self.ledger.spot(ident, before)
+        last, ahead = (before, set[int]()) if spot == NOWHERE else (self.ledger.words[spot], self.ledger.ahead(spot))
+        made = Connection(ident, letter.sender, letter.incarnation, letter.name, spot, last, ahead)
+        self._connections[ident] = made
         return made
 
 

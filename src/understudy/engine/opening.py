@@ -35,7 +35,7 @@ def serving_of(
     """What takes its messages; in its main thread."""
     bell = halt.waiter = Bell()
     size = config.mailbox.size
-    inlet = office.exchange.inlet(birth.uid, bell.read, size)
+    inlet = office.exchange.inlet(birth.uid, birth.incarnation, bell.read, size)
     mailbox = Mailbox(inlet, birth, size, sections.page, office, bell)
     answers = Answers(mailbox, outbox, birth.key, bell, lambda: lap_of(sections.page.words[PLACE]))
 

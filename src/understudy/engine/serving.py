@@ -9,9 +9,10 @@ from typing import Any
 
 from understudy.config import ProcessConfig
 from understudy.engine.burial import Burial
+from understudy.engine.entries import Batch, Single
 from understudy.engine.halt import AFTER_SECTION, NO, Halt
 from understudy.engine.hand import Answers, Hand, Ticket
-from understudy.engine.mailbox import Batch, Mailbox, Single
+from understudy.engine.mailbox import Mailbox
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
 from understudy.engine.telling import Told
 from understudy.errors import WaitTimeout, WrongProcess
@@ -20,7 +21,7 @@ from understudy.receiving.handlers import Handler, Handlers
 from understudy.ref import ActorRef
 from understudy.runtime import Interruption
 from understudy.spawners.base import Birth
-from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
+from understudy.wire.page import BEGUN, DEADLINE, HANDLED, NEVER, PLACE, place_of
 from understudy.wire.sealing import Foreign, unseal
 
 _LOOK = 0.001
@@ -54,7 +55,8 @@ class Serving:
         self._hand: Hand | None = None
         self._received: Hand | None = None
         self._draining = False
-        self._bury = self._bury_taken_in
+        # A crash: what it had not begun is for the next life, if there may be one.
+        self._bury = self._leave if birth.lives_left else self._bury_all
         self._find: dict[type, Callable[[Any], Any] | None] = {}
         """What handles plain messages, by their type; filled as they come."""
 
@@ -166,7 +168,7 @@ class Serving:
             self.mailbox.wait(None)
 
     def finish(self, lap: int) -> None:
-        """The laps are over: what has arrived is handled if that was asked for, or goes back if another life follows.
+        """The laps are over: what has arrived is handled if that was asked for, or left if another life follows.
 
         The rest is not handled, and told so.
         """
@@ -175,7 +177,7 @@ class Serving:
             self._draining = True
             self.serve(lap)
         again = self._halt.level == NO and self._config.restart.policy == "always"
-        self._bury = self._give_back if again or self._halt.order == "restart" else self._bury_all
+        self._bury = self._leave if again or self._halt.order == "restart" else self._bury_all
         self._bury()
         self._flush()
 
@@ -189,12 +191,8 @@ class Serving:
     def _bury_all(self) -> None:
         self.burial.all_of(self.mailbox, self._sections.page)
 
-    def _give_back(self) -> None:
-        self.burial.given_back(self.mailbox, self._sections.page)
-
-    def _bury_taken_in(self) -> None:
-        """After a crash; whoever has a next life takes the rest."""
-        self.burial.taken_in(self.mailbox, self._sections.page, f"taken in by a life of {self._birth.name} that ended")
+    def _leave(self) -> None:
+        self.burial.left(self.mailbox, self._sections.page)
 
     def open(self, entry: Single) -> Any:
         """The message; raises ProtocolError, and what opening it raises."""
@@ -222,6 +220,7 @@ class Serving:
         seconds = self._config.timeouts.receive
         limit = NEVER if seconds is None else seconds
         bodies, at = batch.bodies, batch.at
+        ledger, spot, before = self.mailbox.ledger.words, batch.connection.spot, batch.seq - 1
         count, began, until = len(bodies), at, clock() + _LOOK
         hand = self._hand = Hand(batch.connection, None)
         try:
@@ -235,6 +234,8 @@ class Serving:
                     self.mailbox.entries.popleft()
                 reals[DEADLINE] = now + limit
                 words[PLACE] = place
+                words[BEGUN] += 1
+                ledger[spot] = before + at
                 kind = type(body)
                 handler = find[kind] if kind in find else self._lookup(body)
                 if handler is None:
@@ -254,6 +255,7 @@ class Serving:
 
     def _handle_single(self, entry: Single) -> None:
         self.mailbox.entries.popleft()
+        self.mailbox.begin(entry)
         hand = self._hand = Hand(entry.connection, entry.ask, room=1)
         try:
             self._sections.step("receive", self._act, timeout_of(self._config.timeouts, "receive"), entry, hand)

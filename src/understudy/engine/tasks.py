@@ -7,8 +7,8 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import Any, NamedTuple
 
+from understudy.engine.entries import Connection, Single
 from understudy.engine.hand import Answers, Hand, Ticket
-from understudy.engine.mailbox import Connection, Single
 from understudy.engine.sections import Cut, Overrun, timeout_of
 from understudy.engine.serving import Serving
 from understudy.receiving.handlers import Handler

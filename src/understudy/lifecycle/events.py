@@ -92,7 +92,7 @@ class Died:
     """The operating system's word. Both codes None: the wait status is unknown.
 
     ``starved``: the kernel counted an OOM kill where the process lived while it did. ``lost``: so many messages it had
-    taken in and not handled.
+    begun and not handled.
     """
 
     exit_code: int | None

@@ -14,7 +14,6 @@ from understudy.mail.borrowing import of_socket
 from understudy.mail.lending import Lending
 from understudy.mail.link import Link, Peer
 from understudy.mail.overflow import Overflow
-from understudy.mail.surplus import Kept
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
@@ -38,7 +37,7 @@ class Counter:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._outlet = office.exchange.outlet()
+        self._outlet = office.exchange.outlet(office.name_of_sender())
         self._lock = threading.RLock()
         self._busy = False
         """Amid a send, where a finalizer or a signal's handler may strike that wants to send, too."""
@@ -62,10 +61,10 @@ class Counter:
                 raise SystemClosed("this system was shut down")
             if peer.is_closed:
                 raise closed(peer)
-            packer, heading = self._packer, self._office.heading
+            packer, heading, life = self._packer, self._office.heading, peer.deaths + 1
             with self._lock:
-                route = self._outlet.connect(peer.uid)
-            found = self.links[peer.uid] = Link(peer, route, packer, lambda kind: heading(packer, kind, peer.uid))
+                route = self._outlet.connect(peer.uid, life)
+            found = self.links[peer.uid] = Link(peer, life, route, packer, lambda kind: heading(packer, kind, peer.uid))
         return found
 
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
@@ -90,10 +89,8 @@ class Counter:
     ) -> int:
         """Send an ask, whose answer is to be given there; how often its actor had died by then, as far as is known."""
         self.expected[number] = link.peer.uid, give
-        deaths = link.peer.deaths
-        link.lend_out(sealed.loans)
-        self._post(link, letters.ASK, [*sealed, number, deaths + 1], frames)
-        return deaths
+        self._post(link, letters.ASK, [*sealed, number], frames, sealed.loans)
+        return link.life - 1
 
     def cancel(self, link: Link, number: int) -> None:
         """Nobody waits for that answer any more."""
@@ -102,27 +99,35 @@ class Counter:
 
     def post(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         """Send a tell, for which there is room."""
-        link.lend_out(sealed.loans)
-        self._post(link, letters.TELL, [*sealed, urgent], frames)
+        letter = self._post(link, letters.TELL, [*sealed, urgent], frames, sealed.loans)
+        link.keep(link.seq, letter)
 
-    def _post(self, link: Link, kind: str, content: list[Any], frames: Sequence[Any]) -> None:
-        """Send one letter behind the batch that was gathered."""
+    def _post(
+        self, link: Link, kind: str, content: list[Any], frames: Sequence[Any], loans: Sequence[Any]
+    ) -> Sequence[Any]:
+        """Send one letter behind the batch that was gathered; gives its frames."""
         now = monotonic()
+        self.follow(link)
         self._send_batch(link, now)
         if self.borrower.given_back:
             self.give_back()
+        link.lend_out(loans)  # only now, for a mailbox that is asked about them would not know them
         link.seq += 1
-        self._outlet.send(link.route, [link.head(kind, content), *frames])
+        letter = [link.head(kind, content), *frames]
+        self._outlet.send(link.route, letter)
         link.sent_at = now
+        return letter
 
     def _send_batch(self, link: Link, now: float) -> None:
         while link.taken or link.bodies:
             try:
-                self._outlet.send_one(link.route, link.batch())
+                self.follow(link)
+                frame = link.batch()
+                self._outlet.send_one(link.route, frame)
             except BaseException:
                 self._begin_again()
                 raise
-            link.batch_sent()
+            link.batch_sent(frame)
             link.sent_at = now
 
     def _begin_again(self) -> None:
@@ -154,7 +159,7 @@ class Counter:
             link.bodies.popleft()
             lost += 1
         self.links.pop(link.peer.uid, None)
-        self._outlet.disconnect(link.peer.uid)
+        self._outlet.disconnect(link.peer.uid, link.life)
         if lost > 0:
             self._office.lost(link.peer, lost, how)
 
@@ -192,13 +197,10 @@ class Counter:
 
     def _read(self) -> bool:
         found = False
-        left = [(link, link.peer.deaths) for link in list(self.links.values()) if link.known < link.peer.leaving]
         while (frames := self._outlet.take()) is not None:
             found = True
             self.heard += 1
             self._sort(frames)
-        for link, deaths in left:
-            link.known = deaths
         return found
 
     def _await_borrowers(self, until: float) -> None:
@@ -213,25 +215,35 @@ class Counter:
             else:
                 self._ear.hush()
 
-    def sync(self, link: Link) -> None:
-        """What a life had taken in when it ended is handled by nobody: only the next one can tell what is left."""
-        if link.synced != link.peer.deaths:
-            link.synced = link.peer.deaths
-            kept = link.surplus.loans
-            loans = [number for number in link.still_lent() if number not in kept]
-            self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
+    def follow(self, link: Link) -> None:
+        """Where a life has ended: send the next one what it had not begun, as far as is known, and ask for the credit.
+
+        Its mailbox knows what was begun before, and passes that over. Whatever strikes amid this, it is done again.
+        """
+        while link.is_behind:
+            uid, deaths = link.peer.uid, link.peer.deaths
+            if link.life <= deaths:
+                self._read()  # what it said before it ended
+                self._outlet.disconnect(uid, link.life)
+                link.begin(deaths + 1, self._outlet.connect(uid, deaths + 1))
+            while link.again:
+                self._outlet.send(link.route, link.again[0].frames)
+                link.again.popleft()
+            if link.load or link.lends:
+                kept = link.surplus.loans
+                loans = [number for number in link.still_lent() if number not in kept]
+                self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
+            link.synced = link.life
 
     def heed_deaths(self) -> bool:
-        """Ask those who have died since how far they are, where anything is under way to them; whether there were any.
+        """Follow those who have died since; whether there were any.
 
         Nobody may be waiting for it: a mailbox that raises where it is full would be taken for full for ever.
         """
-        found = False
-        for link in list(self.links.values()):
-            if link.synced != link.peer.deaths and not link.peer.over and (link.load or link.lends):
-                self.sync(link)
-                found = True
-        return found
+        behind = [link for link in list(self.links.values()) if link.is_behind]
+        for link in behind:
+            self.follow(link)
+        return bool(behind)
 
     def _sort(self, frames: list[Any]) -> None:
         try:
@@ -242,13 +254,15 @@ class Counter:
         link.peer.heard = True
         if link.credit < said.credit <= link.seq:
             link.credit = said.credit
+        if link.sent:
+            link.settle(said.begun)
         if answer is not None:
+            if said.kind == letters.REFUSED:
+                link.peer.leaving = max(link.peer.leaving, said.incarnation)
             self._give(said, answer)
         elif said.kind == letters.BACK and link.lender is not None:
             for number in said.content:
                 link.lender.returned(number)
-        elif said.kind == letters.RETURN:
-            self._overflow.put_back(link, Kept(said.content.seal, frames[2:], said.content.urgent))
 
     def _read_answer(self, frames: list[Any]) -> tuple[letters.Outbound, Link, Enclosed | None]:
         """Raises ProtocolError for what nobody of this system says, or not in answer to what it was asked."""
@@ -313,10 +327,11 @@ class Counter:
             self._bell = None
             for link in list(self.links.values()):
                 if (kept := self._overflow.forget(link)) > 0:
-                    self._office.lost(link.peer, kept, "was full, or restarted, until its sender ended")
+                    self._office.lost(link.peer, kept, "was full until its sender ended")
                 if link.peer.over:
-                    self._outlet.disconnect(link.peer.uid)
+                    self._outlet.disconnect(link.peer.uid, link.life)
                 else:
+                    self.follow(link)
                     self._send_batch(link, monotonic())
                     self._outlet.send_one(link.route, link.head(letters.BYE, None))
             for link in self.links.values():

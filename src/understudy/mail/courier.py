@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from bisect import insort
 from collections import Counter, deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from understudy.mail.mishaps import Mishaps
 from understudy.mail.parcel import Parcel
 from understudy.mail.sender import Sender
 from understudy.settings import check_timeout
+from understudy.wire import letters
 from understudy.wire.sealing import Verified, decline
 
 if TYPE_CHECKING:
@@ -120,7 +120,6 @@ class Courier:
         with self._lock:
             if self._over is not None:
                 raise self._over
-            parcel.place = self._office.number()
             self._given.append(parcel)
         self._begin().ring()
         return parcel
@@ -204,12 +203,13 @@ class Courier:
         while self._given_up:  # before what was given, for that came before
             given_up.append(self._given_up.popleft())
         while self._given:
-            self._enqueue(self._given.popleft())
+            parcel = self._given.popleft()
+            self._waiting.setdefault(parcel.uid, deque()).append(parcel)
         self._take_out(sender, given_up)
         heard = sender.heard
         for uid, row in list(self._waiting.items()):
             while row and self._is_off(sender, parcel := row[0]):
-                row.remove(parcel)  # no more the first, if meanwhile one before it was begun again
+                row.popleft()
             if not row:
                 del self._waiting[uid]
         sender.heed_deaths()
@@ -224,11 +224,6 @@ class Courier:
                 decline(answer, sender.borrower, uid)
         sender.bury()
         return sender.heard != heard
-
-    def _enqueue(self, parcel: Parcel) -> None:
-        """Where it belongs by the order in which all were given; one that is begun again stands before later ones."""
-        row = self._waiting.setdefault(parcel.uid, deque())
-        insort(row, parcel, key=lambda other: other.place)
 
     def _take_out(self, sender: Steady, given_up: Sequence[Parcel]) -> None:
         """What nobody waits for any more holds nothing, wherever it stands in its row; its actor need not answer it."""
@@ -266,38 +261,28 @@ class Courier:
         if peer.is_closed:
             raise closed(peer)
         message = parcel.prepared(link)
-        if link.has_to_wait:
+        if link.holds_up(letters.ASK if parcel.kind == "ask" else letters.TELL):
             if parcel.kind != "ask" and sender.kept(link, message):
                 parcel.done(None)
                 return True
             if peer.on_full == "raise" and link.is_full:
                 raise MailboxFull(f"{peer.name} takes no more, as mailbox.size allows")
-            sender.sync(link)
+            sender.follow(link)
             return False
         if parcel.kind == "ask":
             parcel.number = self._office.number()
             self._asked.setdefault(parcel.uid, {})[parcel.number] = parcel
             parcel.life = 1 + sender.put(
-                link, parcel.number, message.seal, message.frames, lambda said: self._answered(sender, parcel, said)
+                link, parcel.number, message.seal, message.frames, lambda said: self._answered(parcel, said)
             )
         else:
             sender.post(link, message.seal, message.frames, urgent=message.urgent)
             parcel.done(None)
         return True
 
-    def _answered(self, sender: Steady, parcel: Parcel, said: Said) -> None:
+    def _answered(self, parcel: Parcel, said: Said) -> None:
         self._forget(parcel)
-        link = sender.links.get(parcel.uid)
-        if link is not None and sender.came_late(link, said[0], parcel.life):
-            try:
-                parcel.begin_again()
-            except Exception as error:  # noqa: BLE001 - it belongs to who asked
-                parcel.failed(error)
-                return
-            self._enqueue(parcel)
-            sender.ring()
-        else:
-            parcel.done(said)
+        parcel.done(said)
 
     def _under_way(self) -> list[Parcel]:
         return [parcel for asked in self._asked.values() for parcel in asked.values()]

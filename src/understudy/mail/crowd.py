@@ -63,13 +63,7 @@ class Crowd:
             finally:
                 for link, number, _, _ in asked:
                     sender.cancel(link, number)  # of those that have answered nothing is expected
-            late = {link for link, _, deaths, box in asked if sender.came_late(link, box[0][0], deaths + 1)}
-        left = None if until is None else max(0.0, until - monotonic())
-        # Those lives have not touched what was made for the ones before them.
-        return [
-            sender.ask(link, message, left) if link in late else sender.opened(link, box[0])
-            for link, _, _, box in asked
-        ]
+        return [sender.opened(link, box[0]) for link, _, _, box in asked]
 
     def _load(self, peer: Peer) -> int:
         link = self._sender.links.get(peer.uid)

@@ -1,4 +1,4 @@
-"""What one thread has under way to one actor: the batch that it gathers, and its credit."""
+"""What one thread has under way to one actor: the batch that it gathers, its credit, and copies for the next life."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from understudy.mail.lending import Lending
 from understudy.mail.surplus import Surplus
@@ -50,7 +50,7 @@ class Peer:
         """Set by the first one: until then nobody could say whether a message was sent before a death or after it."""
         self.deaths = 0
         self.leaving = 0
-        """The life that said it ends; until its death is known, what is sent would go down with it."""
+        """The life that said it ends; until its death is known, what it is asked would be refused."""
         self.window = 1000
         self.on_full = "block"
         self.takes = "always"
@@ -80,6 +80,13 @@ class Peer:
         return not self.over and self.state != "stopping"
 
 
+class Sent(NamedTuple):
+    """A letter with tells that its mailbox may not have begun: the seq of the last of them, and all its frames."""
+
+    last: int
+    frames: Sequence[bytes]
+
+
 class Link:
     """One thread's way to one actor. Only that thread uses it, or who holds its sender's lock.
 
@@ -87,12 +94,14 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "begun", "bodies", "credit", "known", "lending", "lent", "most", "mourned",
-        "peer", "route", "sent_at", "seq", "surplus", "synced", "taken", "wondered_at",
+        "_heading", "_headings", "_pack", "again", "begun", "bodies", "credit", "lending", "lent", "life", "most",
+        "mourned", "peer", "route", "sent", "sent_at", "seq", "surplus", "synced", "taken", "wondered_at",
     )  # fmt: skip
 
-    def __init__(self, peer: Peer, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]) -> None:
-        self.peer, self.route = peer, route
+    def __init__(
+        self, peer: Peer, life: int, route: bytes, packer: letters.Packer, heading: Callable[[str], bytes]
+    ) -> None:
+        self.peer, self.life, self.route = peer, life, route
         self._pack, self._heading = packer.pack, heading
         self._headings: dict[str, bytes] = {}
         self.bodies: deque[bytes] = deque()
@@ -115,10 +124,12 @@ class Link:
         """The loans of letters that were sent; some may be back. One that waits to be sent is nobody's to give back."""
         self.surplus = Surplus()
         """What waits for credit without holding up who sends."""
-        self.known = peer.deaths
-        """How many of its deaths are known of which all is read that it said before."""
-        self.synced = peer.deaths
-        """After how many deaths of the actor its mailbox was last asked for the credit."""
+        self.sent: deque[Sent] = deque()
+        """What goes to the next life if this one does not begin it."""
+        self.again: deque[Sent] = deque()
+        """What of that is still to be sent to this life."""
+        self.synced = life
+        """The life whose mailbox has all that is meant for it of what was sent to those before."""
         self.wondered_at = 0.0
         """When it was last asked out of curiosity."""
 
@@ -145,13 +156,35 @@ class Link:
     @property
     def is_shut(self) -> bool:
         """Whether nothing can be sent now, for whatever reason."""
-        peer = self.peer
-        return self.is_full or peer.leaving > self.known or peer.is_closed
+        return self.is_full or self.peer.is_closed
 
     @property
     def has_to_wait(self) -> bool:
         """The same for what comes anew: what is kept goes before it."""
         return self.is_shut or bool(self.surplus)
+
+    def holds_up(self, kind: str) -> bool:
+        """The same for that kind of letter: a life that ends would refuse an ask."""
+        return self.has_to_wait or (kind == letters.ASK and self.peer.leaving > self.peer.deaths)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether what is under way is still to be brought to the life that there is now."""
+        return self.synced <= self.peer.deaths and not self.peer.over
+
+    def begin(self, life: int, route: bytes) -> None:
+        """A death is known, and this is the way to the life that follows."""
+        self.life, self.route, self.again = life, route, self.sent.copy()
+
+    def keep(self, last: int, frames: Sequence[Any]) -> None:
+        """It was sent, for the first time; what of it is the sender's own may be changed as soon as that returns."""
+        self.sent.append(Sent(last, [frame if type(frame) is bytes else bytes(frame) for frame in frames]))
+
+    def settle(self, begun: int) -> None:
+        """Through there all is begun: no later life is to have it."""
+        sent = self.sent
+        while sent and sent[0].last <= begun:
+            sent.popleft()
 
     def lend_out(self, loans: Sequence[Any]) -> None:
         """These go with a letter that is sent now."""
@@ -163,12 +196,6 @@ class Link:
         """Those of sent letters that are not back."""
         self.lent.intersection_update(() if self.lender is None else self.lender.numbers)
         return sorted(self.lent)
-
-    @property
-    def keeps_for_later(self) -> bool:
-        """Whether a tell is kept until the next life takes it: as many as its mailbox holds."""
-        waits = self.peer.state == "leaving" or bool(self.surplus)
-        return waits and not self.is_full and len(self.surplus) < self.peer.window
 
     def leaves_within(self, now: float) -> float:
         """Seconds that what was sent may still need to leave, once its sender ends."""
@@ -191,9 +218,11 @@ class Link:
             self._begun(letters.TELLS), self._pack(self.seq + 1), letters.array_head(len(taken)), *taken
         ))  # fmt: skip
 
-    def batch_sent(self) -> None:
+    def batch_sent(self, frame: bytes) -> None:
         """It is under way; none of it is taken any more."""
-        self.seq += len(self.taken)
+        last = self.seq + len(self.taken)
+        self.sent.append(Sent(last, (frame,)))
+        self.seq = last  # and the next one in a single step: whoever strikes between finds a batch to be sent anew
         self.taken.clear()
         if not self.bodies:
             self.begun = False

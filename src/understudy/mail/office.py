@@ -24,6 +24,7 @@ from understudy.mail.surplus import Kept
 from understudy.mail.watch import Watch
 from understudy.settings import check_timeout
 from understudy.wire import letters
+from understudy.wire.ledger import NAME_SIZE
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
 from understudy.wire.payload import plain
 from understudy.wire.sockets import Exchange
@@ -239,6 +240,10 @@ class Office:
         """How letters of a kind to that actor begin."""
         me = self._myself
         return packer.heading(kind, uid, me.uid, me.incarnation, me.name)
+
+    def name_of_sender(self) -> bytes:
+        """Of the next one, by which mailboxes know it over all their lives; ZeroMQ wants no zero in front."""
+        return b"\1" + os.urandom(NAME_SIZE - 1)
 
     def number(self) -> int:
         """Of the next ask."""

@@ -1,4 +1,4 @@
-"""One thread's surplus for full mailboxes and restarting actors: kept, sent on in time, told of where dropped."""
+"""One thread's surplus for full mailboxes: kept, sent on in time, told of where dropped."""
 
 from __future__ import annotations
 
@@ -33,11 +33,6 @@ class Overflow:
         link.surplus.keep(kept, link.peer.window, link.lender)
         self._links[link.peer.uid] = link
 
-    def put_back(self, link: Link, kept: Kept) -> None:
-        """Keep one that came back: it goes before those that were kept since."""
-        link.surplus.put_back(kept)
-        self._links[link.peer.uid] = link
-
     def send_on(self, counter: Counter) -> None:
         """Send what is kept, as far as there is credit; what was dropped is told after a while."""
         now = monotonic()
@@ -47,7 +42,7 @@ class Overflow:
         for uid, link in list(self._links.items()):
             if link.peer.over:
                 continue  # to be buried
-            counter.sync(link)
+            counter.follow(link)
             while link.surplus and not link.is_shut:
                 kept = link.surplus.next()
                 counter.post(link, kept.seal, kept.frames, urgent=kept.urgent)

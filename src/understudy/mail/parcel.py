@@ -19,9 +19,6 @@ class Parcel:
 
     number: int | None = None
     """Of an ask that was sent."""
-    place = 0
-    """In the order in which all were given to the courier."""
-
     _said: Said | None = None
 
     def __init__(
@@ -38,10 +35,8 @@ class Parcel:
         self.uid, self.name, self.kind = uid, name, kind
         """``tell``, ``urgent`` or ``ask``."""
         self._unread = unread
-        self._message, self._key, self._lending = message, key, lending
-        self._seal()
-        if kind != "ask":
-            self._message = None
+        self._lending = lending
+        self._sealed = lending.note(seal(message, "message", key, lending.lender))
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[None] = self._loop.create_future()
         self.given_up = False
@@ -52,11 +47,6 @@ class Parcel:
         """As it is to be sent there."""
         link.lending = self._lending
         return Kept(*letters.enclosed(self._sealed), self.kind == "urgent")
-
-    def begin_again(self) -> None:
-        """It arrived where it could not be handled, and what was lent for it went back."""
-        self.number, self.life = None, 0
-        self._seal()
 
     def take_back(self) -> None:
         """It was not sent."""
@@ -81,9 +71,6 @@ class Parcel:
         self.given_up = True
         if (said := self.taken()) is not None:
             self._unread(self.uid, said)
-
-    def _seal(self) -> None:
-        self._sealed = self._lending.note(seal(self._message, "message", self._key, self._lending.lender))
 
     def _tell(self, act: Callable[[], None]) -> None:
         def tell() -> None:

@@ -124,12 +124,9 @@ class Sender(Counter):
         if self._busy:
             raise UnderstudyError("nothing can be asked amid another send of this thread, as from a finalizer")
         until = None if timeout is None else monotonic() + timeout
-        said = self._ask_once(link, message, until, timeout)
-        while said is None:  # it arrived at a later life than it was made for, which has not touched it
-            said = self._ask_once(link, message, until, timeout)
-        return self.opened(link, said)
+        return self.opened(link, self._ask(link, message, until, timeout))
 
-    def _ask_once(self, link: Link, message: Any, until: float | None, timeout: float | None) -> Said | None:
+    def _ask(self, link: Link, message: Any, until: float | None, timeout: float | None) -> Said:
         sealed, frames = self.seal(link, message)
         number = self._office.number()
         box: list[Said] = []
@@ -145,7 +142,7 @@ class Sender(Counter):
                 if self._asking:
                     self.ring()  # the other one's answer may have come meanwhile
                 self.cancel(link, number)
-            return None if self.came_late(link, box[0][0], deaths + 1) else box[0]
+            return box[0]
 
     def send_ask(
         self,
@@ -157,33 +154,23 @@ class Sender(Counter):
         until: float | None,
     ) -> int:
         """Amid a send: one ask, and all that was gathered; how often its actor had died by then."""
-        self.let_in(link, sealed, frames, until)
+        self.let_in(link, letters.ASK, sealed, frames, until)
         deaths = self.put(link, number, sealed, frames, box.append)
         self.flush()
         return deaths
 
-    def came_late(self, link: Link, said: letters.Outbound, life: int) -> bool:
-        """Whether a later life refused what was made for this one; a life that refuses its own ends."""
-        if not isinstance(said.content, letters.Refusal):
-            return False
-        if said.incarnation <= life:
-            link.peer.leaving = max(link.peer.leaving, said.incarnation)
-            return False
-        link.peer.deaths = max(link.peer.deaths, said.incarnation - 1)
-        return True
-
     def _tell(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], urgent: bool) -> None:  # noqa: FBT001
         if link.has_to_wait and self.kept(link, Kept(sealed, frames, urgent)):
             return
-        self.let_in(link, sealed, frames, None)
+        self.let_in(link, letters.TELL, sealed, frames, None)
         self.post(link, sealed, frames, urgent=urgent)
 
-    def let_in(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], until: float | None) -> None:
+    def let_in(self, link: Link, kind: str, sealed: letters.Seal, frames: Sequence[Any], until: float | None) -> None:
         """Wait for room, as `_find_room`; what will not be sent after all gives back what was lent for it."""
-        if not link.has_to_wait:
+        if not link.holds_up(kind):
             return
         try:
-            self._find_room(link, until)
+            self._find_room(link, kind, until)
         except BaseException:
             if sealed.loans and link.lender is not None:
                 withdraw(sealed.sealed(frames), link.lender)
@@ -279,13 +266,13 @@ class Sender(Counter):
             body = link.bodies.pop()
             if self.kept(link, Kept(letters.Seal(INLINE, body, None, ()), (), urgent=False)):
                 return False
-            self._find_room(link, None)
+            self._find_room(link, letters.TELL, None)
             link.bodies.append(body)
         return True
 
     def kept(self, link: Link, kept: Kept) -> bool:
-        """Keep a tell that cannot be sent now, if the receiver restarts or its mailbox drops the oldest; else False."""
-        if link.peer.is_closed or not (link.peer.on_full == "drop_oldest" or link.keeps_for_later):
+        """Keep a tell that cannot be sent now, if the receiver's mailbox drops the oldest; else False."""
+        if link.peer.is_closed or link.peer.on_full != "drop_oldest":
             return False
         self.drain()
         if not link.has_to_wait:
@@ -295,13 +282,13 @@ class Sender(Counter):
         self._office.flusher.note(self)
         return True
 
-    def _find_room(self, link: Link, until: float | None) -> None:
+    def _find_room(self, link: Link, kind: str, until: float | None) -> None:
         """Wait for credit, as the receiver's mailbox says; raises MailboxFull, AskTimeout, ActorDied, AskCycle."""
         peer = link.peer
         if peer.is_closed:
             raise closed(peer)
         self.drain()
-        if not link.has_to_wait:
+        if not link.holds_up(kind):
             return
         if peer.on_full == "raise" and link.is_full:
             raise MailboxFull(
@@ -310,11 +297,11 @@ class Sender(Counter):
         self.flush()
         # Under a number of its own: a wait that was told to be over is not begun again.
         with self._office.blocking(self._office.number(), peer.uid) as watch:
-            while link.has_to_wait:
+            while link.holds_up(kind):
                 if peer.is_closed:
                     raise closed(peer)
                 watch.check()
-                self.sync(link)
+                self.follow(link)
                 if until is not None and monotonic() >= until:
                     why = "its mailbox is full" if link.is_full else "it restarts"
                     raise AskTimeout(f"{peer.name} did not take the message in time: {why}")

@@ -1,8 +1,4 @@
-"""What a sender keeps for later.
-
-For a mailbox that drops the oldest, its newest messages, as many as that holds; for an actor that restarts, what it is
-told meanwhile, and what came back unhandled.
-"""
+"""What a sender keeps for a mailbox that drops the oldest: its newest messages, as many as that holds."""
 
 from __future__ import annotations
 
@@ -40,14 +36,12 @@ class Surplus:
 
     def __init__(self) -> None:
         self._kept: deque[Kept] = deque()
-        self._returned: deque[Kept] = deque()
-        """What was sent before, in its order: it goes first."""
         self.count = 0
         """How many were dropped and are not told yet."""
         self._last: Kept | None = None
 
     def __len__(self) -> int:
-        return len(self._kept) + len(self._returned)
+        return len(self._kept)
 
     def keep(self, kept: Kept, most: int, lender: Lender | None) -> None:
         """Add one; where that is more than `most`, the oldest goes, an urgent one last of all."""
@@ -68,16 +62,12 @@ class Surplus:
 
     def next(self) -> Kept:
         """Take the one out that is to be sent next."""
-        return (self._returned or self._kept).popleft()
-
-    def put_back(self, kept: Kept) -> None:
-        """One that was sent, and came back."""
-        self._returned.append(kept)
+        return self._kept.popleft()
 
     @property
     def loans(self) -> set[int]:
         """The numbers of what was lent for these."""
-        return {loan[0] for kept in (*self._returned, *self._kept) for loan in kept.seal.loans if loan is not None}
+        return {loan[0] for kept in self._kept for loan in kept.seal.loans if loan is not None}
 
     def dropped(self) -> tuple[int, Kept | None]:
         """Take for told those that were dropped: how many, and the message if it was one."""

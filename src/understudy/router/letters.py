@@ -139,9 +139,9 @@ def keep(world: World, letter: Letter) -> None:
 
 
 def lose(world: World, actor: Actor, count: int) -> None:
-    """So many messages that a life had taken in ended with it, and nobody knows which."""
+    """So many messages that a life had in hand ended with it, and nobody knows which."""
     if count > 0:
-        deliver(world, Letter(actor.uid, "taken in by a life that ended", "tell", "", count, 0, ""), actor)
+        deliver(world, Letter(actor.uid, "in hand as its receiver's life ended", "tell", "", count, 0, ""), actor)
 
 
 class DeadLetters:

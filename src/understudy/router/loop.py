@@ -202,7 +202,7 @@ class Router:
             page = record.page
             place, lost = Place(), 0
             if page is not None:
-                lost = page.waiting
+                lost = page.in_hand
                 section, lap = page.place
                 phase = page.phase
                 if phase is Phase.READY and actor.ready_at is None:

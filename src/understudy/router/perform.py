@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -36,6 +37,7 @@ from understudy.spawners import family, signals
 from understudy.spawners.base import Birth
 from understudy.status import Status
 from understudy.wire.page import Page
+from understudy.wire.sockets import mailbox_of
 
 _SIGTERM, _SIGKILL = 15, 9
 
@@ -151,12 +153,14 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
     incarnation = actor.incarnation if record.current is None else record.current.incarnation
     world.handled += 0 if record.page is None else record.page.handled
     dropped = 0 if record.page is None else record.page.dropped
-    lost = 0 if record.page is None else record.page.waiting
+    lost = 0 if record.page is None else record.page.in_hand
     report = record.bury(actor, incarnation, effect.cause, effect.crash, world.registry.story(actor.uid))
     world.dropped += dropped  # when the page is gone, for whoever counts meanwhile must not count it twice
     world.spawner(actor).forget(actor.uid)
     world.orders.forget(actor.uid)
     world.post.ended(actor.uid)
+    with contextlib.suppress(OSError):  # who was killed has left its name there
+        os.unlink(os.path.join(world.directory, mailbox_of(actor.uid, incarnation)))
     for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE):  # the watch ends by itself
         world.timers.clear((actor.uid, alarm))
     if report is not None:

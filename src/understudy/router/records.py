@@ -48,6 +48,8 @@ class Record:
     """What the last process that told them measured."""
     past: tuple[int, Stats] = (0, Stats())
     """The last life that has ended, and the figures of all that have: one value, for other threads read it."""
+    begun: bytes = b""
+    """How far the mailbox of the last life was with each sender, while another one may follow."""
     told: Stats | None = None
     """What the current process told of its laps."""
     restarted: bool = False
@@ -72,6 +74,7 @@ class Record:
     def begin(self, incarnation: int, page: Page, *, rites: bool) -> None:
         """A process was asked for, to live or to hold last ``rites``."""
         self.page = page
+        page.restore_ledger(self.begun)
         self.told = None
         self.restarted = incarnation > 1 and not rites
         self.usage = self.witness = None
@@ -120,7 +123,7 @@ class Record:
                 runtime=max(0.0, ended_at - life.started_at),
                 usage=self.usage,
                 stderr=self._stderr() if self.last_lines is None else self.last_lines,
-                lost=0 if self.page is None else self.page.waiting,
+                lost=0 if self.page is None else self.page.in_hand,
                 stacks="\n".join(filter(None, (crash.traceback, self.stacks or self._fault()))),
                 events=tuple(steps[-_EVENTS:]),
             )
@@ -136,6 +139,7 @@ class Record:
         figures = replace(self._figures(life, self.page), ended_at=ended_at)
         self.past = incarnation, self.past[1] + replace(figures, **_failure(actor, incarnation, ended_at, crash))
         self.laps = 0 if self.page is None else self.page.laps
+        self.begun = b"" if self.page is None or actor.status.ended else self.page.copied_ledger()
         self.current, self.page = None, None
         self.report = report or self.report
         return report

@@ -3,10 +3,10 @@
 The first frame is a msgpack array; a body is in it, or in the frames behind it (see `sealing`).
 
 to the mailbox:    version, kind, system, uid, sender's uid, incarnation and name, seq, content
-from the mailbox:  version, kind, system, uid, incarnation, credit, content
+from the mailbox:  version, kind, system, uid, incarnation, credit, begun, content
 
-``seq`` counts the tells and asks of one connection; ``credit`` is the seq through which they are handled. The values
-are named tuples: some are made for each letter, and these are made quickly.
+``seq`` counts the tells and asks of one sender; ``credit`` is how many of them are handled, ``begun`` the seq through
+which they are begun. The values are named tuples: some are made for each letter, and these are made quickly.
 """
 
 from __future__ import annotations
@@ -26,17 +26,16 @@ MAX_HEAD = 16 << 20
 """Bytes of the first frame of a letter: it may be a batch."""
 MAX_NAME = 128
 """Characters of a sender's name, which a mailbox keeps."""
-_LARGEST = (1 << 63) - 1
-"""Of a count: it is told again with others added to it, in msgpack."""
-_TO, _FROM = 9, 7
+_LARGEST = (1 << 62) - 1
+"""Of a count: it is told again with others added to it, in msgpack and in 8 bytes with a sign."""
+_TO, _FROM = 9, 8
 _SHORT_ARRAY = 1 << 4
 
 TELLS, TELL, ASK, SYNC, CANCEL, BACK, BYE = "tells", "tell", "ask", "sync", "cancel", "back", "bye"
 """To a mailbox: many plain tells; one that bears frames; an ask; tell me my credit, and which of these loans you know
 nothing of; I ask no more; your memory is free again; I am leaving."""
-REPLY, FAILED, REFUSED, CREDIT, RETURN = "reply", "failed", "refused", "credit", "return"
-"""From a mailbox: a value; an error; it was not handled, and why; nothing but the credit; a tell that is to be
-sent again, for the next life. BACK goes both ways."""
+REPLY, FAILED, REFUSED, CREDIT = "reply", "failed", "refused", "credit"
+"""From a mailbox: a value; an error; it was not handled, and why; nothing but the credit. BACK goes both ways."""
 
 
 class Seal(NamedTuple):
@@ -78,20 +77,20 @@ class Told(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One ask: its number, and the earliest incarnation that is to handle it."""
+    """One ask, and its number."""
 
     seal: Seal
     ask: int
-    incarnation: int
 
 
 class Outbound(NamedTuple):
-    """What a sender gets back. ``content`` is by the kind: `Answer`, `Failure`, `Refusal`, `Told`, loans, or None."""
+    """What a sender gets back. ``content`` is by the kind: `Answer`, `Failure`, `Refusal`, loans, or None."""
 
     kind: str
     uid: int
     incarnation: int
     credit: int
+    begun: int
     content: Any
 
 
@@ -133,9 +132,9 @@ class Packer:
         parts = [VERSION, kind, self._system, uid, sender, incarnation, name]
         return b"\x99" + b"".join(map(self.pack, parts))
 
-    def answer(self, kind: str, uid: int, incarnation: int, credit: int, content: Any) -> bytes:
+    def answer(self, kind: str, uid: int, incarnation: int, credit: int, begun: int, content: Any) -> bytes:
         """The first frame of what a mailbox says."""
-        return self.pack([VERSION, kind, self._system, uid, incarnation, credit, content])
+        return self.pack([VERSION, kind, self._system, uid, incarnation, credit, begun, content])
 
 
 def array_head(count: int) -> bytes:
@@ -166,15 +165,15 @@ def decode_inbound(frame: Any, system: str, uid: int) -> Inbound:
 
 def decode_outbound(frame: Any, system: str) -> Outbound:
     """What a sender was sent back; raises ProtocolError for anything else."""
-    kind, of_system, uid, incarnation, credit, content = _parts(frame, _FROM)
+    kind, of_system, uid, incarnation, credit, begun, content = _parts(frame, _FROM)
     if of_system != system:
         raise ProtocolError("the letter is of another system")
-    if not (type(uid) is type(incarnation) is type(credit) is int and credit >= 0):
-        raise ProtocolError("uid, incarnation and credit are numbers from 0")
+    if not (type(uid) is type(incarnation) is type(credit) is type(begun) is int and credit >= 0 and begun >= 0):
+        raise ProtocolError("uid, incarnation, credit and begun are numbers from 0")
     read = _OUTBOUND.get(kind) if type(kind) is str else None
     if read is None:
         raise ProtocolError(f"{shown(kind)} is no kind of letter from a mailbox")
-    return Outbound(kind, uid, incarnation, credit, read(content))
+    return Outbound(kind, uid, incarnation, credit, begun, read(content))
 
 
 def _parts(frame: Any, length: int) -> list[Any]:
@@ -191,7 +190,7 @@ def _wrong(content: Any) -> ProtocolError:
     return ProtocolError(f"{shown(content)} is not what such a letter bears")
 
 
-_SEAL, _TOLD, _ASKED, _ANSWER, _FAILURE, _REFUSAL = 4, 5, 6, 5, 7, 2
+_SEAL, _TOLD, _ASKED, _ANSWER, _FAILURE, _REFUSAL = 4, 5, 5, 5, 7, 2
 _NONE = type(None)
 
 
@@ -228,9 +227,9 @@ def _told(content: Any) -> Told:
 
 
 def _asked(content: Any) -> Asked:
-    if type(content) is not list or len(content) != _ASKED or not type(content[4]) is type(content[5]) is int:
+    if type(content) is not list or len(content) != _ASKED or type(content[_SEAL]) is not int:
         raise _wrong(content)
-    return Asked(_seal(content), content[4], content[5])
+    return Asked(_seal(content), content[_SEAL])
 
 
 def _answer(content: Any) -> Answer:
@@ -285,5 +284,5 @@ _INBOUND: dict[str, Callable[[Any], Any]] = {
     BYE: _nothing,
 }
 _OUTBOUND: dict[str, Callable[[Any], Any]] = {
-    REPLY: _answer, FAILED: _failure, REFUSED: _refusal, CREDIT: _nothing, RETURN: _told, BACK: _numbers,
+    REPLY: _answer, FAILED: _failure, REFUSED: _refusal, CREDIT: _nothing, BACK: _numbers,
 }  # fmt: skip

@@ -6,6 +6,7 @@ bytes 0..4095        words: phase, place, laps, messages, the stderr ring's posi
 4096..16383          the last bytes that passed through sys.stderr, a ring
 16384..65535         what the fault handler wrote
 65536..131071        the last dump of stacks that the process told by itself
+131072..             how far its mailbox is with each sender: see `ledger`
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ import os
 from enum import IntEnum
 from typing import Self
 
-SIZE = 1 << 17
+from understudy.wire import ledger
+from understudy.wire.ledger import Ledger
+
 RING_AT, RING_SIZE = 4096, 12288
 FAULT_AT, FAULT_SIZE = 16384, 49152
 DUMP_AT, DUMP_SIZE = 65536, 65536
+LEDGER_AT = DUMP_AT + DUMP_SIZE
+SIZE = LEDGER_AT + 8 * ledger.WORDS
 NEVER = float("inf")
 
 # Indices of 8-byte words.
@@ -27,6 +32,7 @@ DEADLINE = 8
 _DEBUGGED = 9
 _ASKED, _TOLD, _FORCED, _FORCED_AT, _STDERR_FROM = range(10, 15)
 DROPPED, STRAYS = 15, 16
+BEGUN = 17
 _VERSION = 0x756E6401
 
 
@@ -158,6 +164,11 @@ class Page:
         return max(0, self.words[TAKEN] - self.words[HANDLED])
 
     @property
+    def in_hand(self) -> int:
+        """Messages that were begun and not handled: who died had them in hand."""
+        return max(0, self.words[BEGUN] - self.words[HANDLED])
+
+    @property
     def handled(self) -> int:
         """Messages that were handled."""
         return self.words[HANDLED]
@@ -258,9 +269,25 @@ class Page:
         end = text.find(b"\0")
         return text[: end if end >= 0 else None].decode("utf-8", "replace")
 
+    def ledger(self) -> Ledger:
+        """How far the mailbox is; in the process."""
+        return Ledger(self._ledger_words)
+
+    def copied_ledger(self) -> bytes:
+        """The same in the parent, for the next life."""
+        return ledger.copied(self._ledger_words)
+
+    def restore_ledger(self, copy: bytes) -> None:
+        """Go on from there."""
+        ledger.restore(self._ledger_words, copy)
+
+    @property
+    def _ledger_words(self) -> memoryview:
+        return memoryview(self._memory)[LEDGER_AT:].cast("q")
+
     def detach(self) -> None:
         """Let a forked copy write into memory of its own."""
-        self._memory = bytearray(self._memory)
+        self._memory = bytearray(memoryview(self._memory)[:LEDGER_AT])
         view = memoryview(self._memory)
         self.words, self.reals = view[:RING_AT].cast("q"), view[:RING_AT].cast("d")
 

@@ -49,7 +49,7 @@ def test_a_step_has_its_time_the_actor_with_its_incarnation_what_happened_and_th
             "tells its error: ImportError: no module (while indexer was opening its state, incarnation 1)",
         ),
         (EXIT_1, "died: exit code 1, in lap 17"),
-        (replace(EXIT_1, lost=3), "died: exit code 1, in lap 17, with 3 messages that it had taken in"),
+        (replace(EXIT_1, lost=3), "died: exit code 1, in lap 17, with 3 messages in hand"),
         (UNKNOWN, "died: how is unknown, in lap 17"),
         (Died(None, "SIGKILL", Place(phase="connecting")), "died: SIGKILL, in connecting"),
         (Stop(), "a stop is asked (stop)"),

@@ -26,9 +26,9 @@ def strike(*_: object) -> None:
 def ends(tmp_path: Path) -> Iterator[tuple[Inlet, Outlet, bytes]]:
     reading, writing = os.pipe()
     exchange = Exchange(str(tmp_path))
-    inlet, outlet = exchange.inlet(1, reading, 100), exchange.outlet()
+    inlet, outlet = exchange.inlet(1, 1, reading, 100), exchange.outlet(b"a sender")
     former = signal.signal(signal.SIGALRM, strike)
-    yield inlet, outlet, outlet.connect(1)
+    yield inlet, outlet, outlet.connect(1, 1)
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, former)
     outlet.close(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,7 +18,7 @@ from understudy.wire.sockets.frames import LONG, Frames, endpoint, milliseconds
 _AGAIN_MS, _AGAIN_MOST_MS = 2, 50
 """How soon, and at most how late, a mailbox that is not there is looked for again."""
 _TAKEN_AHEAD = 64
-"""Letters, each of which may be a batch, that libzmq reads ahead from each sender: these die with the actor."""
+"""Letters, each of which may be a batch, that libzmq reads ahead from each sender."""
 _WORDS, _SPARE, _MOST_WORDS = 4, 1000, (1 << 31) - 1
 """Answers that may wait for one sender: so many for each message that it may have under way, and some."""
 # Plain numbers: what an enum adds to a question costs half as much as the question.
@@ -26,9 +27,9 @@ _OF_TWO = (_MORE, _NOBLOCK)
 _EVENTS = int(zmq.EVENTS)
 
 
-def mailbox_of(uid: int) -> str:
-    """Under what name the mailbox of an actor is bound, in all its lives."""
-    return f"m{uid}"
+def mailbox_of(uid: int, incarnation: int) -> str:
+    """Under what name the mailbox of a life is bound."""
+    return f"m{uid}.{incarnation}"
 
 
 class Exchange:
@@ -41,13 +42,13 @@ class Exchange:
         if self._owned:
             self._context.set(zmq.MAX_SOCKETS, 8192)
 
-    def outlet(self) -> Outlet:
-        """For one sending thread."""
-        return Outlet(self._context, self._directory)
+    def outlet(self, name: bytes) -> Outlet:
+        """For one sending thread, which all mailboxes know by that name."""
+        return Outlet(self._context, self._directory, name)
 
-    def inlet(self, uid: int, wake_fd: int, size: int) -> Inlet:
-        """The mailbox of the actor, for so many messages of each sender; ``wake_fd`` ends its waits."""
-        return Inlet(self._context, endpoint(self._directory, mailbox_of(uid)), wake_fd, size)
+    def inlet(self, uid: int, incarnation: int, wake_fd: int, size: int) -> Inlet:
+        """The mailbox of a life, for so many messages of each sender; ``wake_fd`` ends its waits."""
+        return Inlet(self._context, endpoint(self._directory, mailbox_of(uid, incarnation)), wake_fd, size)
 
     def close(self) -> None:
         """Wait until what was handed over has left, as long as the sockets linger."""
@@ -56,11 +57,13 @@ class Exchange:
 
 
 class Outlet:
-    """One thread's way to all mailboxes that it speaks to. Routes are named by the uid of the actor."""
+    """One thread's way to all mailboxes that it speaks to."""
 
-    def __init__(self, context: Any, directory: str) -> None:
+    def __init__(self, context: Any, directory: str, name: bytes) -> None:
         self._directory = directory
+        self._numbers = itertools.count()
         self._socket = context.socket(zmq.ROUTER)
+        self._socket.set(zmq.ROUTING_ID, name)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.SNDHWM, 0)  # the credit of each connection bounds what waits
         self._socket.set(zmq.RCVHWM, 0)
@@ -73,17 +76,18 @@ class Outlet:
         self._poller.register(self._socket, zmq.POLLIN)
         self._wake_fd = -1
 
-    def connect(self, uid: int) -> bytes:
-        """Begin to speak to the mailbox of that actor, there or not; the route to name in `send`."""
-        route = b"m%d" % uid
+    def connect(self, uid: int, incarnation: int) -> bytes:
+        """Begin to speak to the mailbox of that life, there or not; the route to name in `send`."""
+        # Never one that was there: libzmq ends the process that connects by the same route twice.
+        route = b"m%d.%d.%d" % (uid, incarnation, next(self._numbers))
         self._socket.set(zmq.CONNECT_ROUTING_ID, route)
-        self._socket.connect(endpoint(self._directory, mailbox_of(uid)))
+        self._socket.connect(endpoint(self._directory, mailbox_of(uid, incarnation)))
         return route
 
-    def disconnect(self, uid: int) -> None:
+    def disconnect(self, uid: int, incarnation: int) -> None:
         """Drop what is not sent yet, and look for it no more."""
         try:
-            self._socket.disconnect(endpoint(self._directory, mailbox_of(uid)))
+            self._socket.disconnect(endpoint(self._directory, mailbox_of(uid, incarnation)))
         except zmq.ZMQError as error:
             if error.errno != errno.ENOENT:  # the other side has gone, and nobody was looking for it
                 raise
@@ -130,6 +134,7 @@ class Inlet:
         self._socket = context.socket(zmq.ROUTER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.RCVHWM, _TAKEN_AHEAD)
+        self._socket.set(zmq.ROUTER_HANDOVER, 1)  # whoever was interrupted as it connected does so again
         # Who keeps to its credit is sent no more than that; of who asks on and reads nothing, the rest is dropped.
         self._socket.set(zmq.SNDHWM, min(_WORDS * size + _SPARE, _MOST_WORDS))
         self._socket.set(zmq.MAXMSGSIZE, MAX_PART)

@@ -1,0 +1,78 @@
+"""What a mailbox holds: the sending threads that it knows, and what it took in of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from understudy.mail.lending import Lending
+from understudy.wire import letters
+
+
+class Connection:
+    """One sending thread, as the mailbox knows it."""
+
+    __slots__ = (
+        "ahead", "given_up", "has_left", "held", "ident", "incarnation", "last", "lending", "lent", "loans", "name",
+        "spot", "told", "uid",
+    )  # fmt: skip
+
+    def __init__(
+        self, ident: bytes, uid: int, incarnation: int, name: str, spot: int, last: int, ahead: set[int]
+    ) -> None:
+        self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
+        self.spot = spot
+        """Where the ledger has it."""
+        self.last = last
+        """The seq of the last that was taken in, or that an earlier life began."""
+        self.ahead = ahead
+        """Those behind it that an earlier life began."""
+        self.held = 0
+        self.told = last
+        """The credit that it knows of."""
+        self.lending: Lending | None = None
+        """Of answers."""
+        self.lent: dict[int, int] = {}
+        """For each loan that is out, the ask that it answers."""
+        self.given_up: dict[int, None] = {}
+        """Asks of which it said so when they were in hand, or answered: the last of these, in their order."""
+        self.has_left = False
+        """Whether it said so: then no answer finds it."""
+        self.loans: set[int] = set()
+        """What this one has lent us for messages, and has not back."""
+
+    @property
+    def credit(self) -> int:
+        """Through which seq all is handled, in number."""
+        return self.last - self.held
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Plain tells of one sender, the first of them that of ``seq``; those before ``at`` are handled."""
+
+    connection: Connection
+    seq: int
+    bodies: list[Any]
+    at: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Single:
+    """A tell that bears frames, or an ask with its number."""
+
+    connection: Connection
+    seq: int
+    seal: letters.Seal
+    frames: Sequence[Any]
+    ask: int | None = None
+    urgent: bool = False
+
+
+Entry = Batch | Single
+
+
+def is_urgent(entry: Entry) -> bool:
+    """Whether it goes before all that wait."""
+    return isinstance(entry, Single) and entry.urgent

@@ -477,7 +477,7 @@ def test_thousands_of_mutated_letters_change_nothing_for_honest_senders(system, 
     thread.join()
     # One more by the stranger's way: by then all before it is read.
     while True:
-        stranger.say(stranger.forger.ask(plain("last"), 999_999))
+        stranger.say(stranger.forger.to("ask", [*plain("last")[:4], 999_999], seq=(1 << 62) - 1))
         content, _ = stranger.hear("reply")
         if content[-1] == 999_999:
             break

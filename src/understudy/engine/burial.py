@@ -43,7 +43,9 @@ class Burial:
         """The actor is over: who waits for an answer is told, what was told to it is buried."""
         mailbox.take_in()
         while mailbox.entries:
+            known = {entry.connection for entry in mailbox.entries}
             self.taken_in(mailbox, page, f"{self._birth.name} has ended")
+            mailbox.settle(known)
             mailbox.take_in()
 
     def left(self, mailbox: Mailbox, page: Page) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -174,6 +174,13 @@ class Mailbox:
     def refuse(self, connection: Connection, ask: int, how: str) -> None:
         """Nobody will answer that ask."""
         self.answer(connection, letters.REFUSED, [ask, f"{self._birth.name} {how}"])
+
+    def settle(self, connections: Iterable[Connection]) -> None:
+        """All that was taken in of these is accounted for: nobody else is to do so."""
+        words = self.ledger.words
+        for one in connections:
+            if one.spot != NOWHERE:
+                words[one.spot] = max(words[one.spot], one.last)
 
     def leave_to_heirs(self) -> None:
         """What was told, and is not begun, is for the next life: its senders have it; but of those who have left."""

@@ -17,13 +17,12 @@ from understudy.mail.overflow import Overflow
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
+from understudy.wire.ledger import number_of
 from understudy.wire.sealing import Verified, decline, seal
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
 
-_LAST_WORDS = 1.0
-"""Seconds in which what an actor said of its credit at its end arrives, after the news of the end."""
 LENT = 0.5
 """Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
 _QUIET = 0.0002
@@ -37,7 +36,9 @@ class Counter:
 
     def __init__(self, office: Office) -> None:
         self._office = office
-        self._outlet = office.exchange.outlet(office.name_of_sender())
+        name = office.name_of_sender()
+        self._number = number_of(name)
+        self._outlet = office.exchange.outlet(name)
         self._lock = threading.RLock()
         self._busy = False
         """Amid a send, where a finalizer or a signal's handler may strike that wants to send, too."""
@@ -100,7 +101,7 @@ class Counter:
     def post(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         """Send a tell, for which there is room."""
         letter = self._post(link, letters.TELL, [*sealed, urgent], frames, sealed.loans)
-        link.keep(link.seq, letter)
+        link.keep(letter)
 
     def _post(
         self, link: Link, kind: str, content: list[Any], frames: Sequence[Any], loans: Sequence[Any]
@@ -141,20 +142,16 @@ class Counter:
                 self._send_batch(link, now)
 
     def bury(self) -> None:
-        """What was under way to who has ended is lost, and told so, unless it may still turn out handled."""
+        """What who has ended has not begun is lost, and told so."""
         for link in [link for link in list(self.links.values()) if link.peer.is_closed]:
             self._read()
-            now = monotonic()
-            link.mourned = link.mourned or now + _LAST_WORDS
-            if link.seq > link.credit and now < link.mourned:
-                continue
             self.drop(link, "has ended" if link.peer.over else "takes no messages")
 
     def drop(self, link: Link, how: str) -> None:
         """What is under way there is handled by nobody, and told so."""
         if link.lender is not None:
             link.lender.close()
-        lost = link.seq + len(link.taken) - link.credit + self._overflow.forget(link)
+        lost = link.not_begun(self._number) + self._overflow.forget(link)
         while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
             link.bodies.popleft()
             lost += 1

@@ -12,6 +12,7 @@ from understudy.mail.lending import Lending
 from understudy.mail.surplus import Surplus
 from understudy.wire import letters
 from understudy.wire.bulk import Lender
+from understudy.wire.messages import Fate
 
 MOST = 64
 """Tells that make a batch full."""
@@ -29,6 +30,7 @@ class Peer:
     """An actor that this process speaks to, as far as it was told how that stands."""
 
     __slots__ = (
+        "begun",
         "deaths",
         "heard",
         "is_warned_of",
@@ -55,9 +57,22 @@ class Peer:
         self.on_full = "block"
         self.takes = "always"
         """As in a `Fate`."""
+        self.begun: dict[int, tuple[int, frozenset[int]]] = {}
+        """Once it has ended: through which seq it has begun what each sender of ours told, and what ahead of that."""
         self.heard = False
         """Whether its mailbox has ever said anything."""
         self.is_warned_of = False
+
+    def learn(self, fate: Fate) -> None:
+        """It stands so now."""
+        if fate.begun:
+            self.begun = {number: (through, frozenset(ahead)) for number, through, *ahead in fate.begun}
+        if fate.state == "leaving":
+            self.leaving = max(self.leaving, fate.incarnation)
+        if fate.size:
+            self.window, self.on_full, self.takes = fate.size, fate.on_full, fate.takes
+        self.name, self.state, self.deaths = fate.name or self.name, fate.state, max(self.deaths, fate.deaths)
+        self.met.set()
 
     @property
     def is_silent(self) -> bool:
@@ -81,8 +96,9 @@ class Peer:
 
 
 class Sent(NamedTuple):
-    """A letter with tells that its mailbox may not have begun: the seq of the last of them, and all its frames."""
+    """A letter with tells that its mailbox may not have begun: the first and the last seq, and all its frames."""
 
+    first: int
     last: int
     frames: Sequence[bytes]
 
@@ -95,7 +111,7 @@ class Link:
 
     __slots__ = (
         "_heading", "_headings", "_pack", "again", "begun", "bodies", "credit", "lending", "lent", "life", "most",
-        "mourned", "peer", "route", "sent", "sent_at", "seq", "surplus", "synced", "taken", "wondered_at",
+        "peer", "route", "sent", "sent_at", "seq", "surplus", "synced", "taken", "wondered_at",
     )  # fmt: skip
 
     def __init__(
@@ -116,8 +132,6 @@ class Link:
         self.credit = 0
         """Through which seq they are handled."""
         self.sent_at = 0.0
-        self.mourned = 0.0
-        """Until when its last words are waited for, once it has ended."""
         self.lending: Lending | None = None
         """Of what is too large to be sent; made with the first message that may be."""
         self.lent: set[int] = set()
@@ -176,9 +190,10 @@ class Link:
         """A death is known, and this is the way to the life that follows."""
         self.life, self.route, self.again = life, route, self.sent.copy()
 
-    def keep(self, last: int, frames: Sequence[Any]) -> None:
-        """It was sent, for the first time; what of it is the sender's own may be changed as soon as that returns."""
-        self.sent.append(Sent(last, [frame if type(frame) is bytes else bytes(frame) for frame in frames]))
+    def keep(self, frames: Sequence[Any]) -> None:
+        """The last one is a tell with these frames, some of which may be the user's to change as soon as he is told."""
+        copies = [frame if type(frame) is bytes else bytes(frame) for frame in frames]
+        self.sent.append(Sent(self.seq, self.seq, copies))
 
     def settle(self, begun: int) -> None:
         """Through there all is begun: no later life is to have it."""
@@ -203,6 +218,12 @@ class Link:
             return 0.0
         return max(_BYE, self.sent_at + _LINGER - now) if self.seq > self.credit else _BYE
 
+    def not_begun(self, sender: int) -> int:
+        """How many tells, of that sender and sent or gathered, its actor will not begin any more, as it has ended."""
+        through, ahead = self.peer.begun.get(sender, (0, frozenset[int]()))
+        sent = sum(one.last - max(one.first - 1, through) for one in self.sent if one.last > through)
+        return sent - len(ahead) + len(self.taken)
+
     def size_up(self) -> None:
         """How many make a batch full: as many as the window allows for."""
         window = self.peer.window
@@ -221,7 +242,7 @@ class Link:
     def batch_sent(self, frame: bytes) -> None:
         """It is under way; none of it is taken any more."""
         last = self.seq + len(self.taken)
-        self.sent.append(Sent(last, (frame,)))
+        self.sent.append(Sent(self.seq + 1, last, (frame,)))
         self.seq = last  # and the next one in a single step: whoever strikes between finds a batch to be sent anew
         self.taken.clear()
         if not self.bodies:

@@ -24,7 +24,7 @@ from understudy.mail.surplus import Kept
 from understudy.mail.watch import Watch
 from understudy.settings import check_timeout
 from understudy.wire import letters
-from understudy.wire.ledger import NAME_SIZE
+from understudy.wire.ledger import name_of
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
 from understudy.wire.payload import plain
 from understudy.wire.sockets import Exchange
@@ -242,8 +242,8 @@ class Office:
         return packer.heading(kind, uid, me.uid, me.incarnation, me.name)
 
     def name_of_sender(self) -> bytes:
-        """Of the next one, by which mailboxes know it over all their lives; ZeroMQ wants no zero in front."""
-        return b"\1" + os.urandom(NAME_SIZE - 1)
+        """Of the next one, by which mailboxes know it over all their lives."""
+        return name_of(self._myself.uid)
 
     def number(self) -> int:
         """Of the next ask."""
@@ -276,12 +276,7 @@ class Office:
             return
         # Held first: a thread that meets the end, and ends with it, would leave before its account is settled.
         senders, was_over = self.roster.senders(), peer.over
-        peer.name, peer.state, peer.deaths = fate.name or peer.name, fate.state, max(peer.deaths, fate.deaths)
-        if fate.state == "leaving":
-            peer.leaving = max(peer.leaving, fate.incarnation)
-        if fate.size:
-            peer.window, peer.on_full, peer.takes = fate.size, fate.on_full, fate.takes
-        peer.met.set()
+        peer.learn(fate)
         if self._courier is not None:
             self._courier.changed(peer)
         if peer.over and not was_over:

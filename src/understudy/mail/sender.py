@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_MOURNING = 0.05
-"""Seconds after which the last words of who has ended are looked for again."""
 _PATIENCE = 0.005
 """Seconds after which the flusher looks again for credit."""
 _SEEN_OFF = 0.25
@@ -185,9 +183,7 @@ class Sender(Counter):
     @property
     def patience(self) -> float | None:
         """In how many seconds to look again for what nobody rings for."""
-        if self._overflow:
-            return _PATIENCE
-        return _MOURNING if any(link.peer.over for link in list(self.links.values())) else None
+        return _PATIENCE if self._overflow else None
 
     @property
     def owes(self) -> bool:

@@ -25,6 +25,7 @@ from understudy.spawners.fresh import FreshSpawner
 from understudy.spawners.guard import Leash
 from understudy.spawners.zygote import ZygoteSpawner
 from understudy.wire.keys import new_key
+from understudy.wire.ledger import accounts
 from understudy.wire.sockets import Hub
 
 _MAX_REPORT = (1 << 30) + (1 << 20)
@@ -67,6 +68,7 @@ def found(
         shutil.rmtree(directory, ignore_errors=True)
         raise
     registry.keep = world.refs.__contains__
+    world.post.accounts = lambda uid: accounts(world.records[uid].begun)
     return world, leash
 
 

@@ -19,6 +19,7 @@ from understudy.lifecycle.standing import standing
 from understudy.lifecycle.waits import Ask, Finding, Waits
 from understudy.status import Status
 from understudy.wire.codec import encode
+from understudy.wire.ledger import is_of
 from understudy.wire.messages import Cycle, Fate, Identity, Sought, Still
 from understudy.wire.sockets import Hub, topic
 
@@ -47,6 +48,8 @@ class Post:
 
     def __init__(self, system: str, hub: Hub, registry: Registry) -> None:
         self._system, self._hub, self._registry = system, hub, registry
+        self.accounts: Callable[[int], list[list[int]]] = lambda _: []
+        """How far an actor that has ended was with each sender."""
         self.office: Callable[[Fate], None] = lambda _: None
         """The parent's own post office: hears of those that the parent met."""
         self._ways: dict[int, _Way] = {PARENT: _Way(0, is_open=True)}
@@ -167,6 +170,8 @@ class Post:
         return self._ways[speaker]
 
     def _say(self, speaker: int, way: _Way, word: Any) -> None:
+        if isinstance(word, Fate) and word.state == "ended":
+            word = replace(word, begun=[one for one in self.accounts(word.uid) if is_of(one[0], speaker)])
         if speaker == PARENT:
             self.office(word)
         elif way.is_open:

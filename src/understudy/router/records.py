@@ -49,7 +49,7 @@ class Record:
     past: tuple[int, Stats] = (0, Stats())
     """The last life that has ended, and the figures of all that have: one value, for other threads read it."""
     begun: bytes = b""
-    """How far the mailbox of the last life was with each sender, while another one may follow."""
+    """How far the mailbox of the last life that ended was with each sender."""
     told: Stats | None = None
     """What the current process told of its laps."""
     restarted: bool = False
@@ -93,6 +93,8 @@ class Record:
     def gone(self, news: Gone) -> None:
         """Its process ended."""
         self.usage = news.usage
+        if self.page is not None:
+            self.begun = self.page.copied_ledger()
         if self.current is not None:
             self.current = replace(self.current, exit_code=news.exit_code, signal=news.signal)
 
@@ -139,7 +141,6 @@ class Record:
         figures = replace(self._figures(life, self.page), ended_at=ended_at)
         self.past = incarnation, self.past[1] + replace(figures, **_failure(actor, incarnation, ended_at, crash))
         self.laps = 0 if self.page is None else self.page.laps
-        self.begun = b"" if self.page is None or actor.status.ended else self.page.copied_ledger()
         self.current, self.page = None, None
         self.report = report or self.report
         return report

@@ -9,6 +9,7 @@ then the list        slot and seq of what was begun ahead of its turn, as urgent
 
 from __future__ import annotations
 
+import os
 import struct
 
 SLOTS = 10_000
@@ -21,6 +22,8 @@ _LIST = _FIRST + 2 * SLOTS
 WORDS = _LIST + 2 * AHEAD
 NAME_SIZE = 8
 """Bytes of a sender's name."""
+_OWNERS = (1 << 24) - 1
+"""So much of its owner's uid is in it."""
 
 
 class Ledger:
@@ -28,14 +31,14 @@ class Ledger:
 
     def __init__(self, words: memoryview) -> None:
         self.words = words
-        self._spots = {words[at]: at + 1 for at in range(_FIRST, _FIRST + 2 * words[_USED], 2) if words[at]}
-        self._inherited = set(self._spots)
+        self.spots = {words[at]: at + 1 for at in range(_FIRST, _FIRST + 2 * words[_USED], 2) if words[at]}
+        self._inherited = set(self.spots)
         """Senders of earlier lives that did not come again yet."""
         self._free = [at + 1 for at in range(_FIRST, _FIRST + 2 * words[_USED], 2) if not words[at]]
 
     def knows(self, name: bytes) -> bool:
         """Whether an earlier life, or this one, has heard that sender."""
-        return _number(name) in self._spots
+        return number_of(name) in self.spots
 
     def spot(self, name: bytes, begun: int) -> int:
         """Where that sender's seq stands: the one that it has, or a new one, which begins there.
@@ -43,23 +46,23 @@ class Ledger:
         Where there is no room even if those go that did not come again, and for who bears no name, one that no life
         inherits.
         """
-        number = _number(name)
-        if number in self._spots:
+        number = number_of(name)
+        if number in self.spots:
             self._inherited.discard(number)
-            return self._spots[number]
+            return self.spots[number]
         spot = self._made(number) if number else NOWHERE
         if spot == NOWHERE:
             return spot
         # The name last: a slot that was taken halfway is nobody's.
         self.words[spot] = begun
         self.words[spot - 1] = number
-        self._spots[number] = spot
+        self.spots[number] = spot
         return spot
 
     def forget(self, name: bytes) -> None:
         """That sender comes no more."""
-        number = _number(name)
-        spot = self._spots.pop(number, None)
+        number = number_of(name)
+        spot = self.spots.pop(number, None)
         if spot is not None:
             self.words[spot - 1] = 0
             self._inherited.discard(number)
@@ -119,14 +122,16 @@ class Ledger:
 def copied(words: memoryview) -> bytes:
     """What a later life goes on from; empty if nobody was heard. Whatever the process has written there is copied."""
     used = min(max(0, words[_USED]), SLOTS)
-    listed = min(max(0, words[_LISTED]), AHEAD)
     if not used:
         return b""
-    return (
-        struct.pack("=qq", used, listed)
-        + bytes(words[_FIRST : _FIRST + 2 * used])
-        + bytes(words[_LIST : _LIST + 2 * listed])
-    )
+    listed = min(max(0, words[_LISTED]), AHEAD)
+    ahead = [words[at : at + 2] for at in range(_LIST, _LIST + 2 * listed, 2) if _is_spot(words[at], used)]
+    slots = bytes(words[_FIRST : _FIRST + 2 * used])
+    return struct.pack("=qq", used, len(ahead)) + slots + b"".join(map(bytes, ahead))
+
+
+def _is_spot(at: int, used: int) -> bool:
+    return at in range(_FIRST + 1, _FIRST + 2 * used, 2)
 
 
 def restore(words: memoryview, copy: bytes) -> None:
@@ -140,5 +145,26 @@ def restore(words: memoryview, copy: bytes) -> None:
     words[_USED], words[_LISTED] = used, listed
 
 
-def _number(name: bytes) -> int:
+def accounts(copy: bytes) -> list[list[int]]:
+    """What was copied, of each sender: the number of its name, through which seq all is begun, and what ahead of it."""
+    if not copy:
+        return []
+    words = memoryview(bytearray(8 * WORDS)).cast("q")
+    restore(words, copy)
+    ledger = Ledger(words)
+    return [[number, words[spot], *sorted(ledger.ahead(spot))] for number, spot in ledger.spots.items()]
+
+
+def name_of(uid: int) -> bytes:
+    """A name for one more sender of that actor: ZeroMQ wants no zero in front."""
+    return b"\1" + (uid & _OWNERS).to_bytes(3, "little") + os.urandom(4)
+
+
+def number_of(name: bytes) -> int:
+    """A name as the ledger has it; 0 for none."""
     return int.from_bytes(name, "little", signed=True) if len(name) == NAME_SIZE else 0
+
+
+def is_of(number: int, uid: int) -> bool:
+    """Whether a sender of that actor may bear the name."""
+    return number >> 8 & _OWNERS == uid & _OWNERS

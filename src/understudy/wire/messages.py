@@ -237,7 +237,8 @@ class Fate:
     """How an actor stands that you spoke to; said again whenever it changes.
 
     ``deaths`` is its latest life that is known to have ended, 0 for none; ``size`` and ``on_full`` are its mailbox's.
-    ``takes``: whether it has handlers, or may wait for a message all the same, or cannot.
+    ``takes``: whether it has handlers, or may wait for a message all the same, or cannot. ``begun``, once it has ended:
+    what it has begun of each sender of the process that is told, see `ledger`.
     """
 
     KIND: ClassVar[str] = "fate"
@@ -249,6 +250,7 @@ class Fate:
     size: int
     on_full: OnFull
     takes: Takes
+    begun: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "size": (None, "1", True, 1.0),
     "on_full": (None, "", "drop", 1, ["block"]),
     "takes": (None, "", "NEVER", 1, True, ["never"]),
+    "begun": (None, "x", {"a": 1}, [1], [[1, None]], [["x"]], [[[1]]]),
     "found": (None, "x", {"a": 1}, ["x"], [[1, None]], [[b"x"]], [[["deep"]]]),
     "more": (None, 0, "yes"),
     "hint": (None, 1, b"x"),

@@ -1,0 +1,129 @@
+"""How far a mailbox is with each sender, over its lives."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from understudy.wire.ledger import AHEAD, NOWHERE, SLOTS, WORDS, Ledger, accounts, copied, is_of, name_of, restore
+
+pytestmark = [pytest.mark.requirement("A7"), pytest.mark.fault("F44")]
+
+
+def memory() -> memoryview:
+    return memoryview(bytearray(8 * WORDS)).cast("q")
+
+
+def heir(ledger: Ledger) -> Ledger:
+    """That of the next life."""
+    words = memory()
+    restore(words, copied(ledger.words))
+    return Ledger(words)
+
+
+NAMES = [name_of(uid) for uid in (0, 1, 1, 7, (1 << 24) + 7)]
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("open"), st.integers(0, 4), st.integers(0, 9)),
+        st.tuples(st.just("begin"), st.integers(0, 4), st.integers(1, 3)),
+        st.tuples(st.just("ahead"), st.integers(0, 4), st.integers(2, 9)),
+        st.tuples(st.just("forget"), st.integers(0, 4), st.just(0)),
+        st.tuples(st.just("die"), st.just(0), st.just(0)),
+    )
+)
+
+
+@given(steps)
+def test_each_life_goes_on_where_the_one_before_was(steps: list[tuple[str, int, int]]):
+    ledger, model = Ledger(memory()), dict[int, list[Any]]()
+    for step, which, number in steps:
+        name = NAMES[which]
+        match step:
+            case "open":
+                ledger.spot(name, number)
+                model.setdefault(which, [number, set()])
+            case "begin" if which in model:
+                model[which][0] += number
+                ledger.words[ledger.spot(name, 0)] = model[which][0]
+            case "ahead" if which in model:
+                model[which][1].add(model[which][0] + number)
+                ledger.begin_ahead(ledger.spot(name, 0), model[which][0] + number)
+            case "forget":
+                ledger.forget(name)
+                model.pop(which, None)
+            case "die":
+                ledger = heir(ledger)
+        for known, (begun, ahead) in model.items():
+            assert ledger.knows(NAMES[known])
+            spot = ledger.spot(NAMES[known], 99)
+            assert (ledger.words[spot], ledger.ahead(spot)) == (begun, {seq for seq in ahead if seq > begun})
+    found = {number: (begun, set(ahead)) for number, begun, *ahead in accounts(copied(ledger.words))}
+    assert len(found) == len(model)
+    assert sorted(found.values(), key=repr) == sorted(
+        ((begun, {seq for seq in ahead if seq > begun}) for begun, ahead in model.values()), key=repr
+    )
+
+
+def test_who_comes_again_in_no_later_life_makes_room_and_beyond_that_nobody_is_remembered():
+    ledger = Ledger(memory())
+    names = [name_of(1) for _ in range(SLOTS)]
+    spots = {ledger.spot(name, 5) for name in names}
+    assert len(spots) == SLOTS
+    assert NOWHERE not in spots
+    assert ledger.spot(name_of(1), 5) == NOWHERE
+    ledger = heir(ledger)
+    assert ledger.words[ledger.spot(names[0], 0)] == 5
+    ledger.begin_ahead(ledger.spot(names[1], 0), 9)
+    ledger.forget(names[1])
+    new = ledger.spot(name_of(1), 7)
+    assert ledger.words[new] == 7
+    assert not ledger.ahead(new), "what it has is of nobody before"
+    assert [ledger.spot(name_of(1), 1) for _ in range(9)].count(NOWHERE) == 0
+    assert ledger.knows(names[0])
+    assert not ledger.knows(names[5])
+
+
+def test_a_sender_without_a_name_is_remembered_by_no_life():
+    ledger = Ledger(memory())
+    assert {ledger.spot(name, 3) for name in (b"", b"\0five", b"more than eight")} == {NOWHERE}
+    assert copied(ledger.words) == b""
+    assert accounts(b"") == []
+
+
+def test_the_list_of_what_was_begun_ahead_keeps_what_still_counts():
+    ledger = Ledger(memory())
+    one, other = ledger.spot(name_of(1), 0), ledger.spot(name_of(2), 0)
+    for seq in range(2, AHEAD + 2):
+        ledger.begin_ahead(one if seq % 2 else other, seq)
+    ledger.words[one] = AHEAD
+    ledger.begin_ahead(one, AHEAD + 9)
+    assert ledger.ahead(one) == {AHEAD + 1, AHEAD + 9}
+    assert ledger.ahead(other) == set(range(2, AHEAD + 2, 2))
+    while not ledger.words[other]:
+        ledger.begin_ahead(other, AHEAD + 100)
+    assert ledger.words[other] == AHEAD + 100, "too many: those before it are for no next life"
+
+
+@pytest.mark.parametrize("used", [-1, 1, SLOTS, 1 << 62])
+def test_whatever_a_dying_process_wrote_there_is_copied_and_opened(used: int):
+    words = memoryview(bytearray(random.Random(used).randbytes(8 * WORDS))).cast("q")  # noqa: S311 - the same each time
+    words[0], words[1] = used, 1 << 40
+    words[-2] = 5  # in the list: a spot that is one
+    found = heir(Ledger(memory()))
+    restore(found.words, copied(words))
+    found = Ledger(found.words)
+    spot = found.spot(name_of(1), 3)
+    for seq in range(AHEAD + 5):
+        found.begin_ahead(spot, seq + 10)
+    assert len(accounts(copied(words))) <= SLOTS
+
+
+def test_a_name_says_whose_sender_it_is():
+    for uid in (0, 1, 300, (1 << 24) - 1):
+        number = int.from_bytes(name_of(uid), "little", signed=True)
+        assert is_of(number, uid)
+        assert not is_of(number, uid + 1)

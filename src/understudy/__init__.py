@@ -19,6 +19,7 @@ process takes over from the original serialized state. Where things live, from t
     routing     which of several replicas a message is for
     group       GroupRef
     handle      an ActorSystem in a process that does not run it
+    hooks       what a class must have to be an actor
     process     Process, what a user subclasses
     spawners    zygote, fresh interpreter, signals, the sweep
     observe     the status stream and its clients

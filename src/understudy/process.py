@@ -8,13 +8,14 @@ import logging
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from understudy import runtime
-from understudy.callables import check_call, generates, wants_stop_event
+from understudy.callables import check_call, wants_stop_event
 from understudy.config import ProcessConfig
 from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
 from understudy.handle import arrived, here
+from understudy.hooks import HOOKS, refuse_generating_hooks
 from understudy.part import Part
 from understudy.receiving.deferred import Deferred
-from understudy.receiving.marks import methods_of, refuse_generators, refuse_receive_without_message
+from understudy.receiving.marks import refuse_receive_without_message
 from understudy.settings import check_timeout, shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import timed_hooks
@@ -27,20 +28,7 @@ if TYPE_CHECKING:
     from understudy.status import Status
     from understudy.timing import Timers
 
-HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error", "receive")
-"""The hooks that a class may define, by their sections' names."""
-
-
 _NOTE = 1000
-_STAND_INS = {
-    "run": "loop",
-    "loop": "loop",
-    "main": "loop",
-    "on_receive": "receive",
-    "on_message": "receive",
-    "handle_message": "receive",
-}
-"""What the work is called elsewhere, and the hook that it is here."""
 
 
 class Process:
@@ -71,7 +59,7 @@ class Process:
             if inspect.getattr_static(cls, name) is not Process.__dict__[name]:
                 clash(cls.__name__, name)
         refuse_near_misses(cls.__qualname__, vars(cls), HOOKS)
-        _refuse_generators(cls)
+        refuse_generating_hooks(cls)
         refuse_receive_without_message(vars(cls))
 
     if TYPE_CHECKING:
@@ -331,31 +319,6 @@ def _inside(process: Process, what: str) -> runtime.Inside:
     if inside is None:
         raise WrongProcess(f"{what}() is for hooks: this {type(process).__name__} does not run in this process")
     return inside
-
-
-def hooks_of(cls: type) -> frozenset[str]:
-    """The hooks of a class, "receive" for whatever takes messages; raises NotAnActor if it could do nothing."""
-    _refuse_generators(cls)
-    hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
-    if methods_of(cls):
-        hooks |= {"receive"}
-    if hooks.isdisjoint({"loop", "receive"}):
-        found = next((name for name in _STAND_INS if callable(getattr(cls, name, None))), None)
-        hint = f"; its {found}() is not called: name it __{_STAND_INS[found]}__" if found else ""
-        raise NotAnActor(
-            f"{cls.__qualname__} defines no __loop__, and neither __receive__ nor a method marked @receives or "
-            f"@callable_remotely, so there is nothing for it to do{hint}"
-        )
-    return hooks
-
-
-def _refuse_generators(cls: type) -> None:
-    refuse_generators(cls)
-    for name in HOOKS:
-        if generates(getattr(cls, f"__{name}__", None)):
-            raise NotAnActor(
-                f"{cls.__qualname__}.__{name}__ is a generator: calling it would run nothing of it; take the yield out"
-            )
 
 
 class FunctionProcess(Process):

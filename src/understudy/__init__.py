@@ -42,6 +42,7 @@ if _typing.TYPE_CHECKING:
     from understudy.config import StopLadder as StopLadder
     from understudy.config import Timeouts as Timeouts
     from understudy.deadletters import DeadLetter as DeadLetter
+    from understudy.engine.timers import Reminder as Reminder
     from understudy.errors import AccessDenied as AccessDenied
     from understudy.errors import ActorDied as ActorDied
     from understudy.errors import ActorError as ActorError
@@ -125,6 +126,7 @@ else:
         "StopLadder": "config",
         "Timeouts": "config",
         "DeadLetter": "deadletters",
+        "Reminder": "engine.timers",
         "AccessDenied": "errors",
         "ActorDied": "errors",
         "ActorError": "errors",
@@ -267,6 +269,7 @@ __all__ = [
     "ProtocolError",
     "ReceiveError",
     "ReceiveTimeoutError",
+    "Reminder",
     "Remote",
     "Restart",
     "ResultError",

@@ -16,19 +16,22 @@ from understudy.hooks import HOOKS, refuse_generating_hooks
 from understudy.part import Part
 from understudy.receiving.deferred import Deferred
 from understudy.receiving.marks import refuse_receive_without_message
-from understudy.settings import check_timeout, shown
+from understudy.settings import check_delay, check_timeout, shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import timed_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from understudy.engine.timers import Reminder
     from understudy.ref import ActorRef
     from understudy.stats import Stats
     from understudy.status import Status
     from understudy.timing import Timers
 
 _NOTE = 1000
+_OFTEN = 0.001
+"""Seconds: what waits for messages is woken no oftener."""
 
 
 class Process:
@@ -172,6 +175,31 @@ class Process:
         error. Raises WaitTimeout.
         """
         return _inside(self, "receive").receive(check_timeout(timeout))
+
+    @verb
+    def after(self, seconds: float, message: object) -> Reminder:
+        """Send itself a message in so many seconds, which may be 0; the `Reminder` cancels it.
+
+        It is handled as one that was told, by the same handlers or `receive`, as soon as it is due and its turn has
+        come: before what waits in the mailbox, unless that is urgent, or the last one was a timer's too. It is not
+        serialized, takes no room there, and `sender` is None. It ends with this life, and with a stop.
+
+        Any thread of the actor may call it; of a class without handlers, once a hook has called this or `receive`.
+        Raises ConfigError for what is no number of seconds from 0 to 1,000,000,000, WrongProcess outside hooks.
+        """
+        return _inside(self, "after").after(check_delay("after", seconds, 0), message)
+
+    @verb
+    def every(self, seconds: float, message: object) -> Reminder:
+        """Send itself a message again and again, as `after` does, in so many seconds for the first time.
+
+        It is due at multiples of ``seconds`` from this call, by a clock that nobody sets. At most one of them waits for
+        its turn, or for the async handler that has one in hand; those that are due by then as well are left out, and
+        `Reminder.missed` counts them.
+
+        Raises as `after`; ConfigError for less than 0.001 seconds, too.
+        """
+        return _inside(self, "every").every(check_delay("every", seconds, _OFTEN), message)
 
     @verb
     def defer(self) -> Deferred:

@@ -82,7 +82,8 @@ class Sets(Process):
         return self.got
 
     def loaded(self):
-        return [name in sys.modules for name in MODULES], threading.active_count()
+        threads = [one.name for one in threading.enumerate() if not isinstance(one, threading._DummyThread)]
+        return [name in sys.modules for name in MODULES], threads
 
     def give(self):
         return self.after(FAR, "far")
@@ -466,3 +467,4 @@ def test_what_a_timer_sends_is_a_message_that_was_told_in_all_that_may_become_of
     assert repr(refs["raise"].exception().__cause__) == "ValueError('on purpose')"
     assert isinstance(refs["overrun"].exception(), ReceiveTimeoutError)
     assert refs["nobody"].ask("nobody", LONG) == "nobody"
+    until(lambda: system.summary().messages == 4, 20, "the asks, and nothing else, being counted")

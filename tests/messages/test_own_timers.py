@@ -260,8 +260,8 @@ def test_timers_end_with_the_life_and_the_next_one_sets_its_own(system, tmp_path
 class Holds(Process):
     """Has two hands; both are full when its timers become due and a stop comes."""
 
-    def __init__(self, path, gate):
-        self.path, self.gate, self.held = str(path), str(gate), 0
+    def __init__(self, path):
+        self.path, self.held = str(path), 0
         self.config.mailbox.concurrency = 2
 
     async def __receive__(self, message):
@@ -270,8 +270,7 @@ class Holds(Process):
             self.held += 1
             if self.held == 2:
                 self.once, self.often = self.after(0, "due"), self.every(0.001, "due again and again")
-            await asyncio.to_thread(hold, self.gate)
-            assert self.stopping
+            await asyncio.to_thread(until, lambda: self.stopping, LONG)
             self.after(0, "set after the stop")
 
     def __onfinish__(self):
@@ -283,15 +282,13 @@ class Holds(Process):
 def test_once_a_stop_stands_no_timer_sends_anything_though_it_was_due_and_what_had_arrived_is_drained(
     system, tmp_path, drain
 ):
-    path, gate = tmp_path / "notes", tmp_path / "gate"
-    holds = system.spawn(Holds, path, gate)
+    path = tmp_path / "notes"
+    holds = system.spawn(Holds, path)
     for message in ("hold", "hold", "more"):
         holds.tell(message)
     until(lambda: holds.info().mailbox_depth == 3, 20, "all having arrived")
     noted(path, 2)
     assert holds.stop(drain=drain) == "asked"
-    until(lambda: holds.info().status is Status.STOPPING, 20, "the stop")
-    gate.touch()
     assert holds.wait(LONG) is Status.FINISHED
     assert notes(path) == ["hold", "hold", *(["more"] if drain else []), "True True"]
     assert [letter.message for letter in system.dead_letters] == ([] if drain else ["more"])

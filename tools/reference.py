@@ -52,7 +52,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "Mailbox",
         "Sampling",
     ),
-    "Messages": ("receives", "callable_remotely", "Deferred"),
+    "Messages": ("receives", "callable_remotely", "Deferred", "Reminder"),
     "Measuring": ("timethis", "Timer", "Timers"),
     "State": ("travels",),
     "Protocols": ("Target", "Spawner"),

@@ -19,6 +19,7 @@ process takes over from the original serialized state. Where things live, from t
     routing     which of several replicas a message is for
     group       GroupRef
     handle      an ActorSystem in a process that does not run it
+    hooks       what a class must have to be an actor
     process     Process, what a user subclasses
     spawners    zygote, fresh interpreter, signals, the sweep
     observe     the status stream and its clients
@@ -41,6 +42,7 @@ if _typing.TYPE_CHECKING:
     from understudy.config import StopLadder as StopLadder
     from understudy.config import Timeouts as Timeouts
     from understudy.deadletters import DeadLetter as DeadLetter
+    from understudy.engine.timers import Reminder as Reminder
     from understudy.errors import AccessDenied as AccessDenied
     from understudy.errors import ActorDied as ActorDied
     from understudy.errors import ActorError as ActorError
@@ -124,6 +126,7 @@ else:
         "StopLadder": "config",
         "Timeouts": "config",
         "DeadLetter": "deadletters",
+        "Reminder": "engine.timers",
         "AccessDenied": "errors",
         "ActorDied": "errors",
         "ActorError": "errors",
@@ -266,6 +269,7 @@ __all__ = [
     "ProtocolError",
     "ReceiveError",
     "ReceiveTimeoutError",
+    "Reminder",
     "Remote",
     "Restart",
     "ResultError",

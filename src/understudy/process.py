@@ -8,39 +8,30 @@ import logging
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from understudy import runtime
-from understudy.callables import check_call, generates, wants_stop_event
+from understudy.callables import check_call, wants_stop_event
 from understudy.config import ProcessConfig
 from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
 from understudy.handle import arrived, here
+from understudy.hooks import HOOKS, refuse_generating_hooks
 from understudy.part import Part
 from understudy.receiving.deferred import Deferred
-from understudy.receiving.marks import methods_of, refuse_generators, refuse_receive_without_message
-from understudy.settings import check_timeout, shown
+from understudy.receiving.marks import refuse_receive_without_message
+from understudy.settings import check_delay, check_timeout, shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import timed_hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from understudy.engine.timers import Reminder
     from understudy.ref import ActorRef
     from understudy.stats import Stats
     from understudy.status import Status
     from understudy.timing import Timers
 
-HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error", "receive")
-"""The hooks that a class may define, by their sections' names."""
-
-
 _NOTE = 1000
-_STAND_INS = {
-    "run": "loop",
-    "loop": "loop",
-    "main": "loop",
-    "on_receive": "receive",
-    "on_message": "receive",
-    "handle_message": "receive",
-}
-"""What the work is called elsewhere, and the hook that it is here."""
+_OFTEN = 0.001
+"""Seconds: what waits for messages is woken no oftener."""
 
 
 class Process:
@@ -71,7 +62,7 @@ class Process:
             if inspect.getattr_static(cls, name) is not Process.__dict__[name]:
                 clash(cls.__name__, name)
         refuse_near_misses(cls.__qualname__, vars(cls), HOOKS)
-        _refuse_generators(cls)
+        refuse_generating_hooks(cls)
         refuse_receive_without_message(vars(cls))
 
     if TYPE_CHECKING:
@@ -184,6 +175,31 @@ class Process:
         error. Raises WaitTimeout.
         """
         return _inside(self, "receive").receive(check_timeout(timeout))
+
+    @verb
+    def after(self, seconds: float, message: object) -> Reminder:
+        """Send itself a message in so many seconds, which may be 0; the `Reminder` cancels it.
+
+        It is handled as one that was told, by the same handlers or `receive`, as soon as it is due and its turn has
+        come: before what waits in the mailbox, unless that is urgent, or the last one was a timer's too. It is not
+        serialized, takes no room there, and `sender` is None. It ends with this life, and with a stop.
+
+        Any thread of the actor may call it; of a class without handlers, once a hook has called this or `receive`.
+        Raises ConfigError for what is no number of seconds from 0 to 1,000,000,000, WrongProcess outside hooks.
+        """
+        return _inside(self, "after").after(check_delay("after", seconds, 0), message)
+
+    @verb
+    def every(self, seconds: float, message: object) -> Reminder:
+        """Send itself a message again and again, as `after` does, in so many seconds for the first time.
+
+        It is due at multiples of ``seconds`` from this call, by a clock that nobody sets. At most one of them waits for
+        its turn, or for the async handler that has one in hand; those that are due by then as well are left out, and
+        `Reminder.missed` counts them.
+
+        Raises as `after`; ConfigError for less than 0.001 seconds, too.
+        """
+        return _inside(self, "every").every(check_delay("every", seconds, _OFTEN), message)
 
     @verb
     def defer(self) -> Deferred:
@@ -331,31 +347,6 @@ def _inside(process: Process, what: str) -> runtime.Inside:
     if inside is None:
         raise WrongProcess(f"{what}() is for hooks: this {type(process).__name__} does not run in this process")
     return inside
-
-
-def hooks_of(cls: type) -> frozenset[str]:
-    """The hooks of a class, "receive" for whatever takes messages; raises NotAnActor if it could do nothing."""
-    _refuse_generators(cls)
-    hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
-    if methods_of(cls):
-        hooks |= {"receive"}
-    if hooks.isdisjoint({"loop", "receive"}):
-        found = next((name for name in _STAND_INS if callable(getattr(cls, name, None))), None)
-        hint = f"; its {found}() is not called: name it __{_STAND_INS[found]}__" if found else ""
-        raise NotAnActor(
-            f"{cls.__qualname__} defines no __loop__, and neither __receive__ nor a method marked @receives or "
-            f"@callable_remotely, so there is nothing for it to do{hint}"
-        )
-    return hooks
-
-
-def _refuse_generators(cls: type) -> None:
-    refuse_generators(cls)
-    for name in HOOKS:
-        if generates(getattr(cls, f"__{name}__", None)):
-            raise NotAnActor(
-                f"{cls.__qualname__}.__{name}__ is a generator: calling it would run nothing of it; take the yield out"
-            )
 
 
 class FunctionProcess(Process):

@@ -197,6 +197,15 @@ def check_timeout(value: object) -> float | None:
     return min(max(seconds, 0.0), LONGEST)
 
 
+def check_delay(verb: str, value: object, least: float) -> float:
+    """The seconds of a timer that the verb sets; ConfigError for what is no finite number of them, or out of bounds."""
+    seconds = _number(float, value)
+    if seconds is None or not least <= seconds <= LONGEST:
+        bounds = f"at least {_figure(least)} and at most {LONGEST}"
+        raise ConfigError(f"{verb}() takes a finite number of seconds, {bounds}; got {shown(value)}")
+    return float(seconds)
+
+
 def shown(value: object) -> str:
     """The value's repr, shortened; its type where it has no usable one."""
     try:

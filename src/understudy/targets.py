@@ -13,8 +13,9 @@ from typing import Any
 
 from understudy.callables import NAMED, generates, name_of, signature_of
 from understudy.errors import ConfigError, NotAnActor
+from understudy.hooks import hooks_of
 from understudy.lifecycle.spec import Spec
-from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, hooks_of, part_of
+from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, part_of
 from understudy.receiving.marks import methods_of
 from understudy.runtime import NOTHING
 from understudy.spawners.base import Target

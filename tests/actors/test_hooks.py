@@ -58,12 +58,12 @@ class StopsIn(Diary):
 
     def __init__(self, section, after):
         super().__init__()
-        self.section, self.after = section, after
+        self.section, self.end = section, after
 
     def write(self, word):
         super().write(word)
         if self.current_lap == 2 and word == self.section:
-            self.stop(after=self.after)
+            self.stop(after=self.end)
 
 
 @pytest.mark.requirement("E1")

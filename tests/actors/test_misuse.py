@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from understudy import ConfigError, MainLoopError, NotAnActor, NotStarted, Process, Status
-from understudy.process import HOOKS
+from understudy.hooks import HOOKS
 from understudy.shadowing import refuse_near_misses
 
 

@@ -326,7 +326,8 @@ def test_the_runtime_keeps_its_state_in_one_private_attribute():
 
 
 VERBS = [
-    "config", "start", "wait", "result", "stop", "kill", "sleep", "progress", "tell", "ask", "receive", "defer",
+    "config", "start", "wait", "result", "stop", "kill", "sleep", "progress", "tell", "ask", "receive", "after",
+    "every", "defer",
 ]  # fmt: skip
 
 

@@ -29,7 +29,7 @@ FLOORS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part"}),
-    frozenset({"ref", "outcome", "handle"}),
+    frozenset({"ref", "outcome", "handle", "hooks"}),
     frozenset({"process", "spawners", "observe", "mail", "group"}),
     frozenset({"router", "engine", "targets"}),
     frozenset({"system"}),

@@ -16,7 +16,7 @@ import pytest
 
 from understudy import Deferred, NotAnActor, Process, ProtocolError, SerializationError, callable_remotely, receives
 from understudy.call import Call
-from understudy.process import HOOKS, hooks_of
+from understudy.hooks import HOOKS, hooks_of
 from understudy.receiving.calls import Calls
 from understudy.receiving.deferred import Pending
 from understudy.receiving.handlers import Handlers

@@ -16,7 +16,8 @@ from typing import Any
 
 from understudy.cli.refusal import Refusal, of_users_code
 from understudy.errors import NotAnActor
-from understudy.process import Process, hooks_of
+from understudy.hooks import hooks_of
+from understudy.process import Process
 from understudy.spawners.base import Target
 from understudy.targets import FunctionTarget, ProcessTarget, command_of, label_of
 from understudy.wire.travelling.names import spawned_at_import

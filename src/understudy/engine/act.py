@@ -21,8 +21,9 @@ from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
 from understudy.engine.telling import Told
 from understudy.errors import TooLarge
+from understudy.hooks import HOOKS
 from understudy.outcome import build_error
-from understudy.process import HOOKS, Process, part_of
+from understudy.process import Process, part_of
 from understudy.runtime import Interruption
 from understudy.status import Crash
 from understudy.wire import messages

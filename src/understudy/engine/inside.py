@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.engine.halt import AFTER_LAP, AFTER_SECTION, Halt
 from understudy.engine.laps import LapTimes
@@ -22,6 +22,10 @@ from understudy.spawners.base import Birth
 from understudy.stats import Stats
 from understudy.wire.messages import KillMe, Progress
 from understudy.wire.page import PLACE, PLACE_SHIFT
+
+if TYPE_CHECKING:
+    from understudy.engine.ticking import Ticking
+    from understudy.engine.timers import Reminder
 
 
 class Actor:
@@ -109,6 +113,21 @@ class Actor:
         if threading.current_thread() is not threading.main_thread():
             raise WrongProcess(f"receive() is for the hooks of {self.name}: another thread of it takes no messages")
         return self._takes_messages().receive(timeout)
+
+    def after(self, seconds: float, message: Any) -> Reminder:
+        """A message to itself, once."""
+        return self._timers().after(seconds, message)
+
+    def every(self, seconds: float, message: Any) -> Reminder:
+        """The same, again and again."""
+        return self._timers().every(seconds, message)
+
+    def _timers(self) -> Ticking:
+        if self.serving is None and threading.current_thread() is not threading.main_thread():
+            raise WrongProcess(
+                f"{self.name} takes no messages yet, so another thread of it sets no timers: let a hook set the first"
+            )
+        return self._takes_messages().timers()
 
     def ref_of(self, name: str) -> ActorRef[Any] | GroupRef[Any]:
         """The actor, or group, of that name; raises UnknownActor."""

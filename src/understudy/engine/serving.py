@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.config import ProcessConfig
 from understudy.engine.burial import Burial
@@ -24,6 +24,10 @@ from understudy.spawners.base import Birth
 from understudy.wire.page import BEGUN, DEADLINE, HANDLED, NEVER, PLACE, place_of
 from understudy.wire.sealing import Foreign, unseal
 
+if TYPE_CHECKING:
+    from understudy.engine.ticking import Ticking
+    from understudy.engine.timers import Due
+
 _LOOK = 0.001
 """Seconds after which plain tells in hand let in what has arrived meanwhile: it may be urgent, or an answer."""
 _LINGER = 1.0
@@ -35,6 +39,9 @@ Run = Callable[[Handler, Any], Any]
 
 class Serving:
     """The mailbox of one incarnation at work."""
+
+    ticking: Ticking | None = None
+    """Its timers, from the first one on."""
 
     def __init__(
         self,
@@ -89,6 +96,16 @@ class Serving:
         """The right to answer it later."""
         return Ticket(hand, self.answers)
 
+    def timers(self) -> Ticking:
+        """Its timers; in any thread."""
+        if self.ticking is not None:
+            return self.ticking
+        from understudy.engine.ticking import Ticking  # for those who have any
+
+        made = Ticking(self.mailbox, self._halt)
+        found: Ticking = vars(self).setdefault("ticking", made)  # one step: two threads may both be the first
+        return found
+
     def receive(self, timeout: float | None) -> Any:
         """The next message, in place of its handler; raises WaitTimeout, also when a stop stands."""
         until = None if timeout is None else monotonic() + timeout
@@ -97,6 +114,9 @@ class Serving:
         while True:
             self.mailbox.take_in()
             self.answers.catch_up()
+            if self.ticking is not None and (due := self.ticking.next()) is not None:
+                self._hand = self.ticking.hand()
+                return due.message
             found = self.mailbox.next_body()
             if isinstance(found, Single):
                 self._hand = self._received = Hand(found.connection, found.ask)
@@ -113,7 +133,7 @@ class Serving:
                 self._sections.cut()
             if until is not None and monotonic() >= until:
                 raise WaitTimeout(f"no message came to {self._birth.name} within {timeout:g} s")
-            self.mailbox.wait(None if until is None else max(0.0, until - monotonic()))
+            self.mailbox.wait(self._patience(None if until is None else max(0.0, until - monotonic())))
 
     def settle(self) -> None:
         """What `receive` gave last is handled: who asked, and is not to be answered later, gets None."""
@@ -133,10 +153,15 @@ class Serving:
         """Handle what has arrived by now: what comes meanwhile waits until a section was run."""
         self.settle()
         self.mailbox.take_in()
-        for _ in range(len(self.mailbox.entries)):
-            if not self.mailbox.entries or self._is_over():
+        left, moment = len(self.mailbox.entries), monotonic()
+        while not self._is_over():
+            if self.ticking is not None and (due := self.ticking.next(moment)) is not None:
+                self._handle_due(self.ticking, due)
+            elif left and self.mailbox.entries:
+                left -= 1
+                self._handle_next(lap)
+            else:
                 break
-            self._handle_next(lap)
         self.answers.catch_up()
 
     def serve(self, lap: int) -> None:
@@ -144,8 +169,13 @@ class Serving:
         mailbox = self.mailbox
         self.settle()
         mailbox.take_in()
-        while mailbox.entries and not self._is_over():
-            self._handle_next(lap)
+        while not self._is_over():
+            if self.ticking is not None and (due := self.ticking.next()) is not None:
+                self._handle_due(self.ticking, due)
+            elif mailbox.entries:
+                self._handle_next(lap)
+            else:
+                break
             self.answers.catch_up()
             mailbox.take_in()
         self.answers.catch_up()
@@ -165,7 +195,7 @@ class Serving:
             if self._halt.level != NO:
                 return
             self._flush()
-            self.mailbox.wait(None)
+            self.mailbox.wait(self._patience(None))
 
     def finish(self, lap: int) -> None:
         """The laps are over: what has arrived is handled if that was asked for, or left if another life follows.
@@ -200,6 +230,10 @@ class Serving:
 
     def _is_over(self) -> bool:
         return self._halt.level != NO and not self._draining
+
+    def _patience(self, seconds: float | None) -> float | None:
+        """For how long to wait, at most so many seconds."""
+        return seconds if self.ticking is None else self.ticking.patience(seconds)
 
     def _lookup(self, body: Any) -> Callable[[Any], Any] | None:
         handler = self.handlers.find(body)
@@ -263,6 +297,27 @@ class Serving:
             self._hand, hand.room = None, 0
             self._sections.page.words[HANDLED] += 1
             self.mailbox.done(entry.connection, 1)
+
+    def _handle_due(self, ticking: Ticking, due: Due) -> None:
+        """As what was told; but it took no room, and is not counted."""
+        self._hand = ticking.hand()
+        try:
+            self._sections.step("receive", self._act_due, timeout_of(self._config.timeouts, "receive"), due.message)
+        finally:
+            self._hand = None
+        self.settle()
+
+    def _act_due(self, body: Any) -> None:
+        handler = self.handlers.find(body)
+        if handler is None:
+            self.unhandled(body)
+        else:
+            self._run(handler, body)
+
+    def unhandled(self, body: Any) -> None:
+        """A timer's message that has no handler."""
+        why = f"{self.handlers.refusal(body)}; a timer of its own has sent it"
+        self.burial.unhandled(self.timers().nobody, body, why)
 
     def _act(self, entry: Single, hand: Hand) -> None:
         if hand.ask is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from understudy.engine.entries import Connection, Single
 from understudy.engine.hand import Answers, Hand, Ticket
@@ -15,6 +15,10 @@ from understudy.receiving.handlers import Handler
 from understudy.wire.bell import Bell
 from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
 from understudy.wire.sealing import Foreign
+
+if TYPE_CHECKING:
+    from understudy.engine.ticking import Ticking
+    from understudy.engine.timers import Due
 
 _own_hand: ContextVar[Hand | None] = ContextVar("understudy_hand", default=None)
 _HELD = 0.5
@@ -86,8 +90,8 @@ class Tasks(Serving):
         self.settle()
         self.answers.catch_up()  # also where nothing has come: a thread may have answered what came before
         self.mailbox.take_in()
-        if self.mailbox.held:
-            self._loop.run(self._serve(lap, self.mailbox.held))
+        if self.mailbox.held or self._patience(None) == 0:
+            self._loop.run(self._serve(lap, self.mailbox.held, monotonic()))
 
     def serve(self, lap: int) -> None:
         """Handle what has arrived, until nothing is left or in hand."""
@@ -98,8 +102,8 @@ class Tasks(Serving):
         """Handle and wait, until a stop stands and nothing is in hand."""
         self._loop.run(self._serve(lap, NEVER))
 
-    async def _serve(self, lap: int, most: float) -> None:
-        """Take up so many messages; without a limit, wait for more until a stop stands."""
+    async def _serve(self, lap: int, most: float, moment: float | None = None) -> None:
+        """Take up so many messages, and what is due at that moment; without a limit, wait for more until a stop."""
         waits = most == NEVER and not self._draining
         loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
@@ -112,9 +116,7 @@ class Tasks(Serving):
                 # Asked again after each wait, and after whatever was sent: the descriptor tells of a change once.
                 self.answers.catch_up()
                 self.mailbox.take_in()
-                while most and self._has_hands and self._take_up(lap):
-                    most -= 1
-                    self.mailbox.take_in()
+                most = self._take_up_all(lap, most, moment)
                 if not self._deadlines and (self._is_over() or not (waits or (most and self.mailbox.entries))):
                     break
                 self._flush()
@@ -122,8 +124,7 @@ class Tasks(Serving):
                 if self.mailbox.behind:  # the descriptor has told of that
                     await asyncio.sleep(0)
                     continue
-                await self._changed.wait()
-                self._bell.hush()
+                await self._wait(self._patience(None) if waits and self._has_hands else None)
         finally:
             for descriptor in descriptors:
                 loop.remove_reader(descriptor)
@@ -133,6 +134,14 @@ class Tasks(Serving):
         if self._crash is not None:
             raise self._crash
         self._sections.close(lap)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """At most so long, for a change."""
+        alarm = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._changed.set)
+        await self._changed.wait()
+        if alarm is not None:
+            alarm.cancel()
+        self._bell.hush()
 
     @property
     def _has_hands(self) -> bool:
@@ -147,6 +156,18 @@ class Tasks(Serving):
             if not task.cancelling():  # else it cleans up already, which a second time would cut short
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _take_up_all(self, lap: int, most: float, moment: float | None) -> float:
+        """So many messages and what is due, as far as there are hands; how many more it might have been."""
+        while self._has_hands:
+            if self.ticking is not None and (due := self.ticking.next(moment)) is not None:
+                self._take_up_due(self.ticking, due, lap)
+            elif most and self._take_up(lap):
+                most -= 1
+            else:
+                break
+            self.mailbox.take_in()
+        return most
 
     def _take_up(self, lap: int) -> bool:
         """Begin with the next message, if there is one."""
@@ -178,6 +199,17 @@ class Tasks(Serving):
             self.burial.unhandled(connection, body, str(self.handlers.refusal(body)))
         return True
 
+    def _take_up_due(self, ticking: Ticking, due: Due, lap: int) -> None:
+        handler = self.handlers.find(due.message)
+        if handler is None:
+            self.unhandled(due.message)
+        elif handler.is_async:
+            ticking.hold(due)
+            task = self._begin(handler, due.message, ticking.hand(), lap, count=0)
+            task.add_done_callback(lambda _: ticking.release(due))
+        else:
+            self._handle_plain(handler, due.message, ticking.hand())
+
     def _handle_plain(self, handler: Handler | None, body: Any, hand: Hand) -> None:
         """A handler that is no coroutine, between the tasks."""
 
@@ -195,11 +227,12 @@ class Tasks(Serving):
             self._hand = None
             self.settle()
 
-    def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int) -> None:
+    def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int, count: int = 1) -> asyncio.Task[_Raised | None]:
+        """Its task; of the messages that were taken in it is so many, none or one."""
         loop = asyncio.get_running_loop()
         _own_hand.set(hand)
         task = loop.create_task(self._act_as_task(handler, body, hand))
-        self._sections.page.words[HANDLED] -= 1  # which it is only when it ends
+        self._sections.page.words[HANDLED] -= count  # which it is only when it ends
         _own_hand.set(None)
         seconds = timeout_of(self._config.timeouts, "receive")
         due = NEVER if seconds is None else monotonic() + seconds
@@ -225,13 +258,14 @@ class Tasks(Serving):
                 timer.cancel()
             del self._deadlines[task]
             self._changed.set()
-            self._sections.page.words[HANDLED] += 1
+            self._sections.page.words[HANDLED] += count
             error = _error_of(task, late=late)
             if error is not None:
                 self._failed(hand, error)
             self._show(lap)
 
         task.add_done_callback(ended)
+        return task
 
     async def _act_as_task(self, handler: Handler, body: Any, hand: Hand) -> _Raised | None:
         try:

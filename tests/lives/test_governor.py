@@ -103,6 +103,36 @@ def test_a_crowd_that_crashes_at_its_start_comes_back_at_the_pace_of_the_system_
         assert [life for life in begun if life in queued] == queued
 
 
+class Steady(Process):
+    def __receive__(self, message):
+        return message
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("base", [0.1, 0], ids=["pauses as by default", "no pauses"])
+def test_a_hundred_that_crash_for_ever_take_neither_the_parent_nor_those_that_are_well(base, caplog):
+    caplog.set_level(logging.CRITICAL, "understudy")  # a warning for each crash
+    with ActorSystem() as system:
+        well = system.spawn(Steady)
+        assert well.ask("well", timeout=20) == "well"
+        began, spent, slowest = time.monotonic(), time.process_time(), 0.0
+        system.spawn(Frail, replicas=100, config={"restart.backoff.base": base})
+        while time.monotonic() - began < 40:
+            asked = time.monotonic()
+            assert well.ask("well", timeout=20) == "well"
+            slowest = max(slowest, time.monotonic() - asked)
+            time.sleep(0.1)  # not to be what the parent is busy with
+        elapsed, spent = time.monotonic() - began, time.process_time() - spent
+        restarts, pauses = system.summary().restarts, [info.next_restart for info in system.ps() if info.next_restart]
+        system.shutdown(force=True)
+    assert spent / elapsed < (0.25 if base else 0.75)
+    assert slowest < 5
+    assert (700 if base else 2000) <= restarts <= 100 * (elapsed + 1)
+    if base:
+        assert len({round(pause, 1) for pause in pauses}) > 30, "their pauses vary"
+
+
 def test_the_pace_holds_though_the_wall_clock_jumps(monkeypatch):
     honest, jumps = time.time, iter(range(ENDLESS))
     monkeypatch.setattr(time, "time", lambda: honest() + (-1) ** next(jumps) * 3600)

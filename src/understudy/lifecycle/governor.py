@@ -91,9 +91,10 @@ class Governor:
         if isinstance(event, ForkFailed) and not event.lost:
             born = tuple(one for one in known.begun if (one.uid, one.incarnation) != (actor.uid, before.incarnation))
             known = replace(known, begun=born)
-        if before.held is not actor.held:
-            queue = tuple(due for due in known.queue if due.uid != actor.uid)
-            known = replace(known, queue=queue if actor.held is None else (*queue, Due(actor.uid, actor.held)))
+        if actor.held is not None and before.held is None:
+            known = replace(known, queue=(*known.queue, Due(actor.uid, actor.held)))
+        if actor.held is None and before.held is not None:
+            known = replace(known, queue=tuple(due for due in known.queue if due.uid != actor.uid))
         if actor.incarnation == before.incarnation or not (isinstance(event, Released) or event == _PAUSE_OVER):
             return known
         begun = Begun(actor.uid, actor.incarnation, now)

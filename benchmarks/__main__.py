@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import births, health, idle, laps, memory, messages, report, steering, stopping, watching
+from benchmarks import births, crashing, health, idle, laps, memory, messages, report, steering, stopping, watching
 from benchmarks.harness import ROOT, Figure, Row, adopt, measure
 from benchmarks.others import environment, roster
 
@@ -20,6 +20,7 @@ FIGURES: tuple[Figure, ...] = (
     *stopping.FIGURES,
     *memory.FIGURES,
     *idle.FIGURES,
+    *crashing.FIGURES,
     *health.FIGURES,
     *watching.FIGURES,
     *steering.FIGURES,

@@ -31,6 +31,20 @@ class Idle(Process):
         self.sleep(60)
 
 
+class Doomed(Process):
+    """Crashes at the start of each of its lives."""
+
+    def __init__(self, base: float) -> None:
+        self.config.lives = 1_000_000
+        self.config.restart.backoff.base = base
+
+    def __preloop__(self) -> None:
+        raise ConnectionError("no word from the database")
+
+    def __loop__(self) -> None:
+        pass
+
+
 def _nothing(self: "Laps") -> None:
     pass
 

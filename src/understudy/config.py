@@ -200,6 +200,15 @@ def _groups() -> frozenset[str]:
     return frozenset(rule.path for rule in walk(ProcessConfig) if rule.group is not None)
 
 
+@dataclass(repr=False)
+class SystemConfig(Settings):
+    """What holds for all actors of a system together: arguments of `ActorSystem`, of the same names."""
+
+    restarts_per_second: int | None = option(
+        100, "Restarts that begin in any one second, those by request not counted.", least=1, none="no limit"
+    )
+
+
 Settings.whole = ProcessConfig
 
 

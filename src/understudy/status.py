@@ -199,7 +199,8 @@ class ActorInfo:
 
     Times are in seconds, memory in MiB. ``cpu_percent memory_mb pss_mb threads open_files`` are of the actor and all
     that it started, as they were when last sampled; ``os_status`` is the word for its own process's state. ``stats``
-    covers all its lives.
+    covers all its lives. ``next_restart`` is when its next life is due, or its turn is expected; ``restart_held`` says
+    what holds that back besides the pause: ``queued`` or ``quarantine``.
     """
 
     name: str
@@ -220,6 +221,7 @@ class ActorInfo:
     progress: float | None = None
     note: str | None = None
     next_restart: float | None = None
+    restart_held: str | None = None
     exit_code: int | None = None
     is_zombie: bool = False
     cpu_percent: float | None = None
@@ -234,6 +236,11 @@ class ActorInfo:
     mailbox_depth: int | None = None
     stats: Stats | None = None
     completed_laps: int = 0
+
+    @property
+    def status_text(self) -> str:
+        """The status, and what holds its next life back: ``RESTARTING (queued)``."""
+        return str(self.status) if self.restart_held is None else f"{self.status} ({self.restart_held})"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, fit for JSON and msgpack."""
@@ -274,7 +281,7 @@ class ActorTable(list[ActorInfo]):
         return (
             info.name,
             "-" if info.pid is None else str(info.pid),
-            str(info.status),
+            info.status_text,
             str(info.health),
             str(info.incarnation),
             str(info.lives_left),

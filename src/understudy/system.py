@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
 from understudy import runtime
-from understudy.config import ProcessConfig, StopLadder, overrides_of
+from understudy.config import ProcessConfig, StopLadder, SystemConfig, overrides_of
 from understudy.errors import ConfigError, SystemClosed, WrongProcess
 from understudy.group import GroupRef
 from understudy.handle import arrived, here
@@ -45,14 +45,15 @@ class ActorSystem:
     """Runs actors, each in its own operating system process, and looks after them.
 
     ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid); of one name there
-    is one system at a time. With ``signals``
-    SIGTERM and SIGHUP end all actors before they end this process, where nobody else handles them. Leaving the
-    ``with`` block, or `shutdown`, ends every actor. ``preload`` names modules that the zygote imports first, so that
-    actors of their classes start faster; one that raises or starts a Python thread is refused with ConfigError. What an
-    actor had to import the next finds imported, unless ``learn`` is False. ``output_dir`` is where actors with
-    ``output="file"`` have their files, ``<output_dir>/<actor>/stdout`` and ``stderr``, which are appended and kept;
-    without it they have them in the system's own directory, which goes with it. Raises NameTaken while a system of that
-    name lives, ConfigError, also for an ``output_dir`` that can't be made, and WrongProcess inside an actor.
+    is one system at a time. With ``signals`` SIGTERM and SIGHUP end all actors before they end this process, where
+    nobody else handles them. Leaving the ``with`` block, or `shutdown`, ends every actor. ``preload`` names modules
+    that the zygote imports first, so that actors of their classes start faster; one that raises or starts a Python
+    thread is refused with ConfigError. What an actor had to import the next finds imported, unless ``learn`` is False.
+    ``output_dir`` is where actors with ``output="file"`` have their files, ``<output_dir>/<actor>/stdout`` and
+    ``stderr``, which are appended and kept; without it they have them in the system's own directory, which goes with
+    it. In any second at most ``restarts_per_second`` restarts begin (None: no limit), the others in their turn; what
+    `restart` asks for begins at once and is not counted. Raises NameTaken while a system of that name lives,
+    ConfigError, also for an ``output_dir`` that can't be made, and WrongProcess inside an actor.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class ActorSystem:
         preload: Iterable[str] = (),
         learn: bool = True,
         output_dir: str | os.PathLike[str] | None = None,
+        restarts_per_second: int | None = SystemConfig.restarts_per_second,
     ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
@@ -70,7 +72,8 @@ class ActorSystem:
             raise ConfigError(
                 f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
             )
-        self._world, self._leash = found(name, preload, learn=learn, output_dir=output_dir)
+        shared = SystemConfig(restarts_per_second)
+        self._world, self._leash = found(name, preload, shared, learn=learn, output_dir=output_dir)
         self._pid, self.name = os.getpid(), self._world.name
         self._calls = Calls()
         self._router = Router(self._world, self._calls)

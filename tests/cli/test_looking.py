@@ -18,7 +18,8 @@ from tests.cli.screens import COMMAND, command, environment, screen
 from tests.stage import parent, running, said, until
 from understudy import ActorInfo, ActorSystem, Process, Status
 from understudy.cli.portrait import portrait
-from understudy.cli.sheet import plain
+from understudy.cli.rows import COLUMNS
+from understudy.cli.sheet import lay, plain
 
 choosing = importlib.import_module("understudy.cli.choosing")
 systems = importlib.import_module("understudy.cli.systems")
@@ -128,6 +129,19 @@ def test_info_tells_the_age_of_the_spawn_apart_from_the_length_of_a_life():
     assert "  this life     for 5.0 s" in living
     ended = [plain(line) for line in portrait(replace(info, status=Status.FINISHED), (), 1_245.0)]
     assert "  last life     5.0 s long" in ended
+
+
+@pytest.mark.requirement("L5")
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [("queued", "more restarts are due than a second may have"), ("quarantine", "is tried now and then")],
+)
+def test_a_restart_that_is_held_back_is_told_with_the_reason(reason, told):
+    info = ActorInfo("lead", 1, status=Status.RESTARTING, next_restart=2.0, restart_held=reason)
+    lines = [plain(line) for line in portrait(info, (), 1_245.0)]
+    assert "  next life     in 2.0 s" in lines
+    assert [line for line in lines if line.startswith("  held back") and line.endswith(told)]
+    assert f"  RESTARTING ({reason})  " in plain(lay(COLUMNS, [info], None).line(info))
 
 
 def test_info_of_the_ended_tells_why_and_of_the_unknown_who_is_near(cast, say):

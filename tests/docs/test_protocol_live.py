@@ -54,7 +54,7 @@ class Stranger:
 
 @pytest.fixture
 def system() -> Iterator[ActorSystem]:
-    with ActorSystem("protocol", signals=False) as running:
+    with ActorSystem("protocol", signals=False, restarts_per_second=1) as running:
         yield running
 
 
@@ -77,6 +77,15 @@ class Idler(Process):
         return "done"
 
 
+class Frail(Process):
+    def __init__(self):
+        self.config.lives = 1000
+        self.config.restart.backoff.base = 0
+
+    def __loop__(self):
+        os._exit(3)
+
+
 class Shortlived(Process):
     def __init__(self):
         self.config.lives = 2
@@ -95,6 +104,7 @@ def test_every_event_has_the_keys_of_the_page_and_every_kind_is_seen(system, str
     idler = system.spawn(Idler, name="troupe/idler")
     idler.wait_ready(20)
     system.spawn(Shortlived, name="troupe/short").wait(20)
+    system.spawn(Frail, name="troupe/frail")
     pid = idler.info().pid
     os.kill(pid, signal.SIGSTOP)
     events: list[tuple[bytes, dict[str, Any]]] = []
@@ -108,7 +118,7 @@ def test_every_event_has_the_keys_of_the_page_and_every_kind_is_seen(system, str
     for count in (1, 2):
         words = ("it has ended", "tell", "'text'", count, 0, "parent", None)
         stranger.socket(zmq.PUSH, "reports").send(report(system, idler.uid, "letter", idler.uid, *words))
-    for kind in ("dead_letter", "health", "tick", "laps", "report", "progress", "restart", "log", "figures"):
+    for kind in ("dead_letter", "health", "tick", "laps", "report", "progress", "restart", "held", "log", "figures"):
         until(partial(seen, kind), 20, kind)
     os.kill(pid, signal.SIGCONT)
     system.shutdown()

@@ -217,6 +217,7 @@ def test_the_labels_are_a_closed_list_and_the_names_of_living_actors(system, url
     assert seen.pop("actor") == {"living"}
     assert seen.pop("status") == {status.value for status in Status} - {"CREATED"}
     assert seen.pop("cause") == {"crash", "asked", "always"}
+    assert seen.pop("reason") == {"queued", "quarantine"}
     assert not seen
 
 
@@ -366,7 +367,7 @@ def test_a_forked_copy_lets_go_of_the_port(system, url):
 def test_the_guide_names_every_metric_and_no_other():
     guide = (ROOT / "docs" / "guides" / "metrics.md").read_text(encoding="utf-8")
     told = {row[0].strip("`").partition("{")[0] for table in tables(guide) for row in table}
-    made = {"understudy_info", "understudy_actors"}
+    made = {"understudy_info", "understudy_actors", "understudy_actors_held"}
     made |= {f"understudy_{name}_total" for name, *_ in (*metrics.COUNTERS, *metrics.SHARES)}
     made |= {f"understudy_actor_{name}_total" for name, *_ in metrics.ACTOR_COUNTERS}
     made |= {f"understudy_actor_{name}" for name, *_ in metrics.ACTOR_GAUGES}

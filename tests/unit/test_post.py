@@ -9,8 +9,8 @@ import pytest
 from tests.unit.lifecycle.scene import DONE, EXIT_0, RESULT, SIGSEGV, START, boom, spec
 from understudy.globs import LONGEST_NAME
 from understudy.lifecycle.events import Alarm, Errored, Event, Expired, Forked, Ready, Restart, Resulted, Stop
+from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.registry import Registry
-from understudy.lifecycle.transitions import Moment
 from understudy.router import post as post_
 from understudy.router.post import PARENT, Post, fate_of
 from understudy.wire.codec import MAX_ENVELOPE, decode

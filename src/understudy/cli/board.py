@@ -82,7 +82,7 @@ def _pid(seen: Seen) -> str:
 
 COLUMNS: tuple[Column[Seen], ...] = (
     Column("name", lambda seen: seen.info.name, 99, least=12),
-    Column("status", lambda seen: str(seen.info.status), 98, style=_status, least=10),
+    Column("status", lambda seen: seen.info.status_text, 98, style=_status, least=10),
     Column("health", lambda seen: str(seen.info.health), 5, style=_health, least=7),
     Column("inc", lambda seen: str(seen.info.incarnation), 8, right=True),
     Column("left", lambda seen: str(seen.info.lives_left), 4, right=True),

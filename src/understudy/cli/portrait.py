@@ -12,6 +12,10 @@ from understudy.status import ActorInfo
 
 _WIDTH = 14
 _TITLE = "bold underline"
+_HELD = {
+    "queued": "queued: more restarts are due than a second may have",
+    "quarantine": "in quarantine: it died before READY, again and again, and is tried now and then",
+}
 
 
 def portrait(info: ActorInfo, story: Iterable[str], now: float) -> Iterator[Line]:
@@ -43,6 +47,7 @@ def _facts(info: ActorInfo, now: float) -> Iterator[tuple[str, str]]:
         ("parent", info.parent),
         ("life", f"{info.incarnation}, {info.lives_left} left"),
         ("next life", info.next_restart is not None and f"in {formats.span(info.next_restart)}"),
+        ("held back", _HELD.get(info.restart_held or "", info.restart_held)),
         ("exit code", info.exit_code is not None and str(info.exit_code)),
         ("spawned", info.started_at and f"{_moment(info.started_at)}, {formats.span(now - info.started_at)} ago"),
         ("last life" if info.status.ended else "this life", info.runtime is not None and _length(info)),

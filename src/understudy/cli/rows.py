@@ -9,7 +9,7 @@ from understudy.status import ActorInfo
 COLUMNS: tuple[Column[ActorInfo], ...] = (
     Column("name", lambda info: info.name, 99, style=lambda info: styles.of_actor(info.name)),
     Column("pid", lambda info: formats.UNKNOWN if info.pid is None else str(info.pid), 5, right=True),
-    Column("status", lambda info: str(info.status), 98, style=lambda info: styles.STATUS.get(info.status, "")),
+    Column("status", lambda info: info.status_text, 98, style=lambda info: styles.STATUS.get(info.status, "")),
     Column("health", lambda info: str(info.health), 8, style=lambda info: styles.HEALTH.get(info.health, "dim")),
     Column("inc", lambda info: str(info.incarnation), 10, right=True),
     Column("left", lambda info: str(info.lives_left), 4, right=True),

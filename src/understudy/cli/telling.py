@@ -10,7 +10,7 @@ from understudy.cli import formats, styles
 from understudy.cli.sheet import Line
 from understudy.status import Event
 
-USUAL = ("state", "health", "restart", "report", "dead_letter", "log")
+USUAL = ("state", "health", "restart", "held", "report", "dead_letter", "log")
 """What is told unless kinds are asked for: not how far each is, once a second."""
 
 
@@ -46,6 +46,12 @@ def _restart(event: Event) -> Line:
         (f"life {data.get('incarnation', event.incarnation + 1)} follows {pause}{by}", "yellow"),
         (f", {data.get('lives_left')} left", ""),
     ]  # why is told by the report before it
+
+
+def _held(event: Event) -> Line:
+    seconds = event.data.get("next_restart")
+    when = "" if seconds is None else f", its turn comes within {formats.span(seconds)}"
+    return [(f"{formats.first_line(event.after or 'held')}{when}", "yellow"), *_why(event)]
 
 
 def _report(event: Event) -> Line:
@@ -103,6 +109,7 @@ _TELL: dict[str, Callable[[Event], Line]] = {
     "state": _state,
     "health": _health,
     "restart": _restart,
+    "held": _held,
     "report": _report,
     "dead_letter": _dead_letter,
     "log": _log,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any
 
 from understudy.lifecycle.budget import Budget
@@ -39,6 +39,13 @@ class Verdict(Enum):
 
 WAS_KILLED = "was killed"
 """How a crash tells of a kill by request or at the end of a ladder."""
+
+
+class Hold(StrEnum):
+    """Why a restart that is due does not begin: see `governor`."""
+
+    QUEUED = "queued"
+    QUARANTINE = "quarantine"
 
 
 class Ending(Enum):
@@ -95,6 +102,9 @@ class Actor:
     budget: Budget = field(default_factory=Budget)
     rungs: tuple[Rung, ...] = ()
     next_restart: float | None = None
+    """When its pause is over."""
+    held: Hold | None = None
+    """Its pause is over, and it waits for its turn."""
     outcome: Outcome | None = None
     successor: Spec | None = None
     """Another target, to be taken by the restart that is under way."""

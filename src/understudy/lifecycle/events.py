@@ -142,6 +142,13 @@ class Expired:
 
 
 @dataclass(frozen=True, slots=True)
+class Released:
+    """Its pause had been over, and now it is its turn among all whose restarts are due."""
+
+    cause: str = "its turn came"
+
+
+@dataclass(frozen=True, slots=True)
 class Overran:
     """The shared page shows a section past its deadline."""
 
@@ -176,6 +183,7 @@ Event = (
     | Kill
     | Restart
     | Expired
+    | Released
     | Overran
     | Silent
     | Heard

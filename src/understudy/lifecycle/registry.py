@@ -14,10 +14,12 @@ from understudy.globs import LONGEST_NAME, Globs
 from understudy.lifecycle.actor import Actor, Body, Wish
 from understudy.lifecycle.effects import Bury, Effect, Publish, Settle
 from understudy.lifecycle.events import Event, Restart
+from understudy.lifecycle.governor import Governor
+from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.settle import launch
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.story import step
-from understudy.lifecycle.transitions import Moment, Undecided, transition
+from understudy.lifecycle.transitions import Undecided, transition
 from understudy.settings import shown
 from understudy.status import Status
 
@@ -49,6 +51,8 @@ class Registry:
 
     keep: Callable[[int], bool] = field(default=lambda _: False)
     """Says whether somebody still holds a reference to an ended actor."""
+    governor: Governor = field(default_factory=Governor)
+    """What bounds the restarts of all of them together."""
     actors: dict[int, Actor] = field(default_factory=dict)
     stories: dict[int, deque[str]] = field(default_factory=dict)
     stale: int = 0
@@ -135,13 +139,15 @@ class Registry:
     def apply(self, uid: int, event: Event, moment: Moment) -> tuple[Effect, ...]:
         """The one place where an actor changes."""
         before = self.actors[uid]
+        hold = self.governor.hold(before, event, moment.now)
         try:
-            after, effects = transition(before, event, moment)
+            after, effects = transition(before, event, moment if hold is None else replace(moment, hold=hold))
         except Undecided as error:
             raise Undecided(f"{error}\n" + "\n".join(self.story(uid))) from None
         self.actors[uid] = after
         if after is before and not effects:
             return ()
+        self.governor = self.governor.after(before, event, after, moment.now)
         self._tell(after, moment, step(event, before, after))
         if (before.status, before.incarnation) == (after.status, after.incarnation):
             return effects
@@ -156,6 +162,13 @@ class Registry:
         if after.incarnation > before.incarnation and after.rites_for is None:
             self.restarts[_cause(before, event)] += 1
         return (*effects, Publish("state", before.status, after.status, cause))
+
+    def next_restart(self, actor: Actor, now: float) -> float | None:
+        """Seconds until its next life begins, as far as can be foreseen; None where it waits for none."""
+        if actor.next_restart is None:
+            return None
+        at = self.governor.expected(actor.uid, now) if actor.held else None
+        return max(0.0, (actor.next_restart if at is None else at) - now)
 
     def is_current(self, uid: int, incarnation: int) -> bool:
         """Whether a frame of that identity may speak; a stale one is counted."""

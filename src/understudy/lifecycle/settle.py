@@ -109,6 +109,7 @@ def launch(actor: Actor) -> Step:
         overrun=None,
         verdict=None,
         next_restart=None,
+        held=None,
     )
     return fresh, (Fork(), clock)
 
@@ -167,7 +168,10 @@ def _crashed(actor: Actor, crash: Crash, now: float, chance: float) -> Step:
     # A verdict given stands, though a window may have moved on since.
     again = lives > 0 if actor.verdict is None else actor.verdict is Verdict.AGAIN
     buried = Bury(crash.headline(actor.name), crash)
-    actor = replace(actor, crash=crash, outcome=None, budget=budgets.charge(config, actor.budget, now, healthy_for))
+    spent = budgets.charge(config, actor.budget, now, healthy_for)
+    if actor.ready_at is None and crash.kind != "unborn":  # where no process was to be had, none has died
+        spent = budgets.stillborn(spent)
+    actor = replace(actor, crash=crash, outcome=None, budget=spent)
     if again:
         wait, budget = budgets.delay(config, actor.budget, chance, before_ready=actor.ready_at is None)
         waiting = replace(actor, status=Status.RESTARTING, budget=budget, next_restart=now + wait)

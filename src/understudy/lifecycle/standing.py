@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from understudy.lifecycle.actor import Actor, Wish
+from understudy.lifecycle.actor import Actor, Hold, Wish
+from understudy.lifecycle.budget import is_quarantined
 from understudy.status import Status
 
 
@@ -16,6 +17,13 @@ def standing(actor: Actor) -> str:
         return "stopping"
     ready = actor.ready_at is not None and actor.status is not Status.RESTARTING
     return "ready" if ready else "waiting"
+
+
+def held_back(actor: Actor) -> Hold | None:
+    """Why its next life does not begin when its pause is over; quarantine lasts over the probes, until one is READY."""
+    if actor.status not in {Status.RESTARTING, Status.STARTING}:
+        return None
+    return Hold.QUARANTINE if is_quarantined(actor.budget) else actor.held
 
 
 def ordered(actor: Actor) -> str:

@@ -13,6 +13,7 @@ from understudy.lifecycle.events import (
     ForkFailed,
     Kill,
     Overran,
+    Released,
     Silent,
     Stop,
 )
@@ -23,6 +24,7 @@ _WIDTH = 200
 def step(event: Event, before: Actor, after: Actor) -> str:
     """What happened, and what it made of the actor."""
     what = _told(event, after.name).replace("\n", " ")
+    what = f"{what}, {after.held}" if after.held and not before.held else what
     what = what if len(what) <= _WIDTH else f"{what[: _WIDTH - 3]}..."
     return what if before.status is after.status else f"{what}: {before.status} -> {after.status}"
 
@@ -48,6 +50,8 @@ def _told(event: Event, name: str) -> str:  # noqa: C901 - one line for each
             return f"a kill is asked ({cause})"
         case Expired(alarm):
             return f"the {alarm.value} clock ran out"
+        case Released(cause):
+            return cause
         case Overran(stage, place):
             where = f" __{place.section}__, lap {place.lap}" if place.section else ""
             return f"a section overran{where}: {stage.value}"

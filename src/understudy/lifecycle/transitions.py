@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from understudy.lifecycle import budget as budgets
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
+from understudy.lifecycle.between import WAITING, Handler, Step
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
@@ -47,6 +47,7 @@ from understudy.lifecycle.events import (
     Stop,
 )
 from understudy.lifecycle.ladder import Action, Rung, tighter
+from understudy.lifecycle.moment import Moment
 from understudy.status import Crash, Health, Status
 
 UNKILLABLE_AFTER = 5.0
@@ -55,20 +56,8 @@ UNANSWERED_AFTER = 10.0
 """Seconds for which the answer to a fork is waited for beyond ``timeouts.startup``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The arguments that a pure function cannot fetch: the monotonic clock, and chance in 0..1."""
-
-    now: float
-    chance: float = 0.5
-
-
 class Undecided(Exception):
     """An event came in a state in which it cannot come."""
-
-
-Step = tuple[Actor, tuple[Effect, ...]]
-Handler = Callable[[Actor, Any, Moment], Step]
 
 
 def transition(actor: Actor, event: Event, moment: Moment) -> Step:
@@ -119,14 +108,8 @@ def note_ready(actor: Actor, _: Ready, moment: Moment) -> Step:
     if (join_in := actor.spec.config.join_in) is not None:
         # Set anew each time: it may have run out while a restart was under way.
         effects = (*effects, SetAlarm(Alarm.JOIN, max(0.0, first + join_in - moment.now)))
-    return replace(actor, ready_at=moment.now, first_ready_at=first), effects
-
-
-def start_again(actor: Actor, _: Event, __: Moment) -> Step:
-    """RESTARTING -> STARTING with the next incarnation."""
-    return ends.launch(
-        replace(actor, status=Status.STARTING, incarnation=actor.incarnation + 1, wish=Wish.NOTHING, outcome=None)
-    )
+    budget = replace(actor.budget, stillbirths=0)
+    return replace(actor, ready_at=moment.now, first_ready_at=first, budget=budget), effects
 
 
 # --- the end, told by the process
@@ -184,13 +167,6 @@ def stop(actor: Actor, event: Stop, moment: Moment) -> Step:
     return _descend(wished, event.rungs, moment)
 
 
-def stop_waiting(actor: Actor, _: Stop | Expired, __: Moment) -> Step:
-    """A stop in backoff: there is nothing to stop, the last word stands."""
-    last = actor.outcome or Outcome(Status.CRASHED, crash=actor.crash)
-    ended = replace(actor, status=last.status, wish=Wish.STOP, outcome=last, next_restart=None)
-    return ended, (ClearAlarm(Alarm.BACKOFF), Settle(last))
-
-
 def kill(actor: Actor, _: Kill, __: Moment) -> Step:
     """SIGKILL now, or as soon as there is a process to send it to."""
     if actor.wish is Wish.KILL:
@@ -201,26 +177,12 @@ def kill(actor: Actor, _: Kill, __: Moment) -> Step:
     return replace(wished, status=Status.STOPPING), ()
 
 
-def kill_waiting(actor: Actor, _: Kill, __: Moment) -> Step:
-    """A kill in backoff."""
-    outcome = Outcome(Status.KILLED, crash=actor.crash)
-    ended = replace(actor, status=Status.KILLED, wish=Wish.KILL, outcome=outcome, next_restart=None)
-    return ended, (ClearAlarm(Alarm.BACKOFF), Settle(outcome))
-
-
 def restart(actor: Actor, event: Restart, moment: Moment) -> Step:
     """A stop, with another life to follow it."""
     if actor.wish is Wish.KILL:
         return actor, ()
     wished = replace(actor, status=Status.STOPPING, wish=Wish.RESTART, successor=event.spec or actor.successor)
     return _descend(wished, event.rungs, moment)
-
-
-def restart_now(actor: Actor, event: Restart, moment: Moment) -> Step:
-    """A restart in backoff skips what is left of it, lives full."""
-    recast, cleared = ends.recast(actor, event.spec)
-    again, effects = start_again(replace(recast, budget=budgets.Budget()), event, moment)
-    return again, (ClearAlarm(Alarm.BACKOFF), *cleared, *effects)
 
 
 # --- clocks
@@ -243,17 +205,6 @@ def expired(actor: Actor, event: Expired, moment: Moment) -> Step:
             # A kill is a wish that stands: it is sent again, and told again, until it does something.
             told = Publish("health", None, "unkillable", f"SIGKILL to {actor.pid} did nothing")
             return actor, (told, KillFamily(), SetAlarm(Alarm.UNKILLABLE, UNKILLABLE_AFTER))
-        case _:
-            return actor, ()
-
-
-def expired_waiting(actor: Actor, event: Expired, moment: Moment) -> Step:
-    """A clock ran out in backoff."""
-    match event.alarm:
-        case Alarm.BACKOFF:
-            return start_again(actor, event, moment)
-        case Alarm.JOIN:
-            return stop_waiting(actor, event, moment)
         case _:
             return actor, ()
 
@@ -385,13 +336,7 @@ TABLE: Mapping[Status, Mapping[type[Any], Handler]] = {
     # Its READY may be read before the word of its birth: they come by different ways.
     Status.RUNNING: {**_ALIVE, Forked: forked, ForkFailed: fork_failed, Ready: late},
     Status.STOPPING: {**_ALIVE, Forked: forked, ForkFailed: fork_failed, Ready: note_ready, Rited: rited},
-    Status.RESTARTING: {
-        **_LATE,
-        Stop: stop_waiting,
-        Kill: kill_waiting,
-        Restart: restart_now,
-        Expired: expired_waiting,
-    },
+    Status.RESTARTING: {**_LATE, **WAITING},
     Status.FINISHED: _ENDED,
     Status.CRASHED: _ENDED,
     Status.KILLED: _ENDED,

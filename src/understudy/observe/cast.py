@@ -68,7 +68,7 @@ def _changed(info: ActorInfo, event: Event) -> ActorInfo:
             return replace(info, status=status, health=health_of(status), **told)
         case "health":
             return replace(info, health=Health(event.after)) if event.after in _HEALTHS else info
-        case "laps" | "progress" | "figures":
+        case "laps" | "progress" | "figures" | "held":
             return replace(info, **told)
         case _:
             return info

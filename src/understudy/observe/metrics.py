@@ -39,10 +39,13 @@ class Reading:
     frames_stale: int
     records_lost: int
     dead_letters: int
+    held: Mapping[str, int]
+    """Actors by what holds their next life back."""
     actors: Sequence[Row]
 
 
 LIVING = tuple(status for status in Status if not status.ended and status is not Status.CREATED)
+HELD = ("queued", "quarantine")
 Value = float | None  # None: not known, and left out
 
 COUNTERS: tuple[tuple[str, str, Callable[[Reading], int]], ...] = (
@@ -117,6 +120,14 @@ def families(one: Reading) -> Iterator[Metric]:
     for status in LIVING:
         living.add_metric([status.value], one.living.get(status, 0))
     yield living
+    held = GaugeMetricFamily(
+        "understudy_actors_held",
+        "Actors whose next life is held back: restarts queue, or they are in quarantine.",
+        labels=["reason"],
+    )
+    for reason in HELD:
+        held.add_metric([reason], one.held.get(reason, 0))
+    yield held
     for name, text, value in COUNTERS:
         yield CounterMetricFamily(f"understudy_{name}", text, value=value(one))
     for name, text, label, words, counts in SHARES:

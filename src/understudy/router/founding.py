@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterable
 from typing import Any
 
+from understudy.config import SystemConfig
 from understudy.errors import ConfigError
+from understudy.lifecycle.governor import Governor
 from understudy.lifecycle.registry import Registry
 from understudy.observe import rundir
 from understudy.observe.publisher import Publisher
@@ -32,7 +34,12 @@ _MAX_REPORT = (1 << 30) + (1 << 20)
 
 
 def found(
-    name: str | None, preload: Iterable[str], *, learn: bool, output_dir: str | os.PathLike[str] | None
+    name: str | None,
+    preload: Iterable[str],
+    config: SystemConfig,
+    *,
+    learn: bool,
+    output_dir: str | os.PathLike[str] | None,
 ) -> tuple[World, Leash]:
     """A world in which nobody lives yet, and the lock that says that it does; nothing is left if it fails."""
     kept = None if output_dir is None else made_directory(output_dir)
@@ -47,6 +54,7 @@ def found(
         zygotes = ZygoteSpawner(system, directory, _names(preload), learn=learn)
         spawners: dict[str, Spawner] = {"process": zygotes, "spawn": FreshSpawner()}
         hub, timers, registry = Hub(directory, _MAX_REPORT), Timers(), Registry()
+        registry.governor = Governor(config.restarts_per_second)
         world = World(
             system=system,
             name=name,

@@ -76,5 +76,6 @@ class Gauges:
             frames_stale=registry.stale,
             records_lost=world.logs.dropped,
             dead_letters=world.letters.total,
+            held=Counter(filter(None, (row.info.restart_held for row in rows))),
             actors=rows,
         )

@@ -11,6 +11,7 @@ from time import monotonic
 
 from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Body
+from understudy.lifecycle.standing import held_back
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.spawners import family
@@ -52,7 +53,8 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         section=section,
         progress=record.progress,
         note=record.note,
-        next_restart=None if actor.next_restart is None else max(0.0, actor.next_restart - now),
+        next_restart=world.registry.next_restart(actor, now),
+        restart_held=None if (held := held_back(actor)) is None else held.value,
         exit_code=None if life is None else life.exit_code,
         is_zombie=figures.os_status == ZOMBIE,
         cpu_percent=None if sample is None else sample.cpu_percent,

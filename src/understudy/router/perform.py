@@ -28,7 +28,7 @@ from understudy.lifecycle.effects import (
     Terminate,
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed
-from understudy.lifecycle.standing import ordered
+from understudy.lifecycle.standing import held_back, ordered
 from understudy.outcome import build_error
 from understudy.router import letters
 from understudy.router.folders import directory_of
@@ -168,9 +168,16 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
         if actor.status is Status.RESTARTING:
             # Nobody will ever be raised this error: without this line it would pass unseen.
             trace = "" if effect.crash is None else effect.crash.traceback
-            world.tell(actor, incarnation, f"{effect.cause}; its understudy takes over", trace=trace)
+            world.tell(actor, incarnation, f"{effect.cause}; {_what_follows(actor)}", trace=trace)
         world.publisher.publish("report", actor.name, actor.uid, incarnation, None, None, effect.cause, data)
     letters.lose(world, actor, lost)
+
+
+def _what_follows(actor: Actor) -> str:
+    if not budget.is_quarantined(actor.budget):
+        return "its understudy takes over"
+    times = actor.budget.stillbirths
+    return f"it died before READY {times} times running and is in quarantine, where it is tried now and then"
 
 
 def _settle(world: World, actor: Actor, effect: Settle) -> None:
@@ -218,9 +225,12 @@ def _publish(world: World, actor: Actor, effect: Publish) -> None:
             "pid": actor.pid,
             "lives_left": _lives_left(actor),
             "alive": not actor.status.ended,
+            **_next_life(world, actor),
         }
         if actor.status is Status.RUNNING and not world.cells[actor.uid].started.done():
             world.cells[actor.uid].started.set_result(None)
+    if effect.kind == "held":
+        data = _next_life(world, actor)
     world.publisher.publish(
         effect.kind,
         actor.name,
@@ -231,6 +241,14 @@ def _publish(world: World, actor: Actor, effect: Publish) -> None:
         effect.cause,
         data,
     )
+
+
+def _next_life(world: World, actor: Actor) -> dict[str, Any]:
+    held = held_back(actor)
+    return {
+        "next_restart": world.registry.next_restart(actor, monotonic()),
+        "restart_held": None if held is None else held.value,
+    }
 
 
 def _lives_left(actor: Actor) -> int:

@@ -15,10 +15,11 @@ from typing import Any
 from understudy.errors import SystemClosed
 from understudy.lifecycle.actor import Actor, Outcome
 from understudy.lifecycle.effects import Effect
-from understudy.lifecycle.events import Event
+from understudy.lifecycle.events import Event, Released
+from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.spec import Spec
-from understudy.lifecycle.transitions import Moment, Undecided
+from understudy.lifecycle.transitions import Undecided
 from understudy.observe.publisher import Publisher
 from understudy.router.dumps import Dumps
 from understudy.router.latch import Latch
@@ -32,6 +33,9 @@ from understudy.router.timers import Timers
 from understudy.spawners.base import Spawner
 from understudy.status import Status
 from understudy.wire.sockets import Hub
+
+_A_ROUND = 10
+"""Of those that queue, so many restarts begin in one round of the loop."""
 
 
 @dataclass(slots=True)
@@ -92,17 +96,33 @@ class World:
 
     def happen(self, uid: int, event: Event) -> None:
         """Decide, then do."""
+        governor = self.registry.governor
         try:
             effects = self.registry.apply(uid, event, self.moment())
         except Undecided as error:
             # A defect of ours: told with its story, and the other actors go on.
             self.logs.put(defect(f"an undecided event, please report it: {error}"))
             return
+        if self.registry.governor is not governor:
+            self._watch_queue()
         while self.registry.lightened:
             self.cells[self.registry.lightened.pop()].lighten()
         self.post.changed(uid)
         if effects:
             self.perform(self, self.registry.actors[uid], effects)
+
+    def _watch_queue(self) -> None:
+        """Let restarts that queue begin when the first of them may; not before the next round, which hears others."""
+        at = self.registry.governor.next()
+        if at is None:
+            self.timers.clear("restarts")
+        else:
+            self.timers.set("restarts", max(at, monotonic()), self._release)
+
+    def _release(self) -> None:
+        for uid in self.registry.governor.ready(monotonic())[:_A_ROUND]:
+            self.happen(uid, Released())
+        self._watch_queue()
 
     def admit(self, spec: Spec, name: str | None) -> Actor:
         """A new actor, on its way to a process. Raises NameTaken, SystemClosed."""

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from understudy.config import ProcessConfig
 from understudy.lifecycle.actor import Actor, Outcome
 from understudy.lifecycle.effects import Bury, Effect, Fork, KillFamily, Settle
-from understudy.lifecycle.events import Died, Errored, Event, Finishing, Forked, Place, Ready
+from understudy.lifecycle.events import Alarm, Died, Errored, Event, Expired, Finishing, Forked, Place, Ready
+from understudy.lifecycle.governor import Begun, Governor
+from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.spec import Spec
-from understudy.lifecycle.transitions import Moment
 from understudy.status import Crash, Status
 
 T = TypeVar("T")
@@ -57,6 +58,11 @@ class Pass:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Full:
+    """Not an event of its own: its pause is over, and the system has begun as many restarts as it may."""
+
+
 class Scene:
     """A registry with one actor, `indexer`, uid 1, just spawned."""
 
@@ -80,11 +86,14 @@ class Scene:
     def status(self) -> Status:
         return self.actor.status
 
-    def happens(self, *steps: Event | Pass) -> Scene:
+    def happens(self, *steps: Event | Pass | Full) -> Scene:
         """One thing after the other; `effects` are those of the last."""
         for step in steps:
             if isinstance(step, Pass):
                 self.now += step.seconds
+            elif isinstance(step, Full):
+                self.registry.governor = Governor(1, (Begun(2, 2, self.now),))
+                self.happens(Expired(Alarm.BACKOFF))
             else:
                 self.effects = self.registry.apply(1, step, self.moment)
                 self.all.extend(self.effects)

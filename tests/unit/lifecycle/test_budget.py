@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.lifecycle.scene import SIGSEGV, START, Pass, Scene, running
 from understudy.config import ProcessConfig
-from understudy.lifecycle.budget import Budget, charge, delay, lives_left
+from understudy.lifecycle.budget import Budget, charge, delay, is_quarantined, lives_left, stillborn
 from understudy.lifecycle.effects import SetAlarm
 from understudy.lifecycle.events import Alarm, Died, Expired, Forked, Place, Ready
 
@@ -33,6 +33,7 @@ def pauses(settings: ProcessConfig, count: int, chance: float = EVEN, *, before_
     budget, found = Budget(), []
     for number in range(count):
         budget = charge(settings, budget, START + number, None if before_ready else 0.0)
+        budget = stillborn(budget) if before_ready else budget
         seconds, budget = delay(settings, budget, chance, before_ready=before_ready)
         found.append(seconds)
     return found
@@ -91,7 +92,14 @@ def test_the_first_restart_is_at_once_and_the_pauses_grow_by_the_factor_up_to_th
 
 
 def test_a_death_before_ready_always_backs_off():
-    assert pauses(config(), 5, before_ready=True) == [0.1, 0.2, 0.4, 0.8, 1.6]
+    assert pauses(config(), 4, before_ready=True) == [0.1, 0.2, 0.4, 0.8]
+
+
+def test_from_the_fifth_death_before_ready_in_a_row_the_pause_is_the_cap():
+    assert pauses(config(), 7, before_ready=True)[4:] == [30, 30, 30]
+    assert pauses(config(base=1, factor=1, cap=4), 7, before_ready=True) == [1, 1, 1, 1, 4, 4, 4]
+    assert not is_quarantined(Budget((), 9, 4))
+    assert is_quarantined(Budget((), 0, 5))
 
 
 def test_base_0_restarts_at_once_always():

@@ -20,6 +20,7 @@ from understudy.errors import NameTaken
 from understudy.lifecycle import ladder
 from understudy.lifecycle.actor import Body
 from understudy.lifecycle.events import Event, Kill, Restart, Stop
+from understudy.lifecycle.governor import Governor
 from understudy.status import Status
 
 NAMES = ("w", "w1", "w10")
@@ -27,7 +28,7 @@ pick = st.integers(0, 1000)
 graces = st.sampled_from([None, 0.0, 0.5, 4.0])
 configs = st.fixed_dictionaries(
     {
-        "lives": st.integers(1, 4),
+        "lives": st.sampled_from([1, 2, 3, 4, 9]),
         "restart.policy": st.sampled_from(["on_crash", "on_crash", "always", "never"]),
         "restart.backoff.base": st.sampled_from([0, 1]),
         "restart.window": st.sampled_from([None, None, 3.0]),
@@ -52,8 +53,9 @@ class Machine(RuleBasedStateMachine):
         living = self.world.registry.living()
         return living[number % len(living)].uid if living else None
 
-    @initialize(config=configs, hooks=hooks)
-    def begin(self, config: dict[str, Any], hooks: tuple[str, ...]) -> None:
+    @initialize(config=configs, hooks=hooks, rate=st.sampled_from([None, 1, 2]))
+    def begin(self, config: dict[str, Any], hooks: tuple[str, ...], rate: int | None) -> None:
+        self.world.registry.governor = Governor(rate)
         self.world.spawn(None, config, hooks)
 
     @rule(name=st.sampled_from([None, *NAMES]), config=configs, hooks=hooks)
@@ -150,8 +152,13 @@ class Machine(RuleBasedStateMachine):
 
     def whoever_waits_has_a_clock(self) -> None:
         for actor in self.world.registry.living():
+            queues = actor.uid in {due.uid for due in self.world.registry.governor.queue}
+            assert queues == (actor.held is not None)
             if actor.status is Status.RESTARTING:
-                assert any(uid == actor.uid and alarm.value == "backoff" for uid, alarm in self.world.alarms)
+                pauses = any(uid == actor.uid and alarm.value == "backoff" for uid, alarm in self.world.alarms)
+                assert pauses != queues
+            else:
+                assert not queues
             if actor.rungs and actor.body is Body.LIVE and not self.world.children[actor.uid].doomed:
                 assert any(uid == actor.uid and alarm.value == "rung" for uid, alarm in self.world.alarms)
 

@@ -19,6 +19,7 @@ from tests.unit.lifecycle.scene import (
     SIGSEGV,
     START,
     UNKNOWN,
+    Full,
     Scene,
     boom,
     boot,
@@ -41,6 +42,7 @@ from understudy.lifecycle.events import (
     Overran,
     Place,
     Ready,
+    Released,
     Restart,
     Resulted,
     Rited,
@@ -69,6 +71,7 @@ EXAMPLES: dict[type[Any], tuple[Any, ...]] = {
     Kill: (Kill(),),
     Restart: (Restart(), Restart(OVER), Restart((), spec({"lives": 5}))),
     Expired: tuple(Expired(alarm) for alarm in Alarm),
+    Released: (Released(),),
     Overran: (Overran(Stage.INTERRUPT, Place()), Overran(Stage.KILL, IN_LOOP)),
     Silent: (Silent(1, lost=False, held=False), Silent(3, lost=True, held=False), Silent(4, lost=True, held=True)),
     Heard: (Heard(),),
@@ -122,6 +125,7 @@ CAST: dict[Status, dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[Any, .
         "after a crash": (LIVES, HANDLER, (*READY, SIGSEGV)),
         "after a death before READY": (LIVES, HANDLER, (*BORN, SIGKILLED)),
         "after a fork that failed": (LIVES, HANDLER, (ForkFailed("EAGAIN"),)),
+        "after its turn did not come": (LIVES, HANDLER, (*READY, SIGSEGV, Full())),
         "after it finished": ({"restart.policy": "always"}, ("loop",), (*READY, DONE, Resulted(RESULT), EXIT_0)),
     },
     Status.FINISHED: {
@@ -142,6 +146,7 @@ CAST: dict[Status, dict[str, tuple[dict[str, Any], tuple[str, ...], tuple[Any, .
 NEVER_REGISTERED = "an actor is registered when its process is asked for, and is STARTING from then on"
 NOT_BEFORE_READY = "a child sends READY first, and what one child sends stays in its order"
 ANSWERED_BEFORE = "an end waits for the answer to the fork; what is born after it was given up never gets here"
+LEAVES_THE_QUEUE = "who queues is RESTARTING, and leaves the queue when it no longer is"
 
 IMPOSSIBLE: dict[tuple[Status, type[Any]], str] = {
     **{(Status.CREATED, event): NEVER_REGISTERED for event in EVENTS},
@@ -155,6 +160,7 @@ IMPOSSIBLE: dict[tuple[Status, type[Any]], str] = {
         for event in (Forked, ForkFailed)
         if status is Status.RESTARTING or status.ended
     },
+    **{(status, Released): LEAVES_THE_QUEUE for status in CAST if status is not Status.RESTARTING},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,13 +26,14 @@ from understudy.lifecycle.events import (
     Overran,
     Place,
     Ready,
+    Released,
     Resulted,
     Rited,
     Silent,
     Stage,
 )
+from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.registry import Registry
-from understudy.lifecycle.transitions import Moment
 
 # What the router forgets when a process is buried.
 _OF_A_PROCESS = (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE)
@@ -150,6 +152,11 @@ class World:
                 case _:
                     pass
 
+    def release(self) -> None:
+        """Whoever queues and may begin does."""
+        for uid in self.registry.governor.ready(self.now):
+            self.happen(uid, Released())
+
     def forget(self, uid: int, *alarms: Alarm) -> None:
         """Stop clocks."""
         for alarm in alarms:
@@ -208,13 +215,23 @@ class World:
     # --- time
 
     def pass_time(self, seconds: float) -> None:
-        """Move the clock; each alarm that is due rings at its time."""
+        """Move the clock; each alarm that is due rings at its time, and whoever queues begins at its own."""
         until = self.now + seconds
-        while self.alarms and min(self.alarms.values()) <= until:
+        while min(self._clocks(), default=math.inf) <= until:
+            turn = self.registry.governor.next()
+            if turn is not None and turn <= min(self.alarms.values(), default=math.inf):
+                self.now = max(self.now, turn)
+                assert self.registry.governor.ready(self.now), "the clock rang too early"
+                self.release()
+                continue
             uid, alarm = min(self.alarms, key=lambda key: self.alarms[key])
             self.now = max(self.now, self.alarms.pop((uid, alarm)))
             self.happen(uid, Expired(alarm))
         self.now = until
+
+    def _clocks(self) -> list[float]:
+        turn = self.registry.governor.next()
+        return [*self.alarms.values(), *(() if turn is None else (turn,))]
 
     def quiesce(self) -> None:
         """Everything is killed, every kill works, every fork is answered: then all have ended."""

@@ -1,0 +1,74 @@
+"""Between two lives: what becomes of an actor in RESTARTING, which has no process and waits for its next one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from understudy.lifecycle import budget as budgets
+from understudy.lifecycle import settle as ends
+from understudy.lifecycle.actor import Actor, Hold, Outcome, Wish
+from understudy.lifecycle.effects import ClearAlarm, Effect, Publish, Settle
+from understudy.lifecycle.events import Alarm, Event, Expired, Kill, Released, Restart, Stop
+from understudy.lifecycle.moment import Moment
+from understudy.status import Status
+
+Step = tuple[Actor, tuple[Effect, ...]]
+Handler = Callable[[Actor, Any, Moment], Step]
+
+WHY = {
+    Hold.QUEUED: "as many restarts as a second may have were begun: it queues",
+    Hold.QUARANTINE: "it is in quarantine, and others are tried before it",
+}
+
+
+def start_again(actor: Actor, _: Event, __: Moment) -> Step:
+    """RESTARTING -> STARTING with the next incarnation."""
+    return ends.launch(
+        replace(actor, status=Status.STARTING, incarnation=actor.incarnation + 1, wish=Wish.NOTHING, outcome=None)
+    )
+
+
+def stop_waiting(actor: Actor, _: Stop | Expired, __: Moment) -> Step:
+    """A stop: there is nothing to stop, the last word stands."""
+    last = actor.outcome or Outcome(Status.CRASHED, crash=actor.crash)
+    ended = replace(actor, status=last.status, wish=Wish.STOP, outcome=last, next_restart=None, held=None)
+    return ended, (ClearAlarm(Alarm.BACKOFF), Settle(last))
+
+
+def kill_waiting(actor: Actor, _: Kill, __: Moment) -> Step:
+    """A kill."""
+    outcome = Outcome(Status.KILLED, crash=actor.crash)
+    ended = replace(actor, status=Status.KILLED, wish=Wish.KILL, outcome=outcome, next_restart=None, held=None)
+    return ended, (ClearAlarm(Alarm.BACKOFF), Settle(outcome))
+
+
+def restart_now(actor: Actor, event: Restart, moment: Moment) -> Step:
+    """A restart by request skips what is left of the pause, and whoever waits for a turn; lives full."""
+    recast, cleared = ends.recast(actor, event.spec)
+    again, effects = start_again(replace(recast, budget=budgets.Budget()), event, moment)
+    return again, (ClearAlarm(Alarm.BACKOFF), *cleared, *effects)
+
+
+def expired_waiting(actor: Actor, event: Expired, moment: Moment) -> Step:
+    """A clock ran out."""
+    match event.alarm:
+        case Alarm.BACKOFF if actor.held is None and moment.hold is None:
+            return start_again(actor, event, moment)
+        case Alarm.BACKOFF if actor.held is None and moment.hold is not None:
+            return replace(actor, held=moment.hold), (Publish("held", None, moment.hold, WHY[moment.hold]),)
+        case Alarm.JOIN:
+            return stop_waiting(actor, event, moment)
+        case _:
+            return actor, ()
+
+
+WAITING: Mapping[type[Any], Handler] = {
+    Stop: stop_waiting,
+    Kill: kill_waiting,
+    Restart: restart_now,
+    Expired: expired_waiting,
+    Released: start_again,
+}
+"""Event -> what follows; what the last process said comes too late."""

@@ -114,25 +114,27 @@ class Mailbox:
             self._bell.hush()
 
     def next_body(self) -> tuple[Connection, Any] | Single | None:
-        """Take the next one out, as handled: a plain tell opened, another one as it is; None if there is none."""
+        """Take the next one out, as begun: a plain tell opened, another one as it is; None if there is none."""
         if not self.entries:
             return None
         entry = self.entries[0]
         if isinstance(entry, Single):
             self.entries.popleft()
             self.begin(entry)
-            self._page.words[HANDLED] += 1
             self.done(entry.connection, 1)
             return entry
         body = entry.bodies[entry.at]
         self._page.words[BEGUN] += 1
         self.ledger.words[entry.connection.spot] = entry.seq + entry.at
-        self._page.words[HANDLED] += 1
         entry.at += 1
         if entry.at == len(entry.bodies):
             self.entries.popleft()
         self.done(entry.connection, 1)
         return entry.connection, body
+
+    def handled(self) -> None:
+        """One that was taken out is in hand no more."""
+        self._page.words[HANDLED] += 1
 
     def begin(self, entry: Single) -> None:
         """It is in hand, and no later life's. Counted first: whatever dies between is lost to nobody's knowledge."""

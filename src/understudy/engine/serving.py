@@ -118,6 +118,8 @@ class Serving:
                 self._hand = self.ticking.hand()
                 return due.message
             found = self.mailbox.next_body()
+            if found is not None:
+                self.mailbox.handled()  # as far as anybody can tell
             if isinstance(found, Single):
                 self._hand = self._received = Hand(found.connection, found.ask)
                 try:

@@ -174,6 +174,12 @@ class Tasks(Serving):
         found = self.mailbox.next_body()
         if found is None:
             return False
+        if not self._take(found, lap):
+            self.mailbox.handled()
+        return True
+
+    def _take(self, found: Single | tuple[Connection, Any], lap: int) -> bool:
+        """Handle it, or give it to a task: whether one has it."""
         entry = found if isinstance(found, Single) else None
         connection: Connection = found.connection if isinstance(found, Single) else found[0]
         hand = Hand(connection, None if entry is None else entry.ask)
@@ -187,17 +193,18 @@ class Tasks(Serving):
                 self.burial.unopened(connection, error)
             else:
                 self._failed(hand, error)
-            return True
+            return False
         handler = self.handlers.find(body)
         if handler is not None and handler.is_async:
             self._begin(handler, body, hand, lap)
-        elif handler is not None or hand.ask is not None:
+            return True
+        if handler is not None or hand.ask is not None:
             self._handle_plain(handler, body, hand)
         elif entry is not None:
             self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
         else:
             self.burial.unhandled(connection, body, str(self.handlers.refusal(body)))
-        return True
+        return False
 
     def _take_up_due(self, ticking: Ticking, due: Due, lap: int) -> None:
         handler = self.handlers.find(due.message)
@@ -232,7 +239,6 @@ class Tasks(Serving):
         loop = asyncio.get_running_loop()
         _own_hand.set(hand)
         task = loop.create_task(self._act_as_task(handler, body, hand))
-        self._sections.page.words[HANDLED] -= count  # which it is only when it ends
         _own_hand.set(None)
         seconds = timeout_of(self._config.timeouts, "receive")
         due = NEVER if seconds is None else monotonic() + seconds

@@ -5,10 +5,12 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
+from understudy.engine.entries import Connection, Single
 from understudy.engine.halt import NO, Halt
 from understudy.engine.hand import Hand
-from understudy.engine.mailbox import Connection, Mailbox, Single
+from understudy.engine.mailbox import Mailbox
 from understudy.engine.timers import Agenda, Appointment, Due, Reminder
+from understudy.wire.ledger import NOWHERE
 
 
 class Ticking:
@@ -20,7 +22,7 @@ class Ticking:
     def __init__(self, mailbox: Mailbox, halt: Halt) -> None:
         self._mailbox, self._halt = mailbox, halt
         self._agenda = Agenda()
-        self.nobody = Connection(b"", 0, 0, "")
+        self.nobody = Connection(b"", 0, 0, "", NOWHERE, 0, set())
         """Who sends them, and is owed neither room nor answers."""
         self._was_last = False
 

@@ -270,10 +270,10 @@ class Nursery:
         family.kill(dict.fromkeys(self._children))
         gone = [*self._departed, *(family.Departed(pid, self.system, *born) for pid, born in self._children.items())]
         self.end_descendants()
-        family.sweep(gone, reaper=None)
         if self.heir and not self._parent_is_gone():
+            family.sweep(gone, reaper=None)
             return  # one that was given up: the system lives
-        family.clear(self.system)  # and those that others have forked for the same parent
+        family.clear(self.system)  # what any of its actors has left, also of those that others have forked
         import shutil  # nothing that every fork would have to carry
 
         shutil.rmtree(self.births.directory, ignore_errors=True)

@@ -15,7 +15,8 @@ from understudy.errors import ConfigError, NameTaken, UnknownActor
 from understudy.globs import is_glob
 from understudy.lifecycle.effects import Fork, Publish
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Kill, Place, Ready, Stop
-from understudy.lifecycle.registry import KEEP_ENDED, Registry, check_name
+from understudy.lifecycle.names import check_name
+from understudy.lifecycle.registry import KEEP_ENDED, Registry
 from understudy.lifecycle.transitions import Moment
 from understudy.status import Status
 

@@ -13,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
@@ -272,20 +273,20 @@ def test_other_addresses_are_served_and_told():
         assert samples(url)["understudy_spawned_total"] == {(): 0}
 
 
-@pytest.mark.parametrize(
-    ("port", "addr", "words"),
-    [
-        (-1, "127.0.0.1", r"port=-1: a number from 0"),
-        (65536, "127.0.0.1", r"port=65536: "),
-        ("9100", "127.0.0.1", r"port='9100': "),
-        (True, "127.0.0.1", r"port=True: "),
-        (0, "no such host", r"addr='no such host' is no address to listen at"),
-        (0, None, r"addr=None: the address to listen at, as text"),
-    ],
-)
-def test_what_is_no_port_or_address_is_refused(system, port, addr, words):
-    with pytest.raises(ConfigError, match=words):
-        system.serve_metrics(port, addr)
+NOWHERE: list[tuple[Any, Any, str]] = [
+    (-1, "127.0.0.1", r"port=-1: a number from 0"),
+    (65536, "127.0.0.1", r"port=65536: "),
+    ("9100", "127.0.0.1", r"port='9100': "),
+    (True, "127.0.0.1", r"port=True: "),
+    (0, "no such host", r"addr='no such host' is no address to listen at"),
+    (0, None, r"addr=None: the address to listen at, as text"),
+]
+
+
+def test_what_is_no_port_or_address_is_refused(system):
+    for port, addr, words in NOWHERE:
+        with pytest.raises(ConfigError, match=words):
+            system.serve_metrics(port, addr)
 
 
 def test_a_port_that_is_taken_is_named(system):

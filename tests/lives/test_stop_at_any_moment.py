@@ -71,15 +71,13 @@ def stays_ended(system, ref, told):
 
 
 # Where it can be told of already, it stands still until it is sent on or killed; before, it is late by a while.
-CHILDS = ["child.boot=stop", "child.guard=stop", "child.open=stop", "child.ready=stop"]
 MOMENTS = [
-    (
-        "process",
-        ["zygote.fork=sleep:1"],
-    ),  # the zygote takes these on as it starts; a fresh interpreter has none of them
+    ("process", ["zygote.fork=sleep:1"]),  # the first two are none of a fresh interpreter's
     ("process", ["child.born=sleep:1"]),
-    ("process", CHILDS),
-    ("spawn", CHILDS),
+    ("process", ["child.boot=stop"]),
+    ("process", ["child.guard=stop"]),  # up to here, a fork stands where its zygote was told to as it started
+    ("process", ["child.open=stop", "child.ready=stop"]),
+    ("spawn", ["child.boot=stop", "child.guard=stop", "child.open=stop", "child.ready=stop"]),
 ]
 
 

@@ -71,15 +71,15 @@ class Again(Process):
 
 
 class Held(Process):
-    """Holds the first message until the gate opens."""
+    """Holds the first message until it hears that it is to stop."""
 
-    def __init__(self, begun, gate):
-        self.begun, self.gate = begun, gate
+    def __init__(self, begun):
+        self.begun = begun
 
     def __receive__(self, message):
         with open(self.begun, "w") as file:
             file.write("begun\n")
-        hold(self.gate)
+        until(lambda: self.stopping, 60, "the stop")
 
 
 class Idle(Process):
@@ -132,14 +132,13 @@ def test_what_has_ended_is_counted_by_how_and_named_no_more(system, url):
 
 @pytest.mark.requirement("A7")
 def test_messages_that_wait_and_those_that_nobody_handled_are_told(system, url, tmp_path):
-    held = system.spawn(Held, str(tmp_path / "begun"), str(tmp_path / "gate"), name="held")
+    held = system.spawn(Held, str(tmp_path / "begun"), name="held")
     for _ in range(3):
         held.tell("message")
     noted(tmp_path / "begun")
     until(lambda: held.info().mailbox_depth == 3, 20, "their being taken in, the one in hand among them")
     assert samples(url)["understudy_actor_mailbox_depth"] == {("held",): 3}
     held.stop()
-    (tmp_path / "gate").touch()
     held.wait(20)
     until(lambda: system.dead_letters.total == 2, 20, "the dead letters")
     assert samples(url)["understudy_dead_letters_total"] == {(): 2}

@@ -1,6 +1,6 @@
 """An index of all names in Python's standard library, made by four actors, two of which are lost amid the work.
 
-    make demo            (or: python examples/demo.py)
+    make demo            (or: python examples/demo.py [FOLDER], for the .py files of another folder)
 
 The actors share out the .py files of the very interpreter that runs this. Each counts the names in its files, tells
 how far it is, and hands back its part of the index. Meanwhile one of them is ended by a SIGKILL from outside, and
@@ -27,7 +27,7 @@ from pathlib import Path
 
 from understudy import ActorRef, ActorSystem, Observer, Process, Status
 
-LIBRARY = Path(sysconfig.get_path("stdlib"))
+LIBRARY = Path(sys.argv[1] if len(sys.argv) > 1 else sysconfig.get_path("stdlib"))
 VIEW = Path(__file__).with_name("live_view.py")
 
 ACTORS = 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import (
     SECTION_ERRORS,
@@ -15,11 +15,13 @@ from understudy.errors import (
     StartError,
     StartTimeout,
 )
-from understudy.lifecycle.actor import WAS_KILLED, Outcome
 from understudy.runtime import NOTHING
-from understudy.status import Crash, DeathReport, Status
+from understudy.status import WAS_KILLED, Crash, DeathReport, Status
 from understudy.wire.messages import Rites
 from understudy.wire.pickling import loads
+
+if TYPE_CHECKING:
+    from understudy.lifecycle.actor import Outcome
 
 
 class RemoteTraceback(Exception):

@@ -6,11 +6,15 @@ A replica is named by its place in the group. What is asked of places is told by
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from understudy.errors import ConfigError
 from understudy.settings import shown
+
+try:
+    from _blake2 import blake2b  # hashlib would bring OpenSSL into the zygote, and its pages into every fork
+except ImportError:
+    from hashlib import blake2b
 
 ROUND_ROBIN, LEAST_LOADED, BROADCAST = ROUTES = ("round_robin", "least_loaded", "broadcast")
 _BITS = 64

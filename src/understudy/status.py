@@ -73,6 +73,10 @@ class Usage:
     max_rss_mb: float = 0.0
 
 
+WAS_KILLED = "was killed"
+"""How a crash tells of a kill by request or at the end of a ladder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Crash:
     """Why one incarnation failed, in plain values: enough to build its error anywhere.

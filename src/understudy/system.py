@@ -17,7 +17,7 @@ from understudy.errors import ConfigError, SystemClosed, WrongProcess
 from understudy.group import GroupRef
 from understudy.handle import arrived, here
 from understudy.lifecycle.actor import Actor
-from understudy.lifecycle.registry import check_name
+from understudy.lifecycle.names import check_name
 from understudy.process import Process
 from understudy.ref import ActorRef
 from understudy.router import endings, verbs

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -331,21 +332,21 @@ def test_a_config_given_to_spawn_is_taken_whole_and_copied(system, tmp_path):
     assert ref.info().incarnation == 2
 
 
+WRONG: list[tuple[Any, type[Exception], str]] = [
+    ({"live": 3}, UnknownField, "did you mean 'lives'"),
+    ({"timeouts.lop": 3}, UnknownField, "did you mean 'timeouts.loop'"),
+    ({"timeouts.loop": -1}, ConfigError, "timeouts.loop must be .* above 0"),
+    ({"lives": 0}, ConfigError, "lives must be a whole number, at least 1; got 0"),
+    ({"heartbeat.kill": "sometimes"}, ConfigError, "heartbeat.kill must be one of 'auto', 'always'"),
+    (["lives"], ConfigError, "takes a dict"),
+]
+
+
 @pytest.mark.requirement("C4")
 @pytest.mark.requirement("P2")
-@pytest.mark.parametrize(
-    ("config", "kind", "words"),
-    [
-        ({"live": 3}, UnknownField, "did you mean 'lives'"),
-        ({"timeouts.lop": 3}, UnknownField, "did you mean 'timeouts.loop'"),
-        ({"timeouts.loop": -1}, ConfigError, "timeouts.loop must be .* above 0"),
-        ({"lives": 0}, ConfigError, "lives must be a whole number, at least 1; got 0"),
-        ({"heartbeat.kill": "sometimes"}, ConfigError, "heartbeat.kill must be one of 'auto', 'always'"),
-        (["lives"], ConfigError, "takes a dict"),
-    ],
-)
-def test_a_wrong_override_is_refused_by_spawn_and_the_name_stays_free(system, tmp_path, config, kind, words):
-    with pytest.raises(kind, match=words):
-        system.spawn(Laps, tmp_path / "laps", name="laps", config=config)
-    assert system.ps() == []
+def test_a_wrong_override_is_refused_by_spawn_and_the_name_stays_free(system, tmp_path):
+    for config, kind, words in WRONG:
+        with pytest.raises(kind, match=words):
+            system.spawn(Laps, tmp_path / "laps", name="laps", config=config)
+        assert system.ps() == []
     assert system.spawn(Laps, tmp_path / "laps", name="laps", config={"num_loops": 1}).result(20) == 1

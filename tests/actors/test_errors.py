@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import traceback
+from typing import Any
 
 import pytest
 
@@ -65,21 +66,23 @@ SECTIONS = [
 
 @pytest.mark.requirement("E4")
 @pytest.mark.fault("F11")
-@pytest.mark.parametrize(("section", "kind"), SECTIONS)
-def test_the_error_of_a_hook_says_what_where_and_to_whom(system, host, section, kind):
-    ref = system.spawn(RaisesIn, section, refused, name="indexer", host=host)
-    with pytest.raises(kind) as caught:
-        ref.result(20)
-    error = caught.value
-    assert type(error) is kind
-    place = f"(__{section}__ of indexer, lap 2, incarnation 1)"
-    assert str(error) == f"ConnectionRefusedError: [Errno 111] Connection refused {place}"
-    assert (error.section, error.lap, error.incarnation, error.name) == (section, 2, 1, "indexer")
-    assert isinstance(error, SectionError)
-    assert isinstance(error, ActorError)
-    assert type(error.__cause__) is ConnectionRefusedError
-    assert error.__cause__.errno == 111
-    assert ref.info().status is Status.CRASHED
+def test_the_error_of_a_hook_says_what_where_and_to_whom(system, host):
+    kinds = {f"indexer/{section}": (section, kind) for section, kind in SECTIONS}
+    refs = [system.spawn(RaisesIn, section, refused, name=name, host=host) for name, (section, _) in kinds.items()]
+    for ref in refs:
+        section, kind = kinds[ref.name]
+        with pytest.raises(kind) as caught:
+            ref.result(20)
+        error = caught.value
+        assert type(error) is kind
+        place = f"(__{section}__ of {ref.name}, lap 2, incarnation 1)"
+        assert str(error) == f"ConnectionRefusedError: [Errno 111] Connection refused {place}"
+        assert (error.section, error.lap, error.incarnation, error.name) == (section, 2, 1, ref.name)
+        assert isinstance(error, SectionError)
+        assert isinstance(error, ActorError)
+        assert type(error.__cause__) is ConnectionRefusedError
+        assert error.__cause__.errno == 111
+        assert ref.info().status is Status.CRASHED
 
 
 @pytest.mark.requirement("E4")
@@ -187,70 +190,62 @@ def noted():
     return error
 
 
-KEPT = [
-    pytest.param(lambda: SystemExit(3), "SystemExit: 3", lambda e: e.code == 3, id="SystemExit"),
-    pytest.param(lambda: SystemExit("bye"), "SystemExit: bye", lambda e: e.code == "bye", id="SystemExit-text"),
-    pytest.param(lambda: SystemExit(0), "SystemExit: 0", lambda e: e.code == 0, id="SystemExit-0"),
-    pytest.param(lambda: KeyboardInterrupt("^C"), "KeyboardInterrupt: ^C", lambda _: True, id="KeyboardInterrupt"),
-    pytest.param(lambda: GeneratorExit("out"), "GeneratorExit: out", lambda _: True, id="GeneratorExit"),
-    pytest.param(lambda: OfItsOwnKind("base"), "OfItsOwnKind: base", lambda _: True, id="BaseException"),
-    pytest.param(lambda: raised_by(lambda: bytearray(1 << 62)), "MemoryError", lambda _: True, id="MemoryError"),
-    pytest.param(
-        lambda: raised_by(too_deep), "RecursionError: maximum recursion depth", lambda _: True, id="RecursionError"
-    ),
-    pytest.param(
+KEPT: list[tuple[Any, str, Any]] = [
+    (lambda: SystemExit(3), "SystemExit: 3", lambda e: e.code == 3),
+    (lambda: SystemExit("bye"), "SystemExit: bye", lambda e: e.code == "bye"),
+    (lambda: SystemExit(0), "SystemExit: 0", lambda e: e.code == 0),
+    (lambda: KeyboardInterrupt("^C"), "KeyboardInterrupt: ^C", lambda _: True),
+    (lambda: GeneratorExit("out"), "GeneratorExit: out", lambda _: True),
+    (lambda: OfItsOwnKind("base"), "OfItsOwnKind: base", lambda _: True),
+    (lambda: raised_by(lambda: bytearray(1 << 62)), "MemoryError", lambda _: True),
+    (lambda: raised_by(too_deep), "RecursionError: maximum recursion depth", lambda _: True),
+    (
         lambda: ExceptionGroup("several", [ValueError(1), ExceptionGroup("inner", [TwoArguments("h", port=2)])]),
         "ExceptionGroup: several (2 sub-exceptions)",
         lambda e: e.exceptions[1].exceptions[0].port == 2,
-        id="group",
     ),
-    pytest.param(
+    (
         lambda: BaseExceptionGroup("several", [SystemExit(4)]),
         "BaseExceptionGroup: several (1 sub-exception)",
         lambda e: e.exceptions[0].code == 4,
-        id="base-group",
     ),
-    pytest.param(
+    (
         lambda: TwoArguments("db", port=5432),
         "TwoArguments: db does not answer",
         lambda e: (e.host, e.port, e.args) == ("db", 5432, ("db does not answer",)),
-        id="own-init",
     ),
-    pytest.param(lambda: Slotted(7), "Slotted: code 7", lambda e: e.code == 7, id="slots"),
-    pytest.param(
+    (lambda: Slotted(7), "Slotted: code 7", lambda e: e.code == 7),
+    (
         lambda: raised_by(lambda: open("/no/such/file")),  # noqa: SIM115
         "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/file'",
         lambda e: (e.errno, e.filename) == (2, "/no/such/file"),
-        id="OSError",
     ),
-    pytest.param(
+    (
         lambda: raised_by(b"\xff".decode),
         "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
         lambda e: (e.start, e.object) == (0, b"\xff"),
-        id="UnicodeDecodeError",
     ),
-    pytest.param(
+    (
         lambda: raised_by(lambda: compile("1 +", "cellar.py", "eval")),
         "SyntaxError: invalid syntax (cellar.py, line 1)",
         lambda e: e.filename == "cellar.py",
-        id="SyntaxError",
     ),
-    pytest.param(noted, "ValueError: with a note", lambda e: e.__notes__ == ["look in the cellar"], id="note"),
-    pytest.param(lambda: ValueError("ä\n€\x00" * 3), "ValueError: ä\n€\x00", lambda e: len(e.args[0]) == 12, id="text"),
+    (noted, "ValueError: with a note", lambda e: e.__notes__ == ["look in the cellar"]),
+    (lambda: ValueError("ä\n€\x00" * 3), "ValueError: ä\n€\x00", lambda e: len(e.args[0]) == 12),
 ]
 
 
 @pytest.mark.requirement("E5")
 @pytest.mark.fault("F13")
-@pytest.mark.parametrize(("make", "text", "holds"), KEPT)
-def test_every_kind_of_exception_keeps_its_type_text_and_attributes(system, make, text, holds):
-    original = make()
-    error = system.spawn(RaisesIn, "loop", make, name="odd").exception(20)
-    assert type(error) is MainLoopError
-    assert str(error).startswith(text)
-    assert str(error).endswith(" (__loop__ of odd, lap 2, incarnation 1)")
-    assert type(error.__cause__) is type(original)
-    assert holds(error.__cause__)
+def test_every_kind_of_exception_keeps_its_type_text_and_attributes(system):
+    for make, text, holds in KEPT:
+        original = make()
+        error = system.spawn(RaisesIn, "loop", make, name="odd").exception(20)
+        assert type(error) is MainLoopError
+        assert str(error).startswith(text)
+        assert str(error).endswith(" (__loop__ of odd, lap 2, incarnation 1)")
+        assert type(error.__cause__) is type(original)
+        assert holds(error.__cause__), text
 
 
 @pytest.mark.requirement("E5")
@@ -312,21 +307,19 @@ class RaisesWhenOpened:
 
 @pytest.mark.requirement("E5")
 @pytest.mark.fault("F12")
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        pytest.param(generator, r"SerializationError: result\['rows'\]\[1\]: builtins.generator ", id="generator"),
-        pytest.param(lambda _: ExitsWhenPacked(), r"SerializationError: result: .*ExitsWhenPacked cannot", id="exits"),
-        pytest.param(lambda _: NotToBePacked("p"), r"SerializationError: .*NotToBePacked cannot", id="exception"),
-    ],
-)
-def test_a_result_that_does_not_pickle_is_an_error_that_names_the_place(system, host, make, words):
-    ref = system.spawn(Returns, make, host=host)
-    with pytest.raises(ResultError, match=words) as caught:
-        ref.result(20)
-    assert caught.value.section == "result"
-    assert isinstance(caught.value.__cause__, SerializationError)
-    assert ref.history()[0].exit_code == 1
+def test_a_result_that_does_not_pickle_is_an_error_that_names_the_place(system, host):
+    made = {
+        r"SerializationError: result\['rows'\]\[1\]: builtins.generator ": generator,
+        r"SerializationError: result: .*ExitsWhenPacked cannot": lambda _: ExitsWhenPacked(),
+        r"SerializationError: .*NotToBePacked cannot": lambda _: NotToBePacked("p"),
+    }
+    refs = {words: system.spawn(Returns, make, host=host) for words, make in made.items()}
+    for words, ref in refs.items():
+        with pytest.raises(ResultError, match=words) as caught:
+            ref.result(20)
+        assert caught.value.section == "result"
+        assert isinstance(caught.value.__cause__, SerializationError)
+        assert ref.history()[0].exit_code == 1
 
 
 @pytest.mark.requirement("E5")

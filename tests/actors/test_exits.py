@@ -56,37 +56,39 @@ def test_who_finished_has_exit_code_0(system, host):
     assert (ref.info().exit_code, ref.history()[0].exit_code, ref.history()[0].signal) == (0, 0, None)
 
 
+CODES = [
+    (lambda: 1 // 0, 1),
+    (lambda: sys.exit(0), 1),
+    (sys.exit, 1),
+    (lambda: sys.exit("no more"), 1),
+    (lambda: sys.exit(3), 3),
+    (lambda: sys.exit(255), 255),
+    (lambda: sys.exit(256), 1),
+    (lambda: sys.exit(-3), 1),
+    (spin, 1),
+]
+
+
 @pytest.mark.requirement("E6")
 @pytest.mark.fault("F16")
-@pytest.mark.parametrize(
-    ("act", "code"),
-    [
-        pytest.param(lambda: 1 // 0, 1, id="exception"),
-        pytest.param(lambda: sys.exit(0), 1, id="exit-0"),
-        pytest.param(sys.exit, 1, id="exit-None"),
-        pytest.param(lambda: sys.exit("no more"), 1, id="exit-text"),
-        pytest.param(lambda: sys.exit(3), 3, id="exit-3"),
-        pytest.param(lambda: sys.exit(255), 255, id="exit-255"),
-        pytest.param(lambda: sys.exit(256), 1, id="exit-256"),
-        pytest.param(lambda: sys.exit(-3), 1, id="exit-minus-3"),
-        pytest.param(spin, 1, id="timeout"),
-    ],
-)
-def test_who_crashed_has_exit_code_1_or_that_of_its_exit(system, host, act, code):
-    ref = system.spawn(Ends, act, host=host, config={"timeouts.loop": 0.3})
-    with pytest.raises(MainLoopError) as caught:
-        ref.result(20)
-    assert caught.value.report is not None
-    assert [told.exit_code for told in (ref.info(), ref.history()[0], caught.value.report)] == [code] * 3
-    assert ref.info().status is Status.CRASHED
+def test_who_crashed_has_exit_code_1_or_that_of_its_exit(system, host):
+    refs = [system.spawn(Ends, act, host=host, config={"timeouts.loop": 0.3}) for act, _ in CODES]
+    for number, (ref, (_, code)) in enumerate(zip(refs, CODES, strict=True)):
+        with pytest.raises(MainLoopError) as caught:
+            ref.result(20)
+        assert caught.value.report is not None
+        codes = [told.exit_code for told in (ref.info(), ref.history()[0], caught.value.report)]
+        assert codes == [code] * 3, number
+        assert ref.info().status is Status.CRASHED
 
 
 @pytest.mark.requirement("E6")
-@pytest.mark.parametrize("section", ["preloop", "loop", "postloop", "onfinish", "result"])
-def test_an_exit_in_any_hook_is_a_crash_of_that_hook(system, section):
-    ref = system.spawn(Ends, lambda: sys.exit(0), section, name="leaver")
-    with pytest.raises(ActorError, match=rf"^SystemExit: 0 \(__{section}__ of leaver, lap 1, incarnation 1\)$"):
-        ref.result(20)
+def test_an_exit_in_any_hook_is_a_crash_of_that_hook(system):
+    sections = ["preloop", "loop", "postloop", "onfinish", "result"]
+    refs = {section: system.spawn(Ends, lambda: sys.exit(0), section, name=f"leaver-{section}") for section in sections}
+    for section, ref in refs.items():
+        with pytest.raises(ActorError, match=rf"^SystemExit: 0 \(__{section}__ of {ref.name}, lap 1, incarnation 1\)$"):
+            ref.result(20)
 
 
 @pytest.mark.requirement("E6")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from typing import Any
 
 import pytest
 
@@ -279,23 +280,25 @@ def test_the_last_of_many_quick_reports_is_the_one_that_stays(system):
     assert (ref.info().progress, ref.info().note) == (100.0, "item 5000")
 
 
+BOASTS: list[tuple[Any, Any, str]] = [
+    (101, None, "from 0 to 100 percent, not 101"),
+    (-1, None, "from 0 to 100 percent, not -1"),
+    (5, 4, "from 0 to 100 percent, not 125"),
+    (float("nan"), None, "from 0 to 100 percent, not nan"),
+    (1, 0, "division by zero"),
+    ("half", None, "could not convert string to float"),
+]
+
+
 @pytest.mark.requirement("P9")
-@pytest.mark.parametrize(
-    ("done", "total", "words"),
-    [
-        (101, None, "from 0 to 100 percent, not 101"),
-        (-1, None, "from 0 to 100 percent, not -1"),
-        (5, 4, "from 0 to 100 percent, not 125"),
-        (float("nan"), None, "from 0 to 100 percent, not nan"),
-        (1, 0, "division by zero"),
-        ("half", None, "could not convert string to float"),
-    ],
-)
-def test_progress_out_of_range_raises_in_the_hook_and_names_the_value(system, done, total, words):
+def test_progress_out_of_range_raises_in_the_hook_and_names_the_value(system):
     class Boasts(Process):
+        def __init__(self, done, total):
+            self.done, self.total = done, total
+
         def __loop__(self):
             try:
-                self.progress(done, total)
+                self.progress(self.done, self.total)
             except ConfigError as error:
                 self.said = str(error)
             self.stop()
@@ -303,7 +306,9 @@ def test_progress_out_of_range_raises_in_the_hook_and_names_the_value(system, do
         def __result__(self):
             return self.said
 
-    assert words in system.spawn(Boasts).result(20)
+    refs = [system.spawn(Boasts, done, total) for done, total, _ in BOASTS]
+    for ref, (*_, words) in zip(refs, BOASTS, strict=True):
+        assert words in ref.result(20)
 
 
 @pytest.mark.requirement("P4")

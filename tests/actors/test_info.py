@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -229,38 +230,38 @@ def hang():
             continue
 
 
-FALLS = [
-    pytest.param(lambda: 1 // 0, 1, None, "ZeroDivisionError: ", "", id="exception"),
-    pytest.param(lambda: os._exit(5), 5, None, "exited with code 5", "", id="exit"),
-    pytest.param(lambda: os.kill(os.getpid(), signal.SIGKILL), None, "SIGKILL", "ended by SIGKILL", "", id="SIGKILL"),
-    pytest.param(lambda: ctypes.string_at(0), None, "SIGSEGV", "ended by SIGSEGV", "in string_at", id="SIGSEGV"),
-    pytest.param(os.abort, None, "SIGABRT", "ended by SIGABRT", "in aloud", id="SIGABRT"),
+FALLS: list[tuple[Any, int | None, str | None, str, str]] = [
+    (lambda: 1 // 0, 1, None, "ZeroDivisionError: ", ""),
+    (lambda: os._exit(5), 5, None, "exited with code 5", ""),
+    (lambda: os.kill(os.getpid(), signal.SIGKILL), None, "SIGKILL", "ended by SIGKILL", ""),
+    (lambda: ctypes.string_at(0), None, "SIGSEGV", "ended by SIGSEGV", "in string_at"),
+    (os.abort, None, "SIGABRT", "ended by SIGABRT", "in aloud"),
 ]
 
 
 @pytest.mark.requirement("H6")
 @pytest.mark.fault("F17")
-@pytest.mark.parametrize(("act", "code", "name", "cause", "stack"), FALLS)
-def test_a_death_report_hangs_on_every_crash(system, host, act, code, name, cause, stack):
-    ref = system.spawn(Falls, speak(act), name="faller", host=host)
-    with pytest.raises(ActorError) as caught:
-        ref.result(20)
-    report = caught.value.report
-    assert report is not None
-    assert (report.name, report.uid, report.incarnation) == ("faller", ref.uid, 1)
-    assert cause in report.cause
-    assert (report.exit_code, report.signal) == (code, name)
-    assert (report.section, report.lap) == ("preloop", 2)
-    assert 0 < report.runtime < 60
-    assert report.usage is not None
-    assert report.usage.max_rss_mb > 1
-    assert report.usage.user_seconds + report.usage.system_seconds >= 0
-    assert report.stderr[-2:] == ("words before the end", "and the last words")
-    assert stack in report.stacks
-    assert any(f"born as pid {ref.history()[0].pid}" in step for step in report.events)
-    page = str(report)
-    assert all(word in page for word in ("faller (incarnation 1", "__preloop__, lap 2", "and the last words"))
-    assert ref.history()[0].report == report
+def test_a_death_report_hangs_on_every_crash(system, host):
+    for act, code, name, cause, stack in FALLS:
+        ref = system.spawn(Falls, speak(act), name="faller", host=host)
+        with pytest.raises(ActorError) as caught:
+            ref.result(20)
+        report = caught.value.report
+        assert report is not None
+        assert (report.name, report.uid, report.incarnation) == ("faller", ref.uid, 1)
+        assert cause in report.cause
+        assert (report.exit_code, report.signal) == (code, name)
+        assert (report.section, report.lap) == ("preloop", 2)
+        assert 0 < report.runtime < 60
+        assert report.usage is not None
+        assert report.usage.max_rss_mb > 1
+        assert report.usage.user_seconds + report.usage.system_seconds >= 0
+        assert report.stderr[-2:] == ("words before the end", "and the last words")
+        assert stack in report.stacks
+        assert any(f"born as pid {ref.history()[0].pid}" in step for step in report.events)
+        page = str(report)
+        assert all(word in page for word in ("faller (incarnation 1", "__preloop__, lap 2", "and the last words"))
+        assert ref.history()[0].report == report
 
 
 @pytest.mark.requirement("H6")

@@ -207,7 +207,7 @@ class Fetches(OneLap):
         return self.said
 
 
-CLASHES = [
+CLASHES: list[tuple[Any, dict[str, Any], str]] = [
     (fetch, {"timeout": 5}, "timeout"),
     (fetch, {"name": "free"}, "name"),
     (fetch, {"host": "spawn"}, "host"),
@@ -221,14 +221,12 @@ CLASHES = [
 
 
 @pytest.mark.requirement("A1")
-@pytest.mark.parametrize(("target", "options", "option"), CLASHES)
-def test_an_option_that_the_target_has_a_parameter_for_is_refused_as_nobody_can_tell_whose_it_is(
-    system, target, options, option
-):
-    told = rf"{option}= is spawn's, but .*etch.* has a parameter of that name, too: give it its own by position"
-    with pytest.raises(ConfigError, match=told):
-        system.spawn(target, "u", **options)
-    assert system.ps(all=True) == []
+def test_an_option_that_the_target_has_a_parameter_for_is_refused_as_nobody_can_tell_whose_it_is(system):
+    for target, options, option in CLASHES:
+        told = rf"{option}= is spawn's, but .*etch.* has a parameter of that name, too: give it its own by position"
+        with pytest.raises(ConfigError, match=told):
+            system.spawn(target, "u", **options)
+        assert system.ps(all=True) == []
 
 
 @pytest.mark.requirement("A1")
@@ -262,7 +260,7 @@ def load(url, timeout=10):
     return url, timeout
 
 
-BINDINGS = [
+BINDINGS: list[tuple[Any, tuple[Any, ...], dict[str, Any], str]] = [
     (load, (), {}, r"^load\(\) missing a required argument: 'url'$"),
     (load, ("u",), {"retries": 3}, r"^load\(\) got an unexpected keyword argument 'retries'$"),
     (load, ("u", 1, 2), {}, r"^load\(\) too many positional arguments$"),
@@ -277,11 +275,11 @@ BINDINGS = [
 
 
 @pytest.mark.requirement("A1")
-@pytest.mark.parametrize(("function", "args", "kwargs", "told"), BINDINGS)
-def test_wrong_arguments_are_refused_in_the_caller_as_a_call_would(system, function, args, kwargs, told):
-    with pytest.raises(TypeError, match=told):
-        system.spawn(function, *args, name="free", **kwargs)
-    assert system.ps(all=True) == []
+def test_wrong_arguments_are_refused_in_the_caller_as_a_call_would(system):
+    for function, args, kwargs, told in BINDINGS:
+        with pytest.raises(TypeError, match=told):
+            system.spawn(function, *args, name="free", **kwargs)
+        assert system.ps(all=True) == []
     assert system.spawn(OneLap, name="free").wait(20) is Status.FINISHED
 
 

@@ -135,22 +135,22 @@ def test_python_code_is_interrupted_wherever_it_stands(system, tmp_path):
 
 
 @pytest.mark.requirement("E3")
-@pytest.mark.parametrize(
-    ("section", "kind"),
-    [
-        ("preloop", PreloopTimeoutError),
-        ("postloop", PostLoopTimeoutError),
-        ("onfinish", OnFinishTimeoutError),
-        ("result", ResultTimeoutError),
-    ],
-)
-def test_every_section_has_its_own_timeout_and_error(system, host, tmp_path, section, kind):
-    path = tmp_path / "cleaned up"
-    ref = system.spawn(Stuck, busy, path, section, name="stuck", host=host)
-    with pytest.raises(kind, match=rf"^__{section}__ of stuck ran 0\.25 s"):
-        ref.result(20)
-    assert ref.info().status is Status.CRASHED
-    assert len(notes(path)) == 1
+def test_every_section_has_its_own_timeout_and_error(system, host, tmp_path):
+    kinds = {
+        "preloop": PreloopTimeoutError,
+        "postloop": PostLoopTimeoutError,
+        "onfinish": OnFinishTimeoutError,
+        "result": ResultTimeoutError,
+    }
+    refs = {
+        section: system.spawn(Stuck, busy, tmp_path / section, section, name=f"stuck-{section}", host=host)
+        for section in kinds
+    }
+    for section, ref in refs.items():
+        with pytest.raises(kinds[section], match=rf"^__{section}__ of {ref.name} ran 0\.25 s"):
+            ref.result(20)
+        assert ref.info().status is Status.CRASHED
+        assert len(notes(tmp_path / section)) == 1
 
 
 @pytest.mark.requirement("E3")
@@ -175,20 +175,21 @@ def hold_the_interpreter():
 
 @pytest.mark.requirement("E3")
 @pytest.mark.fault("F20")
-@pytest.mark.parametrize("act", [swallow_everything, hold_the_interpreter])
-def test_what_cannot_be_interrupted_is_ended_from_outside_as_the_same_timeout(system, host, tmp_path, act):
+def test_what_cannot_be_interrupted_is_ended_from_outside_as_the_same_timeout(system, host, tmp_path):
     path = tmp_path / "cleaned up"
-    ref = system.spawn(Stuck, act, path, name="stuck", host=host)
+    acts = (swallow_everything, hold_the_interpreter)
+    refs = [system.spawn(Stuck, act, path, name=f"stuck-{number}", host=host) for number, act in enumerate(acts)]
     began = time.monotonic()
-    with pytest.raises(MainLoopTimeoutError, match=RAN) as caught:
-        ref.result(30)
-    assert time.monotonic() - began < 0.25 + 15  # 1.5 s by promise, on a quiet machine
-    assert notes(path) == []
-    first, rites = ref.history()
-    assert (first.signal, first.section, rites.cause) == ("SIGKILL", "loop", "last rites held")
-    assert act.__name__ in first.report.stacks
-    assert caught.value.report == first.report
-    assert not alive(first.pid)
+    for act, ref in zip(acts, refs, strict=True):
+        with pytest.raises(MainLoopTimeoutError, match=RAN.replace("stuck", ref.name)) as caught:
+            ref.result(30)
+        assert time.monotonic() - began < 0.25 + 15  # 1.5 s by promise, on a quiet machine
+        assert notes(path) == []
+        first, rites = ref.history()
+        assert (first.signal, first.section, rites.cause) == ("SIGKILL", "loop", "last rites held")
+        assert act.__name__ in first.report.stacks
+        assert caught.value.report == first.report
+        assert not alive(first.pid)
 
 
 @pytest.mark.requirement("E3")

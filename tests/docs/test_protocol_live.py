@@ -196,9 +196,7 @@ def test_requests_are_answered_as_the_page_says(system, stranger):
     ]
 
 
-@pytest.mark.parametrize(
-    ("request_", "error", "reason", "field"),
-    [
+REFUSED: list[tuple[dict[Any, Any], str, str, str | None]] = [
         ({7: 1, "verb": "ps"}, "ProtocolError", "malformed", None),
         ({"v": 2, "verb": "ps"}, "ProtocolError", "version", "v"),
         ({"verb": "reboot"}, "ProtocolError", "verb", "verb"),
@@ -207,18 +205,20 @@ def test_requests_are_answered_as_the_page_says(system, stranger):
         ({"verb": "stop", "name": "x" * 1025}, "ProtocolError", "field", "name"),
         ({"verb": "stop", "name": "*", "grace": "soon"}, "ConfigError", "field", "grace"),
         ({"verb": "info", "name": "nobody"}, "UnknownActor", "refused", None),
-    ],
-)
-def test_a_request_that_cannot_be_met_is_answered_with_an_error(system, stranger, request_, error, reason, field):
+]
+
+
+def test_a_request_that_cannot_be_met_is_answered_with_an_error(system, stranger):
     control = stranger.socket(zmq.DEALER, "control")
-    control.send_multipart([b"", msgpack.packb({"v": 1, "id": 7, **request_})])
-    reply = stranger.answer(control)
     reasons, errors = tables(sections(CHAPTERS["The control socket"], 3)["Errors"])
-    assert list(reply) == ["v", "id", "ok", "error", "text", "reason", "field"]
-    assert (reply["v"], reply["id"], reply["ok"]) == (1, 7 if reason != "malformed" else None, False)
-    assert (reply["error"], reply["reason"], reply["field"]) == (error, reason, field)
-    assert error in {row[0].strip("`") for row in errors}
-    assert reason in {row[0].strip("`") for row in reasons}
+    for number, (request_, error, reason, field) in enumerate(REFUSED):
+        control.send_multipart([b"", msgpack.packb({"v": 1, "id": number, **request_})])
+        reply = stranger.answer(control)
+        assert list(reply) == ["v", "id", "ok", "error", "text", "reason", "field"]
+        assert (reply["v"], reply["id"], reply["ok"]) == (1, number if reason != "malformed" else None, False)
+        assert (reply["error"], reply["reason"], reply["field"]) == (error, reason, field)
+        assert error in {row[0].strip("`") for row in errors}
+        assert reason in {row[0].strip("`") for row in reasons}
 
 
 def test_what_is_no_request_is_answered_without_an_id(system, stranger):

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
@@ -115,15 +116,16 @@ def test_a_hang_before_ready_is_ended_at_the_start_timeout_with_its_phase(system
 
 
 @pytest.mark.fault("F2")
-@pytest.mark.parametrize(
-    ("window", "phase"), [("child.guard", "arming its guard"), ("child.open", "opening its state")]
-)
-def test_a_process_that_is_held_before_ready_is_ended_too(monkeypatch, window, phase):
-    monkeypatch.setenv(VARIABLE, f"{window}=stop")
-    with ActorSystem() as system:
-        ref = system.spawn(Plain, config={"timeouts.startup": 2.0})
-        with pytest.raises(StartTimeout, match=phase):
-            ref.result(20)
+def test_a_process_that_is_held_before_ready_is_ended_too(monkeypatch):
+    with ExitStack() as stack:
+        refs = {}
+        for window, phase in {"child.guard": "arming its guard", "child.open": "opening its state"}.items():
+            monkeypatch.setenv(VARIABLE, f"{window}=stop")  # a fork has its guard before it takes on the variables
+            system = stack.enter_context(ActorSystem())
+            refs[phase] = system.spawn(Plain, config={"timeouts.startup": 2.0})
+        for phase, ref in refs.items():
+            with pytest.raises(StartTimeout, match=phase):
+                ref.result(20)
 
 
 @pytest.mark.fault("F2")

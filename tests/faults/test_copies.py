@@ -54,14 +54,15 @@ class Closing(Process):
 
 
 @pytest.mark.fault("F23")
-@pytest.mark.parametrize("then", ["stop", "raise", "sleep", "laps", "kill", "log"])
-def test_closing_all_descriptors_is_a_crash_told_as_one(system, tmp_path, then, host):
-    ref = system.spawn(Closing, tmp_path / "told", then, host=host)
-    with pytest.raises(ActorError) as caught:
-        ref.result(20)
-    assert ref.wait(0) is Status.CRASHED
-    assert report_of(caught.value).section in {"loop", "onfinish", "result", ""}
-    gone(int(notes(tmp_path / "told")[0]))
+def test_closing_all_descriptors_is_a_crash_told_as_one(system, tmp_path, host):
+    ways = ("stop", "raise", "sleep", "laps", "kill", "log")
+    refs = {then: system.spawn(Closing, tmp_path / then, then, host=host) for then in ways}
+    for then, ref in refs.items():
+        with pytest.raises(ActorError) as caught:
+            ref.result(20)
+        assert ref.wait(0) is Status.CRASHED
+        assert report_of(caught.value).section in {"loop", "onfinish", "result", ""}, then
+        gone(int(notes(tmp_path / then)[0]))
     assert system.spawn(lambda: "another").result(20) == "another"
 
 

@@ -9,8 +9,10 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,13 +170,6 @@ def test_a_thread_that_cannot_be_started_is_told_too(system, tmp_path, monkeypat
     assert works(system, "spawn")
 
 
-@pytest.fixture
-def unlearned():
-    """A system with one zygote, ever."""
-    with ActorSystem(learn=False) as opened:
-        yield opened
-
-
 @contextmanager
 def limit(pid, most):
     """No more than so many descriptors for that process."""
@@ -187,32 +182,40 @@ def limit(pid, most):
 
 
 @pytest.mark.fault("F6")
-@pytest.mark.parametrize("spare", [0, 1, 2, 3])
-def test_a_zygote_without_descriptors_says_so_and_goes_on(unlearned, tmp_path, spare):
-    system = unlearned
-    neighbour = system.spawn(Idle, tmp_path / "told")
-    noted(tmp_path / "told")
-    (zygote,) = system._world.spawners["process"].pids
-    taken = {int(fd) for fd in os.listdir(f"/proc/{zygote}/fd")}
-    free = [fd for fd in range(1000) if fd not in taken]
-    leaving = system.spawn(Leaving, tmp_path / "left")
-    (left,) = noted(tmp_path / "left")
-    with limit(zygote, free[spare]):
-        ref = system.spawn(Idle, tmp_path / "never")
-        error = ref.exception(20)
-        assert isinstance(error, StartError)
-        if spare < 2:
-            assert "no descriptors left in the zygote" in str(error)
-        os.kill(leaving.info().pid, signal.SIGKILL)
-        assert leaving.wait(20) is Status.CRASHED
-        died = time.monotonic()
-        until(lambda: time.monotonic() - died > 1.5, 5, "the time of the sweep, which fails")
-    gone(int(left))  # the sweep, too, was put off and not given up
-    assert works(system)
-    assert system._world.spawners["process"].pids == [zygote]
-    running(neighbour)
-    assert len(neighbour.history()) == 1
-    neighbour.kill()
+def test_a_zygote_without_descriptors_says_so_and_goes_on(tmp_path):
+    """With none to spare, and with one, two, three: side by side, for each waits for a sweep."""
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(goes_on_with, spare, tmp_path / str(spare)) for spare in range(4)]:
+            done.result()
+
+
+def goes_on_with(spare, place):
+    place.mkdir()
+    system: Any
+    with ActorSystem(learn=False) as system:
+        neighbour = system.spawn(Idle, place / "told")
+        noted(place / "told")
+        (zygote,) = system._world.spawners["process"].pids
+        taken = {int(fd) for fd in os.listdir(f"/proc/{zygote}/fd")}
+        free = [fd for fd in range(1000) if fd not in taken]
+        leaving = system.spawn(Leaving, place / "left")
+        (left,) = noted(place / "left")
+        with limit(zygote, free[spare]):
+            ref = system.spawn(Idle, place / "never")
+            error = ref.exception(20)
+            assert isinstance(error, StartError)
+            if spare < 2:
+                assert "no descriptors left in the zygote" in str(error)
+            os.kill(leaving.info().pid, signal.SIGKILL)
+            assert leaving.wait(20) is Status.CRASHED
+            died = time.monotonic()
+            until(lambda: time.monotonic() - died > 1.5, 5, "the time of the sweep, which fails")
+        gone(int(left))  # the sweep, too, was put off and not given up
+        assert works(system)
+        assert system._world.spawners["process"].pids == [zygote]
+        running(neighbour)
+        assert len(neighbour.history()) == 1
+        neighbour.kill()
 
 
 @pytest.mark.fault("F6")

@@ -54,13 +54,12 @@ def told(tmp_path):
 
 
 @pytest.mark.fault("F25")
-@pytest.mark.parametrize("what", ["thread", "threads", "atexit"])
-def test_what_hangs_at_the_end_is_given_its_grace_and_killed_and_the_result_counts(system, told, what, host):
-    ref = system.spawn(Lingering, told, what, host=host)
-    assert (ref.result(20), ref.wait(0)) == (1, Status.FINISHED)
-    (life,) = ref.history()
-    assert life.signal == "SIGKILL"
-    assert life.ended_at - life.started_at > 0.45
+def test_what_hangs_at_the_end_is_given_its_grace_and_killed_and_the_result_counts(system, told, host):
+    for ref in [system.spawn(Lingering, told, what, host=host) for what in ("thread", "threads", "atexit")]:
+        assert (ref.result(20), ref.wait(0)) == (1, Status.FINISHED)
+        (life,) = ref.history()
+        assert life.signal == "SIGKILL"
+        assert life.ended_at - life.started_at > 0.45
 
 
 @pytest.mark.fault("F25")

@@ -71,36 +71,42 @@ def stays_ended(system, ref, told):
 
 
 # Where it can be told of already, it stands still until it is sent on or killed; before, it is late by a while.
-WINDOWS = [
-    "zygote.fork=sleep:1",
-    "child.born=sleep:1",
-    "child.boot=stop",
-    "child.guard=stop",
-    "child.open=stop",
-    "child.ready=stop",
-]
 MOMENTS = [
-    (host, window)
-    for host in ("process", "spawn")
-    for window in WINDOWS
-    if host == "process" or not window.startswith(("zygote", "child.born"))  # a fresh interpreter has none of these
+    ("process", ["zygote.fork=sleep:1"]),  # the first two are none of a fresh interpreter's
+    ("process", ["child.born=sleep:1"]),
+    ("process", ["child.boot=stop"]),
+    ("process", ["child.guard=stop"]),  # up to here, a fork stands where its zygote was told to as it started
+    ("process", ["child.open=stop", "child.ready=stop"]),
+    ("spawn", ["child.boot=stop", "child.guard=stop", "child.open=stop", "child.ready=stop"]),
 ]
+
+
+def members(system, host, windows, tmp_path, monkeypatch):
+    """An actor for each of the windows, by the file that tells of it."""
+    for window in windows:
+        monkeypatch.setenv(VARIABLE, window)
+        yield tmp_path / window, system.spawn(Member, tmp_path / window, host=host)
 
 
 @pytest.mark.requirement("K6")
-@pytest.mark.parametrize(("host", "window"), MOMENTS)
-def test_a_stop_before_the_child_is_ready_runs_no_lap_and_ends_it_gracefully(told, window, host, monkeypatch):
-    monkeypatch.setenv(VARIABLE, window)
+@pytest.mark.parametrize(("host", "windows"), MOMENTS)
+def test_a_stop_before_the_child_is_ready_runs_no_lap_and_ends_it_gracefully(tmp_path, windows, host, monkeypatch):
+    monkeypatch.setenv(VARIABLE, windows[0])
     with ActorSystem() as system:
-        ref = system.spawn(Member, told, host=host)
-        assert ref.stop() == "asked"
-        assert ref.info().status is Status.STOPPING
-        until(lambda: ref.done() or goes_on(ref), 30, "its end")
-        assert (ref.wait(0), ref.result()) == (Status.FINISHED, "done")
-        info, lives = ref.info(), len(ref.history())
-        assert (info.pid, info.alive, info.next_restart) == (None, False, None)
+        refs = {}
+        for told, ref in members(system, host, windows, tmp_path, monkeypatch):
+            assert ref.stop() == "asked"
+            assert ref.info().status is Status.STOPPING
+            refs[told] = ref
+        for ref in refs.values():
+            until(lambda ref=ref: ref.done() or goes_on(ref), 30, "its end")  # type: ignore[misc]
+            assert (ref.wait(0), ref.result()) == (Status.FINISHED, "done")
+            info = ref.info()
+            assert (info.pid, info.alive, info.next_restart) == (None, False, None)
+        lives = [len(ref.history()) for ref in refs.values()]
     # The system has closed: nobody who was born in it lives.
-    assert (notes(told), len(ref.history())) == (["onfinish", "result"], lives)
+    assert [notes(told) for told in refs] == [["onfinish", "result"]] * len(windows)
+    assert [len(ref.history()) for ref in refs.values()] == lives
 
 
 @pytest.mark.requirement("K6")
@@ -206,21 +212,26 @@ def test_a_kill_in_backoff_is_a_kill(system, told):
 
 
 @pytest.mark.requirement("K6")
-@pytest.mark.parametrize(("host", "window"), MOMENTS)
-def test_a_kill_before_ready_leaves_nothing(told, window, host, monkeypatch):
-    monkeypatch.setenv(VARIABLE, window)
+@pytest.mark.parametrize(("host", "windows"), MOMENTS)
+def test_a_kill_before_ready_leaves_nothing(tmp_path, windows, host, monkeypatch):
+    monkeypatch.setenv(VARIABLE, windows[0])
     with ActorSystem() as system:
-        ref = system.spawn(Member, told, host=host)
-        assert ref.kill() == "asked"
-        assert ref.wait(30) is Status.KILLED
-        with pytest.raises(ActorKilled):
-            ref.result()
-        with pytest.raises(ActorKilled):
-            ref.wait_ready(0)
-        info, lives = ref.info(), len(ref.history())
-        assert (info.pid, info.alive, info.next_restart) == (None, False, None)
+        refs = {}
+        for told, ref in members(system, host, windows, tmp_path, monkeypatch):
+            assert ref.kill() == "asked"
+            refs[told] = ref
+        for ref in refs.values():
+            assert ref.wait(30) is Status.KILLED
+            with pytest.raises(ActorKilled):
+                ref.result()
+            with pytest.raises(ActorKilled):
+                ref.wait_ready(0)
+            info = ref.info()
+            assert (info.pid, info.alive, info.next_restart) == (None, False, None)
+        lives = [len(ref.history()) for ref in refs.values()]
     # The system has closed: nobody who was born in it lives.
-    assert (notes(told), len(ref.history()), ref.info().status) == ([], lives, Status.KILLED)
+    assert [notes(told) for told in refs] == [[]] * len(windows)
+    assert [(len(ref.history()), ref.info().status) for ref in refs.values()] == [(one, Status.KILLED) for one in lives]
 
 
 @pytest.mark.requirement("K6")

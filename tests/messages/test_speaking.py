@@ -176,7 +176,6 @@ def test_a_message_has_a_sender_and_refs_travel_in_messages_and_state(system):
     until(lambda: ["friend", ["friend", "life 2"]] in meets.ask("back", 30), 10, "the friend's word")
     friend.restart()
     until(lambda: friend.info().incarnation == 2, 20, "the friend's second life")  # else it may be asked as it ends
-    until(lambda: friend.info().incarnation == 2, 20, "the friend's second life")
     assert meets.ask({"meet": friend}, 30) == "meets"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from typing import Any
 
 import msgpack
 import pytest
@@ -128,23 +129,23 @@ def test_a_snapshot_tells_the_system_and_the_number_of_the_last_event(system, de
     assert later["actors"] == []
 
 
-@pytest.mark.parametrize(
-    ("request_", "error"),
-    [
-        ({"verb": "stop", "name": "nobody"}, "UnknownActor"),
-        ({"verb": "info", "name": "*"}, "UnknownActor"),
-        ({"verb": "stop", "name": "idle", "grace": "1"}, "ConfigError"),
-        ({"verb": "stop", "name": "idle", "grace": True}, "ConfigError"),
-        ({"verb": "stop", "name": "idle", "drain": 1}, "ProtocolError"),
-        ({"verb": "restart", "name": "idle", "grace": float("inf")}, "ConfigError"),
-        ({"verb": "stop", "name": "idle", "grace": [[]]}, "ConfigError"),
-    ],
-)
-def test_what_cannot_be_done_is_answered_by_the_name_of_its_error(system, dealer, request_, error):
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"verb": "stop", "name": "nobody"}, "UnknownActor"),
+    ({"verb": "info", "name": "*"}, "UnknownActor"),
+    ({"verb": "stop", "name": "idle", "grace": "1"}, "ConfigError"),
+    ({"verb": "stop", "name": "idle", "grace": True}, "ConfigError"),
+    ({"verb": "stop", "name": "idle", "drain": 1}, "ProtocolError"),
+    ({"verb": "restart", "name": "idle", "grace": float("inf")}, "ConfigError"),
+    ({"verb": "stop", "name": "idle", "grace": [[]]}, "ConfigError"),
+]
+
+
+def test_what_cannot_be_done_is_answered_by_the_name_of_its_error(system, dealer):
     ref = system.spawn(Idle, name="idle")
     ref.wait_ready(20)
-    reply = ask(dealer, {"v": 1, "id": 3, **request_})
-    assert (reply["id"], reply["ok"], reply["error"]) == (3, False, error)
+    for number, (request_, error) in enumerate(REFUSED):
+        reply = ask(dealer, {"v": 1, "id": number, **request_})
+        assert (reply["id"], reply["ok"], reply["error"]) == (number, False, error)
     assert ref.info().status is Status.RUNNING
 
 

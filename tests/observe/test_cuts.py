@@ -94,7 +94,7 @@ def ride_out(cut_for, rounds, pause, chance):
                     observers.append((observer, options, []))
                 for observer, _, events in observers:
                     for _ in range(20):
-                        if (event := observer.next(0.05)) is not None:
+                        if (event := observer.next(0.01)) is not None:
                             events.append(event)
                 relay.cut()
                 over.wait(cut_for)

@@ -40,21 +40,22 @@ def test_all_kinds_but_figures_are_handed_on_unless_some_are_named():
     assert not Interest(None, "log").shows("figures")
 
 
-@pytest.mark.parametrize(
-    ("options", "text"),
-    [
-        ({"names": 5}, "names must be a text, or several; got 5"),
-        ({"names": b"a"}, "names must be a text, or several"),
-        ({"names": ["a", None]}, "None names no actor here: give a name or a glob"),
-        ({"names": ""}, "'' names no actor here"),
-        ({"names": "x" * 1025}, "names no actor here"),
-        ({"kinds": "status"}, "'status' is no kind of event; there are state, laps, "),
-        ({"kinds": ["state", 5]}, "5 is no kind of event"),
-        ({"kinds": [["state"]]}, "is no kind of event"),
-        ({"kinds": 5}, "kinds must be a text, or several; got 5"),
-        ({"timeout": "1"}, "timeout must be a number"),
-    ],
-)
-def test_what_cannot_be_followed_is_refused_at_once(system, options: dict[str, Any], text):
-    with pytest.raises(ConfigError, match=text):
-        Observer(system.endpoint, **options)
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"names": 5}, "names must be a text, or several; got 5"),
+    ({"names": b"a"}, "names must be a text, or several"),
+    ({"names": ["a", None]}, "None names no actor here: give a name or a glob"),
+    ({"names": ""}, "'' names no actor here"),
+    ({"names": "x" * 1025}, "names no actor here"),
+    ({"kinds": "status"}, "'status' is no kind of event; there are state, laps, "),
+    ({"kinds": ["state", 5]}, "5 is no kind of event"),
+    ({"kinds": [["state"]]}, "is no kind of event"),
+    ({"kinds": 5}, "kinds must be a text, or several; got 5"),
+    ({"timeout": "1"}, "timeout must be a number"),
+]
+
+
+def test_what_cannot_be_followed_is_refused_at_once(system):
+    options: dict[str, Any]
+    for options, text in REFUSED:
+        with pytest.raises(ConfigError, match=text):
+            Observer(system.endpoint, **options)

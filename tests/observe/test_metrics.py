@@ -13,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
@@ -70,15 +71,15 @@ class Again(Process):
 
 
 class Held(Process):
-    """Holds the first message until the gate opens."""
+    """Holds the first message until it hears that it is to stop."""
 
-    def __init__(self, begun, gate):
-        self.begun, self.gate = begun, gate
+    def __init__(self, begun):
+        self.begun = begun
 
     def __receive__(self, message):
         with open(self.begun, "w") as file:
             file.write("begun\n")
-        hold(self.gate)
+        until(lambda: self.stopping, 60, "the stop")
 
 
 class Idle(Process):
@@ -131,14 +132,13 @@ def test_what_has_ended_is_counted_by_how_and_named_no_more(system, url):
 
 @pytest.mark.requirement("A7")
 def test_messages_that_wait_and_those_that_nobody_handled_are_told(system, url, tmp_path):
-    held = system.spawn(Held, str(tmp_path / "begun"), str(tmp_path / "gate"), name="held")
+    held = system.spawn(Held, str(tmp_path / "begun"), name="held")
     for _ in range(3):
         held.tell("message")
     noted(tmp_path / "begun")
     until(lambda: held.info().mailbox_depth == 3, 20, "their being taken in, the one in hand among them")
     assert samples(url)["understudy_actor_mailbox_depth"] == {("held",): 3}
     held.stop()
-    (tmp_path / "gate").touch()
     held.wait(20)
     until(lambda: system.dead_letters.total == 2, 20, "the dead letters")
     assert samples(url)["understudy_dead_letters_total"] == {(): 2}
@@ -273,20 +273,20 @@ def test_other_addresses_are_served_and_told():
         assert samples(url)["understudy_spawned_total"] == {(): 0}
 
 
-@pytest.mark.parametrize(
-    ("port", "addr", "words"),
-    [
-        (-1, "127.0.0.1", r"port=-1: a number from 0"),
-        (65536, "127.0.0.1", r"port=65536: "),
-        ("9100", "127.0.0.1", r"port='9100': "),
-        (True, "127.0.0.1", r"port=True: "),
-        (0, "no such host", r"addr='no such host' is no address to listen at"),
-        (0, None, r"addr=None: the address to listen at, as text"),
-    ],
-)
-def test_what_is_no_port_or_address_is_refused(system, port, addr, words):
-    with pytest.raises(ConfigError, match=words):
-        system.serve_metrics(port, addr)
+NOWHERE: list[tuple[Any, Any, str]] = [
+    (-1, "127.0.0.1", r"port=-1: a number from 0"),
+    (65536, "127.0.0.1", r"port=65536: "),
+    ("9100", "127.0.0.1", r"port='9100': "),
+    (True, "127.0.0.1", r"port=True: "),
+    (0, "no such host", r"addr='no such host' is no address to listen at"),
+    (0, None, r"addr=None: the address to listen at, as text"),
+]
+
+
+def test_what_is_no_port_or_address_is_refused(system):
+    for port, addr, words in NOWHERE:
+        with pytest.raises(ConfigError, match=words):
+            system.serve_metrics(port, addr)
 
 
 def test_a_port_that_is_taken_is_named(system):

@@ -327,7 +327,7 @@ def test_a_parent_that_is_only_paused_is_waited_for(tmp_path, monkeypatch, patie
         gave_up = []
 
         def resume():
-            time.sleep(2)  # the pause: several times the silence and the patience
+            time.sleep(1.2)  # the pause: more than twice the silence and the patience
             gave_up.append(observer._feed.over)
             process.send_signal(signal.SIGCONT)
             tell(process, "late")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import ExitStack
 
 import pytest
 
@@ -172,17 +173,23 @@ def test_a_parent_that_is_gone_at_once_leaves_nobody_behind(tmp_path, opening, e
 
 @pytest.mark.fault("F29")
 @pytest.mark.requirement("P6")
-@pytest.mark.parametrize("ending", ["returns", "waits"])
-def test_an_actor_that_stops_for_nobody_is_killed_at_the_end_of_the_short_ladder(tmp_path, ending):
-    told = tmp_path / "told"
-    with parent(SCRIPT, tmp_path, told, "plain stubborn", ending) as process:
-        assert said(process) == "up"
-        family = descendants(process.pid)
-        if ending == "waits":
-            process.send_signal(signal.SIGTERM)
-        assert process.wait(40) == (0 if ending == "returns" else -signal.SIGTERM)
-        gone(*family)
-    assert onfinish(told) == BOTH
+def test_an_actor_that_stops_for_nobody_is_killed_at_the_end_of_the_short_ladder(tmp_path):
+    """Of a program that comes to its end and of one that is ended, side by side."""
+    codes = {"returns": 0, "waits": -signal.SIGTERM}
+    with ExitStack() as stack:
+        processes = {}
+        for ending in codes:
+            (tmp_path / ending).mkdir()
+            arguments = tmp_path / ending / "told", "plain stubborn", ending
+            processes[ending] = stack.enter_context(parent(SCRIPT, tmp_path / ending, *arguments))
+        families = []
+        for process in processes.values():
+            assert said(process) == "up"
+            families += descendants(process.pid)
+        processes["waits"].send_signal(signal.SIGTERM)
+        assert {ending: process.wait(40) for ending, process in processes.items()} == codes
+        gone(*families)
+    assert [onfinish(tmp_path / ending / "told") for ending in codes] == [BOTH] * 2
 
 
 @pytest.mark.fault("F29")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.stage import note, noted, notes, until
-from understudy import ActorKilled, ActorRef, MainLoopError, Process, Status, UnknownActor
+from understudy import ActorKilled, ActorRef, ActorSystem, MainLoopError, Process, Status, UnknownActor
 
 
 class Idle(Process):
@@ -66,16 +66,26 @@ def test_each_of_a_thousand_stops_right_after_the_spawn_is_heard(system, monkeyp
 
 @pytest.mark.fault("F35")
 @pytest.mark.requirement("K6")
-@pytest.mark.parametrize("host", ["process", "spawn"])
-@pytest.mark.parametrize("step", ["child.boot", "child.guard", "child.open", "child.ready", "link.subscribe"])
-def test_a_stop_while_the_child_stands_at_a_step_of_its_birth_is_heard_at_its_end(system, monkeypatch, host, step):
-    monkeypatch.setenv("UNDERSTUDY_FAILPOINTS", f"{step}=sleep:0.3")
-    ref = system.spawn(Idle, host=host)
-    until(lambda: ref.info().pid)
-    assert ref.stop() == "asked"
-    assert ref.wait(30) is Status.FINISHED
-    assert ref.result(0) in {0, 1}
-    assert len(ref.history()) == 1
+@pytest.mark.parametrize(
+    ("host", "zygote", "steps"),
+    [
+        ("process", "child.guard=sleep:0.3", ["child.guard"]),  # a fork does this before it takes on the variables
+        ("process", "zygote.standby=skip", ["child.boot", "child.open", "child.ready", "link.subscribe"]),
+        ("spawn", "", ["child.boot", "child.guard", "child.open", "child.ready", "link.subscribe"]),
+    ],
+)
+def test_a_stop_while_the_child_stands_at_a_step_of_its_birth_is_heard_at_its_end(monkeypatch, host, zygote, steps):
+    monkeypatch.setenv("UNDERSTUDY_FAILPOINTS", zygote)
+    with ActorSystem() as system:
+        refs = {}
+        for step in steps:
+            monkeypatch.setenv("UNDERSTUDY_FAILPOINTS", f"{step}=sleep:0.3")
+            ref = refs[step] = system.spawn(Idle, host=host)
+            until(lambda ref=ref: ref.info().pid)  # type: ignore[misc]
+            assert ref.stop() == "asked"
+        assert {step: ref.wait(30) for step, ref in refs.items()} == dict.fromkeys(refs, Status.FINISHED)
+        assert {ref.result(0) for ref in refs.values()} <= {0, 1}
+        assert [len(ref.history()) for ref in refs.values()] == [1] * len(steps)
 
 
 @pytest.mark.fault("F37")

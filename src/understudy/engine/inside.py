@@ -15,7 +15,7 @@ from understudy.engine.sections import Sections
 from understudy.engine.serving import Serving
 from understudy.errors import WrongProcess
 from understudy.group import GroupRef
-from understudy.lifecycle.registry import check_name
+from understudy.lifecycle.names import check_name
 from understudy.receiving.deferred import Deferred
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth

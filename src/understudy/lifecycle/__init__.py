@@ -10,6 +10,7 @@
     transitions  the table: (actor, event) -> (actor, effects)
     standing     how an actor stands for who speaks to it, and how its process is to end
     story        each step as a line that a person can read
+    names        what may be the name of an actor
     registry     all actors by uid and by name, and the story of each
 
 Nothing here reads a clock, draws a number, opens a socket or sends a signal: time and chance are arguments.

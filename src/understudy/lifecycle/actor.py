@@ -37,10 +37,6 @@ class Verdict(Enum):
     END = "end"
 
 
-WAS_KILLED = "was killed"
-"""How a crash tells of a kill by request or at the end of a ladder."""
-
-
 class Hold(StrEnum):
     """Why a restart that is due does not begin: see `governor`."""
 

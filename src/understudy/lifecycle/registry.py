@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
-from understudy.globs import LONGEST_NAME, Globs
+from understudy.globs import Globs
 from understudy.lifecycle.actor import Actor, Body, Wish
 from understudy.lifecycle.effects import Bury, Effect, Publish, Settle
 from understudy.lifecycle.events import Event, Restart
 from understudy.lifecycle.governor import Governor
 from understudy.lifecycle.moment import Moment
+from understudy.lifecycle.names import check_name
 from understudy.lifecycle.settle import launch
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.story import step
@@ -31,18 +31,6 @@ STORY_STEPS = 50
 _LOOK_AT = 3
 _EFFORT = 1_000_000
 """Pairs of characters that are compared to find the nearest names."""
-_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_NAME = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
-
-
-def check_name(name: object) -> str:
-    """The name, if it is one; raises ConfigError that says what a name is."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-        raise ConfigError(
-            f"{name!r} is not a name: segments of letters, digits, '.', '_' and '-' that begin with a letter or digit, "
-            "joined by '/', 128 characters in all"
-        )
-    return str.__str__(name)  # of a subclass, whose comparisons may be anybody's code, the text alone
 
 
 @dataclass(slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from understudy.lifecycle import budget as budgets
-from understudy.lifecycle.actor import WAS_KILLED, Actor, Body, Ending, Outcome, Verdict, Wish
+from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
 from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, SetAlarm, Settle, TakeOver
 from understudy.lifecycle.events import Alarm, Died
 from understudy.lifecycle.spec import Spec
-from understudy.status import Crash, Status
+from understudy.status import WAS_KILLED, Crash, Status
 
 STARVED = ", probably for lack of memory (the kernel counted an OOM kill)"
 Step = tuple[Actor, tuple[Effect, ...]]

@@ -8,12 +8,12 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from understudy.lifecycle.actor import WAS_KILLED, Actor
+from understudy.lifecycle.actor import Actor
 from understudy.spawners.base import Gone
 from understudy.spawners.figures import Figures
 from understudy.spawners.oom import Witness
 from understudy.stats import LONGEST_TEXT, ErrorEvent, Stats
-from understudy.status import Crash, DeathReport, Life, Usage
+from understudy.status import WAS_KILLED, Crash, DeathReport, Life, Usage
 from understudy.wire.page import Page
 
 KEPT_LIVES = 1000

@@ -158,8 +158,8 @@ def sweep(departed: Iterable[Departed], *, reaper: int | None) -> list[int]:
     return _hunt(left)
 
 
-def clear(system: str) -> None:
-    """Kill every actor of the system, and whatever any of them has started."""
+def clear(system: str, since: int = 0) -> None:
+    """Kill every actor of the system, and whatever any of them has started; nothing that is older than that tick."""
     prefix, mark, page = (
         signature(system, 0, 0) >> 32,
         f"{MARKER}={system}/".encode(),
@@ -167,7 +167,7 @@ def clear(system: str) -> None:
     )
 
     def belongs(one: Row) -> bool:
-        return (
+        return one.started >= since and (
             signed(one.pid) >> 32 == prefix
             or mark in _read(f"/proc/{one.pid}/environ")
             or page in _read(f"/proc/{one.pid}/maps")

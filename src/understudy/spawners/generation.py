@@ -139,7 +139,9 @@ def begin(system: str, directory: str, preload: Sequence[str]) -> Zygote:
     place = circumstances.place()
     place_fd = to_file("understudy-place", place)
     fds = (theirs.fileno(), place_fd)
-    code = f"from understudy.spawners.nursery import main; main({fds[0]}, {os.getpid()}, {fds[1]})"
+    # Of what is imported nearly all stays: to look for what does not is left to the end, once.
+    code = "import gc; gc.disable(); from understudy.spawners.nursery import main; "
+    code += f"main({fds[0]}, {os.getpid()}, {fds[1]})"
     # Before there is anyone at the other end: an interpreter that ends at once must not fail us here.
     ours.send(pack({"system": system, "directory": directory, "preload": list(preload)}))
     try:

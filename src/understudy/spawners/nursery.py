@@ -73,6 +73,8 @@ class Nursery:
     _sweep_by: float = 0.0
     _wake: tuple[int, int] = (-1, -1)
     _parent_fd: int | None = None
+    _since: int = 0
+    """The tick at which the parent started: what is older is not of its system."""
 
     def prepare(self) -> None:
         """Become deaf to the terminal, the reaper of all that descends from here, and aware of the parent."""
@@ -87,6 +89,8 @@ class Nursery:
         if self._parent_fd is None:
             with contextlib.suppress(OSError, AttributeError):
                 self._parent_fd = os.pidfd_open(self.parent)
+            with contextlib.suppress(OSError):
+                self._since = family.started(self.parent) or 0
         self.births.mine = [fd for fd in (*self._wake, self._parent_fd) if fd is not None]
 
     def run(self) -> None:
@@ -199,7 +203,7 @@ class Nursery:
             os.close(fd)
         if not wanted:
             return 0
-        nursery = Nursery(births, self.parent, self.system, heir=True, _parent_fd=self._parent_fd)
+        nursery = Nursery(births, self.parent, self.system, heir=True, _parent_fd=self._parent_fd, _since=self._since)
         nursery.prepare()
         verdict = trial.attempt(modules, bytes(from_file(place_fd)))
         if verdict.reason:
@@ -270,10 +274,10 @@ class Nursery:
         family.kill(dict.fromkeys(self._children))
         gone = [*self._departed, *(family.Departed(pid, self.system, *born) for pid, born in self._children.items())]
         self.end_descendants()
-        family.sweep(gone, reaper=None)
         if self.heir and not self._parent_is_gone():
+            family.sweep(gone, reaper=None)
             return  # one that was given up: the system lives
-        family.clear(self.system)  # and those that others have forked for the same parent
+        family.clear(self.system, self._since)  # what any of its actors has left, also of those that others have forked
         import shutil  # nothing that every fork would have to carry
 
         shutil.rmtree(self.births.directory, ignore_errors=True)

@@ -16,7 +16,8 @@ from understudy.globs import is_glob
 from understudy.lifecycle.effects import Fork, Publish
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Kill, Place, Ready, Stop
 from understudy.lifecycle.moment import Moment
-from understudy.lifecycle.registry import KEEP_ENDED, Registry, check_name
+from understudy.lifecycle.names import check_name
+from understudy.lifecycle.registry import KEEP_ENDED, Registry
 from understudy.status import Status
 
 NOW = Moment(START)

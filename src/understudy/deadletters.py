@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from understudy.status import DeathReport
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
@@ -14,7 +16,8 @@ class DeadLetter:
     ``time`` is the time of day when it was told. ``to`` is the name of the actor that it was for, empty for one that is
     forgotten, ``uid`` its number; ``sender`` is the name of who sent it, empty where that is not known. ``way`` is
     ``tell`` or ``ask``. ``text`` has its type and the beginning of its repr. ``count`` is 1, or how many messages had
-    this fate where they are not told one by one.
+    this fate where they are not told one by one. ``report`` is that of the last death, for a reliable message that was
+    in hand at three.
     """
 
     time: float
@@ -25,6 +28,7 @@ class DeadLetter:
     reason: str
     text: str
     count: int = 1
+    report: DeathReport | None = field(default=None, repr=False)
     _open: Callable[[], Any] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -40,5 +44,5 @@ class DeadLetter:
 
     def __reduce__(self) -> tuple[type[DeadLetter], tuple[Any, ...]]:
         """It travels without the message, which only the system's own process can open."""
-        told = (self.time, self.to, self.uid, self.sender, self.way, self.reason, self.text, self.count)
+        told = (self.time, self.to, self.uid, self.sender, self.way, self.reason, self.text, self.count, self.report)
         return type(self), told

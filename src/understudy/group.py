@@ -49,7 +49,9 @@ class GroupRef(Generic[A]):
         """As `ActorRef.call`, of one replica after the other."""
         return cast("A", Calls(self.ask))
 
-    def tell(self, message: Any, *, route: str = ROUND_ROBIN, key: Any = None, urgent: bool = False) -> None:
+    def tell(
+        self, message: Any, *, route: str = ROUND_ROBIN, key: Any = None, urgent: bool = False, reliable: bool = False
+    ) -> None:
         """Send a message to one replica, or with "broadcast" to each, as `ActorRef.tell`.
 
         Raises ActorDied if all have ended, and what `ActorRef.tell` raises. In a broadcast a full mailbox keeps nobody
@@ -57,13 +59,13 @@ class GroupRef(Generic[A]):
         """
         way, post = check_route(route, key), self._post
         if way == BROADCAST:
-            self._tell_all(post, message, urgent=urgent)
+            self._tell_all(post, message, urgent=urgent, reliable=reliable)
             return
         while True:
             loads = post.loads(self._members) if way == LEAST_LOADED else ()
             ref = self._choose(post, way, key, loads)
             try:
-                ref.tell(message, urgent=urgent)
+                ref.tell(message, urgent=urgent, reliable=reliable)
             except ActorDied:  # it was not sent
                 if post.lives(ref.uid, ref.name):
                     raise
@@ -132,13 +134,13 @@ class GroupRef(Generic[A]):
         """As `ActorRef.healthy`: ``{name: whether it is}``."""
         return {ref.name: ref.healthy() for ref in self.refs}
 
-    def _tell_all(self, post: runtime.Post, message: Any, *, urgent: bool) -> None:
+    def _tell_all(self, post: runtime.Post, message: Any, *, urgent: bool, reliable: bool) -> None:
         full: MailboxFull | None = None
         over: ActorDied | None = None
         told = 0
         for ref in self._audience(post):
             try:
-                ref.tell(message, urgent=urgent)
+                ref.tell(message, urgent=urgent, reliable=reliable)
                 told += 1
             except ActorDied as error:
                 if post.lives(ref.uid, ref.name):
@@ -215,15 +217,17 @@ class AioGroup:
         """As `GroupRef.call`; what is called is to be awaited."""
         return Calls(self.ask)
 
-    async def tell(self, message: Any, *, route: str = ROUND_ROBIN, key: Any = None, urgent: bool = False) -> None:
+    async def tell(
+        self, message: Any, *, route: str = ROUND_ROBIN, key: Any = None, urgent: bool = False, reliable: bool = False
+    ) -> None:
         """As `GroupRef.tell`, and as `ActorRef.aio.tell`."""
         if check_route(route, key) == BROADCAST:
-            await self._tell_all(message, urgent=urgent)
+            await self._tell_all(message, urgent=urgent, reliable=reliable)
             return
         while True:
             ref = await self._choose(route, key)
             try:
-                await ref.aio.tell(message, urgent=urgent)
+                await ref.aio.tell(message, urgent=urgent, reliable=reliable)
             except ActorDied:  # it was not sent
                 if self._lives(ref):
                     raise
@@ -254,12 +258,12 @@ class AioGroup:
         left = _countdown(timeout)
         return {ref.name: await ref.aio.result(left()) for ref in self._group.refs}
 
-    async def _tell_all(self, message: Any, *, urgent: bool) -> None:
+    async def _tell_all(self, message: Any, *, urgent: bool, reliable: bool) -> None:
         import asyncio
 
         post = await self._meet()
         living = [ref for ref in self._group._audience(post) if self._lives(ref)]  # noqa: SLF001 - its other half
-        told = (ref.aio.tell(message, urgent=urgent) for ref in living)
+        told = (ref.aio.tell(message, urgent=urgent, reliable=reliable) for ref in living)
         outcomes = await asyncio.gather(*told, return_exceptions=True)
         errors = [error for error in outcomes if error is not None and not isinstance(error, ActorDied)]
         if errors:

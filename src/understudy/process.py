@@ -216,6 +216,11 @@ class Process:
         return _inside(self, "sender").sender
 
     @shadowable
+    def redelivered(self) -> bool:
+        """Whether an earlier life may have handled the message in hand, wholly or in part: a reliable one."""
+        return _inside(self, "redelivered").redelivered
+
+    @shadowable
     def system(self) -> Any:
         """The system that it lives in; inside hooks a handle: ``.ref(name)`` and ``.refs(glob)`` find other actors."""
         inside = part_of(self).inside

@@ -107,14 +107,21 @@ class ActorRef(Generic[A]):
         """
         return self._outside.restart_uid(self.uid, grace=grace)
 
-    def tell(self, message: Any, *, urgent: bool = False) -> None:
+    def tell(self, message: Any, *, urgent: bool = False, reliable: bool = False) -> None:
         """Send it a message, from any thread of the system's processes, and return.
 
         Messages of one thread to one actor are handled in the order in which they are sent, asks among them; ``urgent``
-        ones before all that wait. Waits for room where the receiver's mailbox is full, unless its ``mailbox.on_full``
-        says otherwise. Raises SerializationError for what cannot travel, MailboxFull, ActorDied if it has ended, and
-        NotAnActor if it is a function.
+        ones before all that wait. It is handled at most once: what a process has in hand when it dies is lost. A
+        ``reliable`` one is handled at least once, as long as its sender lives: given to the next life again
+        (`Process.redelivered`) until it was handled, and until the reliable ones were that its handling sent; after
+        three deaths in hand it is a dead letter. Waits for room where the receiver's mailbox is full, unless its
+        ``mailbox.on_full`` says otherwise (a reliable one is never dropped), and a reliable one where as many as the
+        mailbox holds are not done. Raises SerializationError for what cannot travel, MailboxFull, ActorDied if it has
+        ended, and NotAnActor if it is a function.
         """
+        if reliable:
+            self._post.tell_reliably(self.uid, self.name, message, urgent=urgent)
+            return
         (self._way or self._find_way())(self.uid, self.name, message, urgent)
 
     def ask(self, message: Any, timeout: float | None = None) -> Any:
@@ -244,12 +251,13 @@ class AioRef:  # imports asyncio where it is used: refs travel into children tha
         await self.wait(timeout)
         return await asyncio.to_thread(self._ref.exception)
 
-    async def tell(self, message: Any, *, urgent: bool = False) -> None:
+    async def tell(self, message: Any, *, urgent: bool = False, reliable: bool = False) -> None:
         """As `ActorRef.tell`; waits for room without holding up the loop.
 
         What is sent by ``aio`` is in order among itself, in no order with what the plain calls send.
         """
-        await self._ref._post.courier.tell(self._ref.uid, self._ref.name, message, urgent=urgent)  # noqa: SLF001
+        ref = self._ref
+        await ref._post.courier.tell(ref.uid, ref.name, message, urgent=urgent, reliable=reliable)  # noqa: SLF001
 
     async def ask(self, message: Any, timeout: float | None = None) -> Any:
         """As `ActorRef.ask`; cancelling it takes the ask back, if its handling was not begun."""

@@ -39,6 +39,10 @@ class Burial:
         """A tell that cannot be opened."""
         self._tell(connection, f"it cannot be opened: {type(error).__name__}: {error}"[:_SHOWN], "")
 
+    def poisoned(self, entry: Single, deaths: int) -> None:
+        """A reliable tell that was in hand at so many deaths."""
+        self._bury(entry, f"in hand at {deaths} deaths of {self._birth.name}", deaths=deaths)
+
     def all_of(self, mailbox: Mailbox, page: Page) -> None:
         """The actor is over: who waits for an answer is told, what was told to it is buried."""
         mailbox.take_in()
@@ -86,12 +90,12 @@ class Burial:
             if count:
                 self._tell(known, reason, "", count=count)
 
-    def _bury(self, entry: Single, reason: str, text: str = "") -> None:
+    def _bury(self, entry: Single, reason: str, text: str = "", *, deaths: int = 0) -> None:
         """What it holds goes along, unopened, if it is in the frames alone."""
         whole = not entry.seal.loans and (entry.seal.tag is not None or entry.seal.inline is not None)
         tag = entry.seal.tag if whole else None
         frames = (entry.seal.inline,) if entry.seal.inline is not None else tuple(entry.frames)
-        self._tell(entry.connection, reason, text, tag=tag, frames=frames if whole else ())
+        self._tell(entry.connection, reason, text, tag=tag, frames=frames if whole else (), deaths=deaths)
 
     def _tell(
         self,
@@ -102,6 +106,8 @@ class Burial:
         count: int = 1,
         tag: bytes | None = None,
         frames: Sequence[Any] = (),
+        deaths: int = 0,
     ) -> None:
         sender, name = connection.uid, connection.name
-        self._outbox.say(Letter(self._birth.uid, reason, "tell", text, count, sender, name, tag, tuple(frames)))
+        uid = self._birth.uid
+        self._outbox.say(Letter(uid, reason, "tell", text, count, sender, name, tag, deaths, tuple(frames)))

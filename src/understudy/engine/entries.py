@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ class Connection:
     """One sending thread, as the mailbox knows it."""
 
     __slots__ = (
-        "ahead", "given_up", "has_left", "held", "ident", "incarnation", "last", "lending", "lent", "loans", "name",
-        "spot", "told", "uid",
+        "ahead", "done", "given_up", "has_left", "held", "ident", "incarnation", "inherited", "last", "lending", "lent",
+        "loans", "name", "spot", "sure", "told", "told_done", "uid",
     )  # fmt: skip
 
     def __init__(
@@ -26,6 +26,12 @@ class Connection:
         """Where the ledger has it."""
         self.last = last
         """The seq of the last that was taken in, or that an earlier life began."""
+        self.inherited = last
+        """Through which seq an earlier life may have begun them."""
+        self.sure: dict[int, Sure] = {}
+        """The reliable ones that were taken in, from the first on that is not done."""
+        self.done = self.told_done = 0
+        """Through which seq they are done, and through which it knows of that."""
         self.ahead = ahead
         """Those behind it that an earlier life began."""
         self.held = 0
@@ -48,6 +54,33 @@ class Connection:
         return self.last - self.held
 
 
+class Sure:
+    """A reliable message: done when it is handled, and all reliable ones are that its handling sent."""
+
+    __slots__ = ("_acknowledged", "connection", "handled", "is_again", "pending", "seq")
+
+    def __init__(self, connection: Connection, seq: int, acknowledged: Callable[[Sure], None]) -> None:
+        self.connection, self.seq, self._acknowledged = connection, seq, acknowledged
+        self.is_again = seq <= connection.inherited or seq in connection.ahead
+        """Whether an earlier life may have handled it, wholly or in part."""
+        self.handled = False
+        self.pending = 0
+        """Those that were sent and are not done."""
+
+    def sent(self) -> None:
+        """One more was sent; in the main thread."""
+        self.pending += 1
+
+    def acknowledged(self) -> None:
+        """One of them is done, or nobody will handle it. In any thread."""
+        self._acknowledged(self)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its sender may forget it."""
+        return self.handled and not self.pending
+
+
 @dataclass(slots=True, eq=False)
 class Batch:
     """Plain tells of one sender, the first of them that of ``seq``; those before ``at`` are handled."""
@@ -68,6 +101,7 @@ class Single:
     frames: Sequence[Any]
     ask: int | None = None
     urgent: bool = False
+    sure: Sure | None = None
 
 
 Entry = Batch | Single

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from understudy.engine.entries import Connection
+from understudy.engine.entries import Connection, Sure
 from understudy.engine.mailbox import Mailbox
 from understudy.engine.outbox import Outbox
 from understudy.engine.telling import Told
@@ -22,10 +22,10 @@ _DROPPED = "the Deferred of this ask was dropped unanswered, so that nobody can 
 class Hand:
     """One message, from when it is taken up until it is handled."""
 
-    __slots__ = ("answered", "ask", "connection", "held", "pending", "room")
+    __slots__ = ("answered", "ask", "connection", "held", "pending", "room", "sure")
 
-    def __init__(self, connection: Connection, ask: int | None, room: int = 0) -> None:
-        self.connection, self.ask = connection, ask
+    def __init__(self, connection: Connection, ask: int | None, room: int = 0, sure: Sure | None = None) -> None:
+        self.connection, self.ask, self.sure = connection, ask, sure
         self.answered = False
         self.pending: Pending | None = None
         """Where its answer was deferred: what came of it."""

@@ -100,6 +100,12 @@ class Actor:
         return self._halt.sleep(seconds)
 
     @property
+    def redelivered(self) -> bool:
+        """As `Process.redelivered`."""
+        hand = None if self.serving is None else self.serving.hand
+        return hand is not None and hand.sure is not None and hand.sure.is_again
+
+    @property
     def sender(self) -> ActorRef[Any] | None:
         """Who sent the message in hand."""
         return None if self.serving is None else self.serving.sender

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
-from understudy.engine.entries import Batch, Connection, Entry, Single, is_urgent
+from understudy.engine.entries import Batch, Connection, Entry, Single, Sure, is_urgent
+from understudy.engine.sureties import DEADLY, Sureties
 from understudy.errors import ProtocolError
 from understudy.mail.borrowing import Borrowing
 from understudy.mail.lending import Lending
@@ -61,6 +62,9 @@ class Mailbox:
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
         self.ledger = page.ledger()
+        self.poisoned: Callable[[Single, int], None] = lambda *_: None
+        """Told of a reliable message that nobody will handle, for so many died that had it in hand."""
+        self.sureties = Sureties(self.answer, self.ledger, size, bell)
         self.entries: deque[Entry] = deque()
         self._borrowing = Borrowing(office.flusher, bell.ring)
         self.borrower = self._borrowing.borrower
@@ -87,6 +91,7 @@ class Mailbox:
         """Take what has arrived, as far as there is room."""
         if self.borrower.given_back:
             self._give_back()
+        self.sureties.heed()
         idle = 0
         while self.held < self._size and idle < _ROUND and (frames := self._next()) is not None:
             held = self.held
@@ -109,6 +114,7 @@ class Mailbox:
 
     def wait(self, seconds: float | None) -> None:
         """Wait so long for a letter, or until somebody rings; then all that he may have rung for is to be looked at."""
+        self.sureties.tell()
         self._is_ready, is_rung = self._inlet.wait(seconds)
         if is_rung:
             self._bell.hush()
@@ -132,14 +138,22 @@ class Mailbox:
         self.done(entry.connection, 1)
         return entry.connection, body
 
-    def handled(self) -> None:
-        """One that was taken out is in hand no more."""
-        self._page.words[HANDLED] += 1
+    def handled(self, sure: Sure | None = None) -> None:
+        """One that was taken out is in hand no more; a reliable one, which is not lost, counts as begun only now."""
+        words = self._page.words
+        if sure is not None:
+            words[BEGUN] += 1
+        words[HANDLED] += 1
 
     def begin(self, entry: Single) -> None:
         """It is in hand, and no later life's. Counted first: whatever dies between is lost to nobody's knowledge."""
-        self._page.words[BEGUN] += 1
         spot, words = entry.connection.spot, self.ledger.words
+        if entry.sure is None:
+            self._page.words[BEGUN] += 1
+        else:
+            self.ledger.take_in_hand(spot, entry.seq)
+            if entry.seq <= words[spot]:
+                return
         if entry.urgent and entry.seq > words[spot] + 1:
             self.ledger.begin_ahead(spot, entry.seq)
         else:
@@ -169,6 +183,7 @@ class Mailbox:
 
     def tell_credit(self) -> None:
         """At the end: what was handled is not to be taken for lost."""
+        self.sureties.tell()
         for connection in self._connections.values():
             if connection.credit > connection.told:
                 self.answer(connection, letters.CREDIT, None)
@@ -224,6 +239,8 @@ class Mailbox:
                 self.entries.append(Batch(connection, first, content[first - letter.seq :]))
         elif not isinstance(content, letters.Told | letters.Asked):
             self._heed(connection, letter)
+        elif isinstance(content, letters.Told) and content.reliable:
+            self._take_surely(connection, letter.seq, content, frames)
         elif letter.seq > connection.last:
             if letter.seq in connection.ahead:
                 connection.ahead.discard(letter.seq)
@@ -233,11 +250,31 @@ class Mailbox:
             entry = self._single(connection, letter.seq, content.seal, frames)
             if isinstance(content, letters.Asked):
                 entry.ask = content.ask
-            elif content.urgent:
-                entry.urgent = True
-                self.entries.insert(sum(1 for _ in takewhile(is_urgent, self.entries)), entry)
-                return
+            else:
+                entry.urgent = content.urgent
+            self._line_up(entry)
+
+    def _line_up(self, entry: Single) -> None:
+        if entry.urgent:
+            self.entries.insert(sum(1 for _ in takewhile(is_urgent, self.entries)), entry)
+        else:
             self.entries.append(entry)
+
+    def _take_surely(self, connection: Connection, seq: int, told: letters.Told, frames: list[Any]) -> None:
+        sure = self.sureties.take(connection, seq)
+        if sure is None:
+            return
+        self._keep(connection, max(seq, connection.last), 1)
+        entry = self._single(connection, seq, told.seal, frames)
+        entry.urgent, entry.sure = told.urgent, sure
+        deaths = self.sureties.deaths(sure)
+        if deaths < DEADLY:
+            self._line_up(entry)
+            return
+        self.poisoned(entry, deaths)
+        self.handled(sure)
+        self.done(connection, 1)
+        self.sureties.returned(sure)
 
     def _heed(self, connection: Connection, letter: letters.Inbound) -> None:
         """What is no message."""
@@ -323,12 +360,14 @@ class Mailbox:
 
     def _admit(self, ident: bytes, letter: letters.Inbound) -> Connection:
         if len(self._connections) >= SLOTS:  # who was killed did not say that it leaves
-            for old in [known for known in self._connections.values() if not known.held][: SLOTS // 2]:
+            idle = [known for known in self._connections.values() if not (known.held or known.sure)]
+            for old in idle[: SLOTS // 2]:
                 self._forget_sender(old)
         before = max(0, letter.seq - 1)
         spot = self.ledger.spot(ident, before)
         last, ahead = (before, set[int]()) if spot == NOWHERE else (self.ledger.words[spot], self.ledger.ahead(spot))
         made = Connection(ident, letter.sender, letter.incarnation, letter.name, spot, last, ahead)
+        made.done = made.told_done = before if spot == NOWHERE else self.ledger.done(spot)
         self._connections[ident] = made
         return made
 

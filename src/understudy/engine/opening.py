@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
 from understudy.config import ProcessConfig
 from understudy.engine.burial import Burial
+from understudy.engine.entries import Sure
 from understudy.engine.halt import Halt
 from understudy.engine.hand import Answers
 from understudy.engine.hooks import Loop
@@ -46,9 +48,22 @@ def serving_of(
         return handler(message)
 
     burial = Burial(birth, outbox)
+    mailbox.poisoned = burial.poisoned
     parts = (mailbox, Handlers(process), run, birth, config, halt, sections, answers, burial, office.flush)
     if config.mailbox.concurrency == 1:
-        return Serving(*parts)
+        return _chaining(Serving(*parts), office)
     from understudy.engine.tasks import Tasks  # asyncio, which the others do without
 
-    return Tasks(*parts, loop, bell)
+    return _chaining(Tasks(*parts, loop, bell), office)
+
+
+def _chaining(serving: Serving, office: Office) -> Serving:
+    """What the main thread sends while a reliable message is in hand, is of its handling."""
+    main = threading.get_ident()
+
+    def chained() -> Sure | None:
+        hand = serving.hand if threading.get_ident() == main else None
+        return None if hand is None else hand.sure
+
+    office.chained = chained
+    return serving

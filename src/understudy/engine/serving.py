@@ -119,9 +119,9 @@ class Serving:
                 return due.message
             found = self.mailbox.next_body()
             if found is not None:
-                self.mailbox.handled()  # as far as anybody can tell
+                self.mailbox.handled(found.sure if isinstance(found, Single) else None)  # as far as anybody can tell
             if isinstance(found, Single):
-                self._hand = self._received = Hand(found.connection, found.ask)
+                self._hand = self._received = Hand(found.connection, found.ask, sure=found.sure)
                 try:
                     return self.open(found)
                 except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
@@ -142,6 +142,8 @@ class Serving:
         hand, self._received = self._received, None
         if hand is not None and not hand.deferred:
             self.answers.reply(hand, None)
+        if hand is not None:
+            self.mailbox.sureties.returned(hand.sure)
 
     # --- serving
 
@@ -165,6 +167,7 @@ class Serving:
             else:
                 break
         self.answers.catch_up()
+        self.mailbox.sureties.tell()
 
     def serve(self, lap: int) -> None:
         """Handle what has arrived, until nothing is left or a stop stands; raises what the handler of a tell raises."""
@@ -292,12 +295,13 @@ class Serving:
     def _handle_single(self, entry: Single) -> None:
         self.mailbox.entries.popleft()
         self.mailbox.begin(entry)
-        hand = self._hand = Hand(entry.connection, entry.ask, room=1)
+        hand = self._hand = Hand(entry.connection, entry.ask, 1, entry.sure)
         try:
             self._sections.step("receive", self._act, timeout_of(self._config.timeouts, "receive"), entry, hand)
+            self.mailbox.sureties.returned(entry.sure)
         finally:
             self._hand, hand.room = None, 0
-            self._sections.page.words[HANDLED] += 1
+            self.mailbox.handled(entry.sure)
             self.mailbox.done(entry.connection, 1)
 
     def _handle_due(self, ticking: Ticking, due: Due) -> None:
@@ -383,5 +387,6 @@ class Serving:
             self.mailbox.reject(entry)
         elif entry.ask is None:
             self.burial.unopened(entry.connection, error)
+            self.mailbox.sureties.returned(entry.sure)
         else:
             self.answers.fail(Hand(entry.connection, entry.ask), error)

@@ -13,7 +13,7 @@ from understudy.engine.sections import Cut, Overrun, timeout_of
 from understudy.engine.serving import Serving
 from understudy.receiving.handlers import Handler
 from understudy.wire.bell import Bell
-from understudy.wire.page import DEADLINE, HANDLED, NEVER, PLACE, place_of
+from understudy.wire.page import DEADLINE, NEVER, PLACE, place_of
 from understudy.wire.sealing import Foreign
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class Tasks(Serving):
                 if not self._deadlines and (self._is_over() or not (waits or (most and self.mailbox.entries))):
                     break
                 self._flush()
+                self.mailbox.sureties.tell()
                 self._show(lap)
                 if self.mailbox.behind:  # the descriptor has told of that
                     await asyncio.sleep(0)
@@ -175,14 +176,17 @@ class Tasks(Serving):
         if found is None:
             return False
         if not self._take(found, lap):
-            self.mailbox.handled()
+            sure = found.sure if isinstance(found, Single) else None
+            self.mailbox.handled(sure)
+            if self._crash is None:
+                self.mailbox.sureties.returned(sure)
         return True
 
     def _take(self, found: Single | tuple[Connection, Any], lap: int) -> bool:
         """Handle it, or give it to a task: whether one has it."""
         entry = found if isinstance(found, Single) else None
         connection: Connection = found.connection if isinstance(found, Single) else found[0]
-        hand = Hand(connection, None if entry is None else entry.ask)
+        hand = Hand(connection, None) if entry is None else Hand(connection, entry.ask, sure=entry.sure)
         seconds = timeout_of(self._config.timeouts, "receive")
         try:
             body = self._sections.step("receive", self.open, seconds, entry) if entry is not None else found[1]  # type: ignore[index]
@@ -264,10 +268,13 @@ class Tasks(Serving):
                 timer.cancel()
             del self._deadlines[task]
             self._changed.set()
-            self._sections.page.words[HANDLED] += count
+            if count:
+                self.mailbox.handled(hand.sure)
             error = _error_of(task, late=late)
             if error is not None:
                 self._failed(hand, error)
+            else:
+                self.mailbox.sureties.returned(hand.sure)
             self._show(lap)
 
         task.add_done_callback(ended)

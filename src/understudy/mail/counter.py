@@ -12,7 +12,7 @@ from understudy.errors import ActorDied, NotAnActor, ProtocolError, SystemClosed
 from understudy.mail.answers import Enclosed, Said, checked, opened
 from understudy.mail.borrowing import of_socket
 from understudy.mail.lending import Lending
-from understudy.mail.link import Link, Peer
+from understudy.mail.link import Chained, Link, Peer
 from understudy.mail.overflow import Overflow
 from understudy.wire import letters
 from understudy.wire.bell import Bell
@@ -68,6 +68,10 @@ class Counter:
             found = self.links[peer.uid] = Link(peer, life, route, packer, lambda kind: heading(packer, kind, peer.uid))
         return found
 
+    def seal_whole(self, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
+        """As `seal`, with nothing of it lent: memory that is given back could not be sent anew."""
+        return letters.enclosed(seal(message, "message", self._office.key, None))
+
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
         """A message on its way to that actor; raises SerializationError."""
         lending = link.lending
@@ -100,8 +104,16 @@ class Counter:
 
     def post(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         """Send a tell, for which there is room."""
-        letter = self._post(link, letters.TELL, [*sealed, urgent], frames, sealed.loans)
+        letter = self._post(link, letters.TELL, [*sealed, urgent, False], frames, sealed.loans)
         link.keep(letter)
+
+    def post_surely(
+        self, link: Link, sealed: letters.Seal, frames: Sequence[Any], chained: Chained | None, *, urgent: bool
+    ) -> None:
+        """The same for a reliable one; the socket is looked at until it is done."""
+        letter = self._post(link, letters.TELL, [*sealed, urgent, True], frames, sealed.loans)
+        link.keep_surely(letter, chained)
+        self._begin_again()
 
     def _post(
         self, link: Link, kind: str, content: list[Any], frames: Sequence[Any], loans: Sequence[Any]
@@ -132,7 +144,7 @@ class Counter:
             link.sent_at = now
 
     def _begin_again(self) -> None:
-        """A batch may not have left: it is to be sent anew."""
+        """A batch may not have left, or something is to come: it is to be looked after."""
 
     def flush(self) -> None:
         """Send all batches; under the lock."""
@@ -152,6 +164,7 @@ class Counter:
         if link.lender is not None:
             link.lender.close()
         lost = link.not_begun(self._number) + self._overflow.forget(link)
+        link.acknowledge(link.seq)
         while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
             link.bodies.popleft()
             lost += 1
@@ -257,6 +270,8 @@ class Counter:
             if said.kind == letters.REFUSED:
                 link.peer.leaving = max(link.peer.leaving, said.incarnation)
             self._give(said, answer)
+        elif said.kind == letters.DONE:
+            link.acknowledge(said.content)
         elif said.kind == letters.BACK and link.lender is not None:
             for number in said.content:
                 link.lender.returned(number)

@@ -17,7 +17,7 @@ from understudy.mail.answers import Said
 from understudy.mail.counter import closed, died
 from understudy.mail.crowd import Crowd
 from understudy.mail.lending import Lending
-from understudy.mail.link import Peer
+from understudy.mail.link import RELIABLE, Peer
 from understudy.mail.mishaps import Mishaps
 from understudy.mail.parcel import Parcel
 from understudy.mail.sender import Sender
@@ -63,9 +63,10 @@ class Courier:
         self._curious: set[int] = set()
         """Of whom somebody would like to know how far they are."""
 
-    async def tell(self, uid: int, name: str, message: Any, *, urgent: bool = False) -> None:
+    async def tell(self, uid: int, name: str, message: Any, *, urgent: bool = False, reliable: bool = False) -> None:
         """As `ActorRef.tell`; waits for room without holding up the loop."""
-        await self._until_done(self._give(uid, name, message, "urgent" if urgent else "tell"))
+        kind = " and ".join(word for word, is_so in (("urgent", urgent), (RELIABLE, reliable)) if is_so)
+        await self._until_done(self._give(uid, name, message, kind or "tell"))
 
     async def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any:
         """As `ActorRef.ask`; cancelling it takes the ask back, if it was not begun."""
@@ -116,7 +117,10 @@ class Courier:
         self._office.check_open()
         with self._lock:
             lending = self._lendings.setdefault(uid, Lending(self._office.flusher))
-        parcel = Parcel(uid, name, message, self._office.key, lending, kind, self._come_unread)
+        chained = self._office.chained() if kind.endswith(RELIABLE) else None
+        parcel = Parcel(uid, name, message, self._office.key, lending, kind, self._come_unread, chained)
+        if chained is not None:
+            chained.sent()
         with self._lock:
             if self._over is not None:
                 raise self._over
@@ -261,8 +265,8 @@ class Courier:
         if peer.is_closed:
             raise closed(peer)
         message = parcel.prepared(link)
-        if link.holds_up(letters.ASK if parcel.kind == "ask" else letters.TELL):
-            if parcel.kind != "ask" and sender.kept(link, message):
+        if link.holds_up(parcel.waits_as):
+            if parcel.waits_as == letters.TELL and sender.kept(link, message):
                 parcel.done(None)
                 return True
             if peer.on_full == "raise" and link.is_full:
@@ -275,6 +279,10 @@ class Courier:
             parcel.life = 1 + sender.put(
                 link, parcel.number, message.seal, message.frames, lambda said: self._answered(parcel, said)
             )
+        elif parcel.is_reliable:
+            sender.post_surely(link, message.seal, message.frames, parcel.chained, urgent=message.urgent)
+            parcel.chained = None
+            parcel.done(None)
         else:
             sender.post(link, message.seal, message.frames, urgent=message.urgent)
             parcel.done(None)

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from understudy.mail.lending import Lending
 from understudy.mail.surplus import Surplus
@@ -95,12 +95,29 @@ class Peer:
         return not self.over and self.state != "stopping"
 
 
+class Chained(Protocol):
+    """A reliable message whose handling sends others: it is done when these are."""
+
+    def sent(self) -> None:
+        """One more was sent."""
+        ...
+
+    def acknowledged(self) -> None:
+        """One of them is done, or nobody will handle it. In any thread."""
+        ...
+
+
 class Sent(NamedTuple):
     """A letter with tells that its mailbox may not have begun: the first and the last seq, and all its frames."""
 
     first: int
     last: int
     frames: Sequence[bytes]
+    chained: Chained | None = None
+
+
+RELIABLE = "reliable"
+"""Beside the kinds of letters, for what has to wait: a reliable tell."""
 
 
 class Link:
@@ -110,8 +127,27 @@ class Link:
     """
 
     __slots__ = (
-        "_heading", "_headings", "_pack", "again", "begun", "bodies", "credit", "lending", "lent", "life", "most",
-        "peer", "route", "sent", "sent_at", "seq", "surplus", "synced", "taken", "wondered_at",
+        "_heading",
+        "_headings",
+        "_pack",
+        "again",
+        "begun",
+        "bodies",
+        "credit",
+        "lending",
+        "lent",
+        "life",
+        "most",
+        "peer",
+        "route",
+        "sent",
+        "sent_at",
+        "seq",
+        "sure",
+        "surplus",
+        "synced",
+        "taken",
+        "wondered_at",
     )  # fmt: skip
 
     def __init__(
@@ -140,6 +176,8 @@ class Link:
         """What waits for credit without holding up who sends."""
         self.sent: deque[Sent] = deque()
         """What goes to the next life if this one does not begin it."""
+        self.sure: dict[int, Sent] = {}
+        """By seq, the reliable ones: kept until they are done."""
         self.again: deque[Sent] = deque()
         """What of that is still to be sent to this life."""
         self.synced = life
@@ -178,7 +216,9 @@ class Link:
         return self.is_shut or bool(self.surplus)
 
     def holds_up(self, kind: str) -> bool:
-        """The same for that kind of letter: a life that ends would refuse an ask."""
+        """The same for that kind: a life that ends would refuse an ask; of reliable tells a window is kept."""
+        if kind == RELIABLE and len(self.sure) >= self.peer.window:
+            return True
         return self.has_to_wait or (kind == letters.ASK and self.peer.leaving > self.peer.deaths)
 
     @property
@@ -188,12 +228,25 @@ class Link:
 
     def begin(self, life: int, route: bytes) -> None:
         """A death is known, and this is the way to the life that follows."""
-        self.life, self.route, self.again = life, route, self.sent.copy()
+        again = deque(sorted([*self.sent, *self.sure.values()], key=_by_seq)) if self.sure else self.sent.copy()
+        self.life, self.route, self.again = life, route, again
 
     def keep(self, frames: Sequence[Any]) -> None:
-        """The last one is a tell with these frames, some of which may be the user's to change as soon as he is told."""
-        copies = [frame if type(frame) is bytes else bytes(frame) for frame in frames]
-        self.sent.append(Sent(self.seq, self.seq, copies))
+        """The last one is a tell with these frames."""
+        self.sent.append(Sent(self.seq, self.seq, _copied(frames)))
+
+    def keep_surely(self, frames: Sequence[Any], chained: Chained | None) -> None:
+        """The same for a reliable one."""
+        self.sure[self.seq] = Sent(self.seq, self.seq, _copied(frames), chained)
+
+    def acknowledge(self, through: int) -> None:
+        """The reliable ones are done through there, or nobody will handle them."""
+        for seq in [*self.sure]:
+            if seq > through:
+                return
+            chained = self.sure.pop(seq).chained
+            if chained is not None:
+                chained.acknowledged()
 
     def settle(self, begun: int) -> None:
         """Through there all is begun: no later life is to have it."""
@@ -221,7 +274,8 @@ class Link:
     def not_begun(self, sender: int) -> int:
         """How many tells, of that sender and sent or gathered, its actor will not begin any more, as it has ended."""
         through, ahead = self.peer.begun.get(sender, (0, frozenset[int]()))
-        sent = sum(one.last - max(one.first - 1, through) for one in self.sent if one.last > through)
+        kept = (*self.sent, *self.sure.values())
+        sent = sum(one.last - max(one.first - 1, through) for one in kept if one.last > through)
         return sent - len(ahead) + len(self.taken)
 
     def size_up(self) -> None:
@@ -258,3 +312,12 @@ class Link:
         except KeyError:
             made = self._headings[kind] = self._heading(kind)
             return made
+
+
+def _by_seq(one: Sent) -> int:
+    return one.first
+
+
+def _copied(frames: Sequence[Any]) -> list[bytes]:
+    """Some may be the user's own, to be changed as soon as he is told that they are sent."""
+    return [frame if type(frame) is bytes else bytes(frame) for frame in frames]

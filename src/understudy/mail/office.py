@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from understudy.errors import ActorDied, SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
-from understudy.mail.link import Link, Peer
+from understudy.mail.link import Chained, Link, Peer
 from understudy.mail.roster import Roster
 from understudy.mail.sender import LARGE, Sender
 from understudy.mail.surplus import Kept
@@ -94,6 +94,8 @@ class Office:
         self._courier: Courier | None = None
         self.flusher = Flusher(f"understudy-mail-{myself.system}")
         self.is_copy = False
+        self.chained: Callable[[], Chained | None] = lambda: None
+        """The reliable message in hand, of whose handling is what this thread sends."""
         _offices.add(self)
 
     # --- sending
@@ -114,6 +116,11 @@ class Office:
                     self._own.sender.gathered(link)
                 return
         self._own.sender.tell(link, message, urgent=urgent)
+
+    def tell_reliably(self, uid: int, name: str, message: Any, *, urgent: bool) -> None:
+        """As `ActorRef.tell` with ``reliable=True``."""
+        link = self._link(uid, name)
+        self._own.sender.tell_reliably(link, message, urgent=urgent)
 
     def check_not_myself(self, uid: int, name: str) -> None:
         """Raise WrongProcess for an actor that asks itself."""
@@ -331,7 +338,8 @@ class Office:
         """So many messages of this process will not get there; if it is one, it may be told what it was."""
         me = self._myself
         text, tag, frames = ("", None, ()) if one is None else one.told()
-        self._tell_lost(Letter(peer.uid, f"{peer.name} {how}", "tell", text, count, me.uid, me.name, tag, frames))
+        reason = f"{peer.name} {how}"
+        self._tell_lost(Letter(peer.uid, reason, "tell", text, count, me.uid, me.name, tag, frames=frames))
 
     def _wake(self) -> None:
         for sender in self.roster.senders():

@@ -8,7 +8,7 @@ from typing import Any
 
 from understudy.mail.answers import Said
 from understudy.mail.lending import Lending
-from understudy.mail.link import Link
+from understudy.mail.link import RELIABLE, Chained, Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
 from understudy.wire.sealing import seal, withdraw
@@ -30,26 +30,44 @@ class Parcel:
         lending: Lending,
         kind: str,
         unread: Callable[[int, Said], object],
+        chained: Chained | None,
     ) -> None:
         """``unread`` is given, in any thread, the answer that nobody took, and whose it is."""
         self.uid, self.name, self.kind = uid, name, kind
-        """``tell``, ``urgent`` or ``ask``."""
+        """``tell``, ``urgent``, ``reliable``, ``urgent and reliable`` or ``ask``."""
+        self.chained = chained
         self._unread = unread
         self._lending = lending
-        self._sealed = lending.note(seal(message, "message", key, lending.lender))
+        self._sealed = lending.note(seal(message, "message", key, None if self.is_reliable else lending.lender))
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[None] = self._loop.create_future()
         self.given_up = False
         self.life = 0
         """For which life of the actor it was sent."""
 
+    @property
+    def is_reliable(self) -> bool:
+        """Whether it is kept until it is done."""
+        return self.kind.endswith(RELIABLE)
+
+    @property
+    def waits_as(self) -> str:
+        """As which kind it has to wait."""
+        return letters.ASK if self.kind == "ask" else RELIABLE if self.is_reliable else letters.TELL
+
     def prepared(self, link: Link) -> Kept:
         """As it is to be sent there."""
         link.lending = self._lending
-        return Kept(*letters.enclosed(self._sealed), self.kind == "urgent")
+        return Kept(*letters.enclosed(self._sealed), self.kind.startswith("urgent"))
+
+    def _unchain(self) -> None:
+        chained, self.chained = self.chained, None
+        if chained is not None:
+            chained.acknowledged()
 
     def take_back(self) -> None:
         """It was not sent."""
+        self._unchain()
         withdraw(self._sealed, self._lending.lender)
 
     def done(self, said: Said | None) -> None:
@@ -59,6 +77,7 @@ class Parcel:
 
     def failed(self, error: BaseException) -> None:
         """From the courier's thread: neither will come about."""
+        self._unchain()
         self._tell(lambda: self.future.set_exception(error))
 
     def taken(self) -> Said | None:

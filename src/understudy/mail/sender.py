@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
 from understudy.mail.answers import Said
 from understudy.mail.counter import LENT, Counter, closed, died
-from understudy.mail.link import Link
+from understudy.mail.link import RELIABLE, Chained, Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
 from understudy.wire.sealing import INLINE, withdraw
@@ -88,6 +89,29 @@ class Sender(Counter):
             self._later.append((link, lambda: self.amid(self._tell, link, sealed, frames, urgent)))
         else:
             self.amid(self._tell, link, sealed, frames, urgent)
+
+    def tell_reliably(self, link: Link, message: Any, *, urgent: bool) -> None:
+        """One that is kept until it is done, and sent anew to each life until then."""
+        sealed, frames = self.seal_whole(message)
+        chained = self._office.chained()
+        if chained is not None:
+            chained.sent()
+        send = partial(self._tell_reliably, link, sealed, frames, chained, urgent=urgent)
+        if self._busy:
+            self._later.append((link, lambda: self.amid(send)))
+        else:
+            self.amid(send)
+
+    def _tell_reliably(
+        self, link: Link, sealed: letters.Seal, frames: Sequence[Any], chained: Chained | None, *, urgent: bool
+    ) -> None:
+        try:
+            self.let_in(link, RELIABLE, sealed, frames, None)
+            self.post_surely(link, sealed, frames, chained, urgent=urgent)
+        except BaseException:
+            if chained is not None:
+                chained.acknowledged()  # it was not sent
+            raise
 
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
         """As `Counter.seal`; what is back meanwhile is lent anew: who only tells would never learn of it."""
@@ -183,12 +207,17 @@ class Sender(Counter):
     @property
     def patience(self) -> float | None:
         """In how many seconds to look again for what nobody rings for."""
-        return _PATIENCE if self._overflow else None
+        return _PATIENCE if self._overflow or self._is_chained else None
+
+    @property
+    def _is_chained(self) -> bool:
+        """Whether anything reliable is not done yet."""
+        return any(link.sure for link in list(self.links.values()))
 
     @property
     def owes(self) -> bool:
         """Whether anything that was sent is not handled yet, as far as is known: it may be here still."""
-        return bool(self._overflow) or any(link.load for link in list(self.links.values()))
+        return bool(self._overflow) or any(link.load or link.sure for link in list(self.links.values()))
 
     def has_thread(self) -> None:
         """Another thread took it over."""
@@ -248,7 +277,7 @@ class Sender(Counter):
         """Send what has waited, and account for what nobody will handle."""
         self.bury()
         self.flush()
-        if self.heed_deaths() or self._overflow:
+        if self.heed_deaths() or self._overflow or self._is_chained:
             self._read()
             self._overflow.send_on(self)
         return 0.0 if any(link.begun and link.bodies for link in list(self.links.values())) else self.patience

@@ -133,6 +133,7 @@ def keep(world: World, letter: Letter) -> None:
         reason=letter.reason[:_LONGEST_REASON],
         text=letter.text[:_LONGEST_TEXT],
         count=max(1, letter.count),
+        report=world.records[letter.uid].report if letter.deaths > 0 and receiver is not None else None,
         _open=body,
     )
     world.letters.add(told, body)

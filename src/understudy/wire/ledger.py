@@ -3,8 +3,10 @@
 word 0               slots that were ever used
 word 1               entries of the list
 word 2               for whom there is no slot
-then, for each slot  the sender's name (0: free), and the seq through which its messages are begun
+then, for each slot  the sender's name (0: free), the seq through which its messages are begun, and that through which
+                     the reliable ones are done
 then the list        slot and seq of what was begun ahead of its turn, as urgent ones are
+then the hands       slot and seq of a reliable message, how often who had it in hand died, whether it is in hand now
 """
 
 from __future__ import annotations
@@ -17,9 +19,12 @@ SLOTS = 10_000
 AHEAD = 4_096
 """Messages begun ahead of their turn."""
 _USED, _LISTED, NOWHERE = range(3)
-_FIRST = 4
-_LIST = _FIRST + 2 * SLOTS
-WORDS = _LIST + 2 * AHEAD
+HANDS = 64
+"""Reliable messages that are in hand, or were when a life ended."""
+_FIRST, _SLOT, _HAND = 4, 3, 4
+_LIST = _FIRST + _SLOT * SLOTS
+_HANDS = _LIST + 2 * AHEAD
+WORDS = _HANDS + _HAND * HANDS
 NAME_SIZE = 8
 """Bytes of a sender's name."""
 _OWNERS = (1 << 24) - 1
@@ -31,10 +36,18 @@ class Ledger:
 
     def __init__(self, words: memoryview) -> None:
         self.words = words
-        self.spots = {words[at]: at + 1 for at in range(_FIRST, _FIRST + 2 * words[_USED], 2) if words[at]}
+        used = range(_FIRST, _FIRST + _SLOT * words[_USED], _SLOT)
+        self.spots = {words[at]: at + 1 for at in used if words[at]}
         self._inherited = set(self.spots)
         """Senders of earlier lives that did not come again yet."""
-        self._free = [at + 1 for at in range(_FIRST, _FIRST + 2 * words[_USED], 2) if not words[at]]
+        self._free = [at + 1 for at in used if not words[at]]
+        self._hands: dict[tuple[int, int], int] = {}
+        """Where each reliable message is that was in hand at a death, or is now."""
+        for at in range(_HANDS, WORDS, _HAND):
+            if words[at]:
+                words[at + 2] += words[at + 3]
+                words[at + 3] = 0
+                self._hands[words[at], words[at + 1]] = at
 
     def knows(self, name: bytes) -> bool:
         """Whether an earlier life, or this one, has heard that sender."""
@@ -54,7 +67,7 @@ class Ledger:
         if spot == NOWHERE:
             return spot
         # The name last: a slot that was taken halfway is nobody's.
-        self.words[spot] = begun
+        self.words[spot] = self.words[spot + 1] = begun
         self.words[spot - 1] = number
         self.spots[number] = spot
         return spot
@@ -67,6 +80,8 @@ class Ledger:
             self.words[spot - 1] = 0
             self._inherited.discard(number)
             self._free.append(spot)
+            for key in [key for key in self._hands if key[0] == spot]:
+                self.let_go(*key)
 
     def ahead(self, spot: int) -> set[int]:
         """What of that sender was begun ahead of its turn, which had not come."""
@@ -90,6 +105,39 @@ class Ledger:
             self._write(words[_LISTED], spot, seq)
             words[_LISTED] += 1
 
+    def done(self, spot: int) -> int:
+        """Through which seq that sender's reliable messages are done."""
+        return self.words[spot + 1] if spot != NOWHERE else 0
+
+    def set_done(self, spot: int, seq: int) -> None:
+        """They are, through there."""
+        if spot != NOWHERE:
+            self.words[spot + 1] = seq
+
+    def take_in_hand(self, spot: int, seq: int) -> None:
+        """A reliable message is begun. Where too many are in hand already, nobody counts what becomes of it."""
+        at = self._hands.get((spot, seq))
+        if at is None:
+            taken = set(self._hands.values())
+            at = next((at for at in range(_HANDS, WORDS, _HAND) if at not in taken), None)
+            if at is None or spot == NOWHERE:
+                return
+            self._hands[spot, seq] = at
+            self.words[at + 1], self.words[at + 2] = seq, 0
+            self.words[at] = spot
+        self.words[at + 3] = 1
+
+    def let_go(self, spot: int, seq: int) -> None:
+        """It is handled, or nobody will handle it."""
+        at = self._hands.pop((spot, seq), None)
+        if at is not None:
+            self.words[at] = self.words[at + 3] = 0
+
+    def deaths(self, spot: int, seq: int) -> int:
+        """How often the process died that had it in hand."""
+        at = self._hands.get((spot, seq))
+        return 0 if at is None else self.words[at + 2]
+
     def _write(self, place: int, spot: int, seq: int) -> None:
         at = _LIST + 2 * place
         self.words[at], self.words[at + 1] = spot, seq
@@ -110,7 +158,7 @@ class Ledger:
         if words[_USED] == SLOTS:
             return NOWHERE
         words[_USED] += 1
-        return _FIRST + 2 * words[_USED] - 1
+        return _FIRST + _SLOT * (words[_USED] - 1) + 1
 
     def _strike(self, spot: int) -> None:
         """Nothing in the list is of who had it before."""
@@ -126,22 +174,24 @@ def copied(words: memoryview) -> bytes:
         return b""
     listed = min(max(0, words[_LISTED]), AHEAD)
     ahead = [words[at : at + 2] for at in range(_LIST, _LIST + 2 * listed, 2) if _is_spot(words[at], used)]
-    slots = bytes(words[_FIRST : _FIRST + 2 * used])
-    return struct.pack("=qq", used, len(ahead)) + slots + b"".join(map(bytes, ahead))
+    hands = [words[at : at + _HAND] for at in range(_HANDS, WORDS, _HAND) if _is_spot(words[at], used)]
+    slots = bytes(words[_FIRST : _FIRST + _SLOT * used])
+    return struct.pack("=qqq", used, len(ahead), len(hands)) + slots + b"".join(map(bytes, [*ahead, *hands]))
 
 
 def _is_spot(at: int, used: int) -> bool:
-    return at in range(_FIRST + 1, _FIRST + 2 * used, 2)
+    return at in range(_FIRST + 1, _FIRST + _SLOT * used, _SLOT)
 
 
 def restore(words: memoryview, copy: bytes) -> None:
     """Write what was copied into the memory of the next life."""
     if not copy:
         return
-    used, listed = struct.unpack_from("=qq", copy)
-    numbers = memoryview(copy)[16:].cast("q")
-    words[_FIRST : _FIRST + 2 * used] = numbers[: 2 * used]
-    words[_LIST : _LIST + 2 * listed] = numbers[2 * used :]
+    used, listed, hands = struct.unpack_from("=qqq", copy)
+    numbers, first = memoryview(copy)[24:].cast("q"), _SLOT * used
+    words[_FIRST : _FIRST + first] = numbers[:first]
+    words[_LIST : _LIST + 2 * listed] = numbers[first : first + 2 * listed]
+    words[_HANDS : _HANDS + _HAND * hands] = numbers[first + 2 * listed :]
     words[_USED], words[_LISTED] = used, listed
 
 

@@ -34,8 +34,9 @@ _SHORT_ARRAY = 1 << 4
 TELLS, TELL, ASK, SYNC, CANCEL, BACK, BYE = "tells", "tell", "ask", "sync", "cancel", "back", "bye"
 """To a mailbox: many plain tells; one that bears frames; an ask; tell me my credit, and which of these loans you know
 nothing of; I ask no more; your memory is free again; I am leaving."""
-REPLY, FAILED, REFUSED, CREDIT = "reply", "failed", "refused", "credit"
-"""From a mailbox: a value; an error; it was not handled, and why; nothing but the credit. BACK goes both ways."""
+REPLY, FAILED, REFUSED, CREDIT, DONE = "reply", "failed", "refused", "credit", "done"
+"""From a mailbox: a value; an error; it was not handled, and why; nothing but the credit; the reliable messages through
+that seq need not be kept any more. BACK goes both ways."""
 
 
 class Seal(NamedTuple):
@@ -70,10 +71,11 @@ class Inbound(NamedTuple):
 
 
 class Told(NamedTuple):
-    """One tell; ``urgent`` ones are handled before all that wait."""
+    """One tell; ``urgent`` ones are handled before all that wait, ``reliable`` ones until they are done."""
 
     seal: Seal
     urgent: bool
+    reliable: bool
 
 
 class Asked(NamedTuple):
@@ -84,7 +86,7 @@ class Asked(NamedTuple):
 
 
 class Outbound(NamedTuple):
-    """What a sender gets back. ``content`` is by the kind: `Answer`, `Failure`, `Refusal`, loans, or None."""
+    """What a sender gets back. ``content`` is by the kind: `Answer`, `Failure`, `Refusal`, loans, a seq, or None."""
 
     kind: str
     uid: int
@@ -190,7 +192,7 @@ def _wrong(content: Any) -> ProtocolError:
     return ProtocolError(f"{shown(content)} is not what such a letter bears")
 
 
-_SEAL, _TOLD, _ASKED, _ANSWER, _FAILURE, _REFUSAL = 4, 5, 5, 5, 7, 2
+_SEAL, _TOLD, _ASKED, _ANSWER, _FAILURE, _REFUSAL = 4, 6, 5, 5, 7, 2
 _NONE = type(None)
 
 
@@ -221,9 +223,9 @@ def _bodies(content: Any) -> list[Any]:
 
 
 def _told(content: Any) -> Told:
-    if type(content) is not list or len(content) != _TOLD or type(content[_SEAL]) is not bool:
+    if type(content) is not list or len(content) != _TOLD or not type(content[4]) is type(content[5]) is bool:
         raise _wrong(content)
-    return Told(_seal(content), content[_SEAL])
+    return Told(_seal(content), content[4], content[5])
 
 
 def _asked(content: Any) -> Asked:
@@ -284,5 +286,5 @@ _INBOUND: dict[str, Callable[[Any], Any]] = {
     BYE: _nothing,
 }
 _OUTBOUND: dict[str, Callable[[Any], Any]] = {
-    REPLY: _answer, FAILED: _failure, REFUSED: _refusal, CREDIT: _nothing, BACK: _numbers,
+    REPLY: _answer, FAILED: _failure, REFUSED: _refusal, CREDIT: _nothing, DONE: _number, BACK: _numbers,
 }  # fmt: skip

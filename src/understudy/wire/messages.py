@@ -120,7 +120,8 @@ class Letter:
     """A message to the actor ``uid`` that nobody will handle, and why.
 
     ``text`` shows it to people. ``frames`` hold a pickle under its ``tag``, one frame of msgpack without one, or
-    nothing where the message is not kept. A ``count`` of more than 1 says that so many had the same fate.
+    nothing where the message is not kept. A ``count`` of more than 1 says that so many had the same fate. ``deaths``:
+    it was in hand at so many, and the report of the last is told with it.
     """
 
     KIND: ClassVar[str] = "letter"
@@ -132,6 +133,7 @@ class Letter:
     sender: int
     sender_name: str
     tag: bytes | None = None
+    deaths: int = 0
     frames: tuple[Any, ...] = field(default=(), repr=False)
 
 

@@ -116,7 +116,7 @@ def test_every_event_has_the_keys_of_the_page_and_every_kind_is_seen(system, str
         return any(event["kind"] == kind for _, event in events)
 
     for count in (1, 2):
-        words = ("it has ended", "tell", "'text'", count, 0, "parent", None)
+        words = ("it has ended", "tell", "'text'", count, 0, "parent", 0, None)
         stranger.socket(zmq.PUSH, "reports").send(report(system, idler.uid, "letter", idler.uid, *words))
     for kind in ("dead_letter", "health", "tick", "laps", "report", "progress", "restart", "held", "log", "figures"):
         until(partial(seen, kind), 20, kind)

@@ -12,7 +12,7 @@ Law = Callable[[Sequence[Module]], Iterator[str]]
 
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors"}),
-    frozenset({"settings", "stats", "globs", "deadletters"}),
+    frozenset({"settings", "stats", "globs"}),
     frozenset(
         {
             "call",
@@ -28,7 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "terminal",
         }
     ),
-    frozenset({"lifecycle", "wire", "receiving", "part"}),
+    frozenset({"lifecycle", "wire", "receiving", "part", "deadletters"}),
     frozenset({"ref", "outcome", "handle", "hooks"}),
     frozenset({"process", "spawners", "observe", "mail", "group"}),
     frozenset({"router", "engine", "targets"}),

@@ -87,7 +87,7 @@ class Forger:
 
     def tell(self, one: Sealed, *, urgent: bool = False) -> Frames:
         """A tell of its own."""
-        return self.to("tell", [*one[:4], urgent], one.frames)
+        return self.to("tell", [*one[:4], urgent, False], one.frames)
 
     def ask(self, one: Sealed, number: int) -> Frames:
         """An ask of that number."""

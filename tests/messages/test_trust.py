@@ -456,7 +456,7 @@ def test_thousands_of_mutated_letters_change_nothing_for_honest_senders(system, 
             )
 
     for loans in forger.ODD_LOANS:
-        stranger.say(stranger.forger.to("tell", [PICKLED, None, bytes(16), loans, False], [b"a pickle"]))
+        stranger.say(stranger.forger.to("tell", [PICKLED, None, bytes(16), loans, False, False], [b"a pickle"]))
     stranger.say(stranger.forger.to("tells", [0, 0], seq=(1 << 64) - 1))
     bombard(1000)  # what is allocated once
     assert ref.ask("before", 60) == "before"

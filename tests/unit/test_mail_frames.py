@@ -258,7 +258,7 @@ def sizes(seq: int, many: int) -> Frames:
         Forger(SYSTEM, UID).to("sync", [], seq=(1 << 64) - 1),
         [msgpack.packb([1, "tell", SYSTEM, UID, 0, 0, "n" * 129, 1, [0, b"\xc0", None, [], False]])],
         *(
-            Forger(SYSTEM, UID).to("tell", [2, None, bytes(16), loans, False], [b"a pickle"])
+            Forger(SYSTEM, UID).to("tell", [2, None, bytes(16), loans, False, False], [b"a pickle"])
             for loans in forger.ODD_LOANS
         ),
         [*Forger(SYSTEM, UID).to("bye", None), *[b""] * codec.MAX_FRAMES],

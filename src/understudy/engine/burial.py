@@ -110,4 +110,4 @@ class Burial:
     ) -> None:
         sender, name = connection.uid, connection.name
         uid = self._birth.uid
-        self._outbox.say(Letter(uid, reason, "tell", text, count, sender, name, tag, deaths, tuple(frames)))
+        self._outbox.say(Letter(uid, reason, "tell", text, count, sender, name, deaths, tag, tuple(frames)))

@@ -138,10 +138,14 @@ class Mailbox:
         self.done(entry.connection, 1)
         return entry.connection, body
 
-    def handled(self, sure: Sure | None = None) -> None:
-        """One that was taken out is in hand no more; a reliable one, which is not lost, counts as begun only now."""
+    def handled(self, ask: int | None, sure: Sure | None) -> None:
+        """One that was taken out is in hand no more.
+
+        An ask, whose asker hears of a death, and a reliable one, which comes again, would not be lost: they count as
+        begun only now.
+        """
         words = self._page.words
-        if sure is not None:
+        if ask is not None or sure is not None:
             words[BEGUN] += 1
         words[HANDLED] += 1
 
@@ -149,7 +153,7 @@ class Mailbox:
         """It is in hand, and no later life's. Counted first: whatever dies between is lost to nobody's knowledge."""
         spot, words = entry.connection.spot, self.ledger.words
         if entry.sure is None:
-            self._page.words[BEGUN] += 1
+            self._page.words[BEGUN] += entry.ask is None
         else:
             self.ledger.take_in_hand(spot, entry.seq)
             if entry.seq <= words[spot]:
@@ -272,7 +276,7 @@ class Mailbox:
             self._line_up(entry)
             return
         self.poisoned(entry, deaths)
-        self.handled(sure)
+        self.handled(None, sure)
         self.done(connection, 1)
         self.sureties.returned(sure)
 

@@ -118,9 +118,8 @@ class Serving:
                 self._hand = self.ticking.hand()
                 return due.message
             found = self.mailbox.next_body()
-            if found is not None:
-                self.mailbox.handled(found.sure if isinstance(found, Single) else None)  # as far as anybody can tell
             if isinstance(found, Single):
+                self.mailbox.handled(found.ask, found.sure)  # as far as anybody can tell
                 self._hand = self._received = Hand(found.connection, found.ask, sure=found.sure)
                 try:
                     return self.open(found)
@@ -129,6 +128,7 @@ class Serving:
                     self.unopened(found, error)
                     continue
             if found is not None:
+                self.mailbox.handled(None, None)
                 self._hand = Hand(found[0], None)
                 return found[1]
             if self._halt.level != NO:
@@ -301,7 +301,7 @@ class Serving:
             self.mailbox.sureties.returned(entry.sure)
         finally:
             self._hand, hand.room = None, 0
-            self.mailbox.handled(entry.sure)
+            self.mailbox.handled(entry.ask, entry.sure)
             self.mailbox.done(entry.connection, 1)
 
     def _handle_due(self, ticking: Ticking, due: Due) -> None:

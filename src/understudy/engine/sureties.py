@@ -29,7 +29,10 @@ class Sureties:
 
     def take(self, connection: Connection, seq: int) -> Sure | None:
         """One that has arrived; None if it is here, or done."""
-        if seq <= connection.done or seq in connection.sure:
+        if seq <= connection.done:
+            self._unsaid.add(connection)  # an earlier life may have died before it said so
+            return None
+        if seq in connection.sure:
             return None
         sure = connection.sure[seq] = Sure(connection, seq, self._is_acknowledged)
         connection.ahead.discard(seq)

@@ -176,8 +176,8 @@ class Tasks(Serving):
         if found is None:
             return False
         if not self._take(found, lap):
-            sure = found.sure if isinstance(found, Single) else None
-            self.mailbox.handled(sure)
+            ask, sure = (found.ask, found.sure) if isinstance(found, Single) else (None, None)
+            self.mailbox.handled(ask, sure)
             if self._crash is None:
                 self.mailbox.sureties.returned(sure)
         return True
@@ -269,7 +269,7 @@ class Tasks(Serving):
             del self._deadlines[task]
             self._changed.set()
             if count:
-                self.mailbox.handled(hand.sure)
+                self.mailbox.handled(hand.ask, hand.sure)
             error = _error_of(task, late=late)
             if error is not None:
                 self._failed(hand, error)

@@ -339,7 +339,7 @@ class Office:
         me = self._myself
         text, tag, frames = ("", None, ()) if one is None else one.told()
         reason = f"{peer.name} {how}"
-        self._tell_lost(Letter(peer.uid, reason, "tell", text, count, me.uid, me.name, tag, frames=frames))
+        self._tell_lost(Letter(peer.uid, reason, "tell", text, count, me.uid, me.name, tag=tag, frames=frames))
 
     def _wake(self) -> None:
         for sender in self.roster.senders():

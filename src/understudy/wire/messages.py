@@ -132,8 +132,8 @@ class Letter:
     count: int
     sender: int
     sender_name: str
-    tag: bytes | None = None
     deaths: int = 0
+    tag: bytes | None = None
     frames: tuple[Any, ...] = field(default=(), repr=False)
 
 

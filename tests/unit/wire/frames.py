@@ -40,7 +40,7 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
     messages.Blocked: st.builds(messages.Blocked, counts, counts),
     messages.Unblocked: st.builds(messages.Unblocked, counts),
     messages.Letter: st.builds(
-        messages.Letter, counts, texts, one_of(messages.Way), texts, counts, counts, texts, tags, opaque
+        messages.Letter, counts, texts, one_of(messages.Way), texts, counts, counts, texts, counts, tags, opaque
     ),
     messages.Finishing: st.builds(messages.Finishing, texts, st.booleans()),
     messages.KillMe: st.builds(messages.KillMe),

@@ -9,7 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.wire.ledger import AHEAD, NOWHERE, SLOTS, WORDS, Ledger, accounts, copied, is_of, name_of, restore
+from understudy.wire.ledger import (
+    AHEAD,
+    HANDS,
+    NOWHERE,
+    SLOTS,
+    WORDS,
+    Ledger,
+    accounts,
+    copied,
+    is_of,
+    name_of,
+    restore,
+)
 
 pytestmark = [pytest.mark.requirement("A7"), pytest.mark.fault("F44")]
 
@@ -127,3 +139,46 @@ def test_a_name_says_whose_sender_it_is():
         number = int.from_bytes(name_of(uid), "little", signed=True)
         assert is_of(number, uid)
         assert not is_of(number, uid + 1)
+
+
+def test_how_often_who_had_it_in_hand_died_is_known_until_it_is_handled():
+    ledger = Ledger(memory())
+    name = name_of(1)
+    spot = ledger.spot(name, 0)
+    for deaths in range(4):
+        assert ledger.deaths(spot, 5) == deaths
+        ledger.take_in_hand(spot, 5)
+        ledger.take_in_hand(spot, 6)
+        ledger.let_go(spot, 6)
+        ledger = heir(ledger)
+        assert ledger.deaths(spot, 6) == 0
+    ledger = heir(ledger)
+    assert ledger.deaths(spot, 5) == 4, "a life that never had it in hand is not counted"
+    ledger.let_go(spot, 5)
+    assert heir(ledger).deaths(spot, 5) == 0
+    ledger.take_in_hand(spot, 7)
+    ledger.forget(name)
+    assert heir(ledger).deaths(ledger.spot(name_of(2), 0), 7) == 0, "the slot is another's now"
+
+
+def test_beyond_so_many_in_hand_deaths_are_not_counted():
+    ledger = Ledger(memory())
+    spot = ledger.spot(name_of(1), 0)
+    for seq in range(1, HANDS + 3):
+        ledger.take_in_hand(spot, seq)
+    ledger = heir(ledger)
+    assert [ledger.deaths(spot, seq) for seq in range(1, HANDS + 3)] == [1] * HANDS + [0, 0]
+    ledger.let_go(spot, 1)
+    ledger.take_in_hand(spot, HANDS + 2)
+    assert heir(ledger).deaths(spot, HANDS + 2) == 1
+
+
+def test_through_where_reliable_ones_are_done_is_known_to_the_next_life():
+    ledger = Ledger(memory())
+    spot = ledger.spot(name_of(1), 3)
+    assert ledger.done(spot) == 3
+    ledger.set_done(spot, 9)
+    ledger.words[spot] = 20
+    assert heir(ledger).done(spot) == 9
+    ledger.set_done(NOWHERE, 5)
+    assert ledger.done(NOWHERE) == 0

@@ -3,6 +3,7 @@
 import statistics
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.correspondence import Make, Shape, apart
@@ -165,7 +166,13 @@ _ALL = tuple(_PEERS)
 _MANY = ("mp.Queue",)
 _FULL = 100_000_000
 
+_RELIABLE = _figure(
+    "tell-reliable", "reliable tell, 100 bytes", "messages/s", "tell", {"count": 1}, ("times", 100_000, 30_000), (PUSH,)
+)
+_PLAIN = replace(_RELIABLE.ours, label="understudy, plain")
+
 FIGURES = (
+    replace(_RELIABLE, ours=replace(_RELIABLE.ours, troupe="benchmarks.ours:Reliably"), peers=(_PLAIN,)),
     _figure(
         "tell", "tell, 100 bytes", "messages/s", "tell", {"count": 1}, ("times", 500_000, 100_000),
         (PUSH, BATCHES), (Target("at least", 1.0, PUSH),), _ALL,

@@ -112,3 +112,14 @@ class Post:
     def close(self) -> None:
         """Shut the system down."""
         self.system.shutdown()
+
+
+class Reliably(Post):
+    """The same, each kept until it is done."""
+
+    def tell(self, message: Any, times: int) -> None:
+        """Told reliably."""
+        tells = [ref.tell for ref in self.heads]
+        for _ in range(times):
+            for tell in tells:
+                tell(message, reliable=True)

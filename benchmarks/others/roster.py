@@ -104,6 +104,7 @@ PEERS = (
             Entry("ray", "ray_post:Post", (*MESSAGES, *CROWDS)),
         ),
     ),
+    Peer("redis", ">=5,<8", (Entry("redis streams", "redis_streams:Post", ("tell-reliable",)),)),
     Peer("xoscar", ">=0.9,<1", (Entry("xoscar", "xoscar_post:Post", (*MESSAGES, *CROWDS)),)),
 )
 

@@ -193,6 +193,14 @@ def test_the_crawler_finds_what_one_process_finds(tmp_path):
 
 
 @pytest.mark.requirement("A7")
+@pytest.mark.fault("F46")
+def test_orders_are_all_booked_though_stages_are_killed_five_times_on_the_way(tmp_path):
+    out = run("orders.py", tmp_path)
+    assert out.startswith("1000 orders, 5 times a stage was killed: 1000 are in the book\n")
+    assert out.endswith(", 0 were lost\n")
+
+
+@pytest.mark.requirement("A7")
 def test_images_go_through_the_pipeline_a_few_at_a_time_and_are_read_where_they_are(tmp_path):
     pytest.importorskip("numpy")
     out = run("images.py", tmp_path)

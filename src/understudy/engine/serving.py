@@ -383,10 +383,10 @@ class Serving:
 
     def unopened(self, entry: Single, error: Exception) -> None:
         """One that was not sealed here is rejected; of another one the sender has a word, or a dead letter."""
+        self.mailbox.sureties.returned(entry.sure)
         if isinstance(error, Foreign):
             self.mailbox.reject(entry)
         elif entry.ask is None:
             self.burial.unopened(entry.connection, error)
-            self.mailbox.sureties.returned(entry.sure)
         else:
             self.answers.fail(Hand(entry.connection, entry.ask), error)

@@ -100,7 +100,15 @@ class Counter:
     def cancel(self, link: Link, number: int) -> None:
         """Nobody waits for that answer any more."""
         if self.expected.pop(number, None) is not None and not link.peer.over:
-            self._outlet.send_one(link.route, link.head(letters.CANCEL, number))
+            self.say(link, letters.CANCEL, number)
+
+    def say(self, link: Link, kind: str, content: Any) -> None:
+        """What is no message. It bears the seq that stands, so it must not overtake what is to be sent anew.
+
+        Where something is, it would be for a life that has ended.
+        """
+        if not link.is_behind:
+            self._outlet.send_one(link.route, link.head(kind, content))
 
     def post(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         """Send a tell, for which there is room."""
@@ -325,7 +333,7 @@ class Counter:
             by_lender.setdefault(uid, []).append(number)
         for uid, numbers in by_lender.items():
             if (link := self.links.get(uid)) is not None:
-                self._outlet.send_one(link.route, link.head(letters.BACK, numbers))
+                self.say(link, letters.BACK, numbers)
 
     def close(self, patience: float = LENT) -> None:
         """Send what waits, and end; what is waited for here ends first, by SystemClosed.

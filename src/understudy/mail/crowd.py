@@ -76,4 +76,4 @@ class Crowd:
             return
         if now - link.wondered_at > _FRESH:
             link.wondered_at = now
-            self._sender._outlet.send_one(link.route, link.head(letters.SYNC, []))
+            self._sender.say(link, letters.SYNC, [])

@@ -239,7 +239,7 @@ class Sender(Counter):
         self._looks += 1
         for link in list(self.links.values()):
             if link.load and not link.peer.over:
-                self._outlet.send_one(link.route, link.head(letters.SYNC, []))
+                self.say(link, letters.SYNC, [])
         return min(_SEEN_OFF, self._looks * _PATIENCE)
 
     def flush_now(self) -> None:

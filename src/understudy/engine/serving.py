@@ -281,12 +281,12 @@ class Serving:
                     self.burial.unhandled(batch.connection, body, str(self.handlers.refusal(body)))
                 else:
                     handler(body)
-                words[HANDLED] += 1
+                page.words[HANDLED] += 1  # looked up: in a copy that the handler forked they are others
                 if self._hand is not hand:  # the handler took what came next by `receive`
                     break
             self._sections.close(lap)
         except BaseException:
-            words[HANDLED] += 1
+            page.words[HANDLED] += 1
             raise
         finally:
             self._hand = None

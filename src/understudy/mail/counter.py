@@ -94,6 +94,7 @@ class Counter:
     ) -> int:
         """Send an ask, whose answer is to be given there; how often its actor had died by then, as far as is known."""
         self.expected[number] = link.peer.uid, give
+        self._send_batch(link, monotonic())
         self._post(link, letters.ASK, [*sealed, number], frames, sealed.loans)
         return link.life - 1
 
@@ -111,7 +112,12 @@ class Counter:
             self._outlet.send_one(link.route, link.head(kind, content))
 
     def post(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
-        """Send a tell, for which there is room."""
+        """Send a tell, for which there is room, behind the batch that was gathered."""
+        self._send_batch(link, monotonic())
+        self.post_kept(link, sealed, frames, urgent=urgent)
+
+    def post_kept(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
+        """The same for one that has waited: what its thread has gathered since, and nobody has let in, comes later."""
         letter = self._post(link, letters.TELL, [*sealed, urgent, False], frames, sealed.loans)
         link.keep(letter)
 
@@ -119,6 +125,7 @@ class Counter:
         self, link: Link, sealed: letters.Seal, frames: Sequence[Any], chained: Chained | None, *, urgent: bool
     ) -> None:
         """The same for a reliable one; the socket is looked at until it is done."""
+        self._send_batch(link, monotonic())
         letter = self._post(link, letters.TELL, [*sealed, urgent, True], frames, sealed.loans)
         link.keep_surely(letter, chained)
         self._begin_again()
@@ -126,10 +133,9 @@ class Counter:
     def _post(
         self, link: Link, kind: str, content: list[Any], frames: Sequence[Any], loans: Sequence[Any]
     ) -> Sequence[Any]:
-        """Send one letter behind the batch that was gathered; gives its frames."""
+        """Send one letter; gives its frames."""
         now = monotonic()
         self.follow(link)
-        self._send_batch(link, now)
         if self.borrower.given_back:
             self.give_back()
         link.lend_out(loans)  # only now, for a mailbox that is asked about them would not know them

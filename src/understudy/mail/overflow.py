@@ -45,7 +45,7 @@ class Overflow:
             counter.follow(link)
             while link.surplus and not link.is_shut:
                 kept = link.surplus.next()
-                counter.post(link, kept.seal, kept.frames, urgent=kept.urgent)
+                counter.post_kept(link, kept.seal, kept.frames, urgent=kept.urgent)
             if tells:
                 self._tell_dropped(link)
             if not (link.surplus or link.surplus.count):

@@ -245,3 +245,38 @@ def test_a_name_of_each_life_is_all_that_a_mailbox_leaves_and_it_goes_with_the_l
         os.kill(ref.info().pid, signal.SIGKILL)
     ref.wait(30)
     assert not [name for name in os.listdir(system._world.directory) if name.startswith("m")]
+
+
+def test_of_what_is_begun_a_sender_keeps_no_copies_though_nothing_more_is_said(system, tmp_path):
+    ref = system.spawn(Holds, tmp_path)
+    ref.wait_ready(30)
+    ref.tell("hold")
+    noted(tmp_path / "held")
+    for urgent in (False, False, True):  # the last one goes before its turn
+        ref.tell((np.ones(100_000), np.ones(100_000)), urgent=urgent)
+    links = [sender.links[ref.uid] for sender in system._answers.post.roster.senders() if ref.uid in sender.links]
+    assert sum(len(link.sent) for link in links) >= 3
+    (tmp_path / "gate").touch()
+    until(lambda: not any(link.sent for link in links), 20, "the last copy gone")
+
+
+class Forks(Holds):
+    def __receive__(self, message):
+        if message == "fork":
+            copy = os.fork()
+            if copy:
+                os.waitpid(copy, 0)
+            return None  # a copy ends where its hook does
+        return super().__receive__(message)
+
+
+def test_what_a_forked_copy_of_a_handler_does_is_nothing_that_its_actor_has_handled(system, tmp_path):
+    ref = system.spawn(Forks, tmp_path)
+    ref.wait_ready(30)
+    for _ in range(3):
+        ref.tell("fork")
+    ref.tell("hold")
+    noted(tmp_path / "held")
+    os.kill(ref.info().pid, signal.SIGKILL)
+    assert until(lambda: answer(ref, "life") == 2, LONG, "the next life")
+    assert system.dead_letters.total == 1

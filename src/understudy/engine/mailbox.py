@@ -180,10 +180,18 @@ class Mailbox:
     ) -> None:
         """Say something to a sender, its credit with it, and of so many more as are done by this."""
         credit = connection.told = connection.credit + room
-        spot = connection.spot
-        begun = self.ledger.words[spot] if spot != NOWHERE else 0
+        begun = self._begun(connection)
         head = self._packer.answer(kind, self._birth.uid, self._birth.incarnation, credit, begun, content)
         self._inlet.send(connection.ident, [head, *frames])
+
+    def _begun(self, connection: Connection) -> int:
+        """Through which seq: where nothing is held, also what was begun ahead of its turn."""
+        words, spot = self.ledger.words, connection.spot
+        if connection.held:
+            return words[spot] if spot != NOWHERE else 0
+        if spot != NOWHERE:
+            words[spot] = connection.last
+        return connection.last
 
     def tell_credit(self) -> None:
         """At the end: what was handled is not to be taken for lost."""
@@ -366,6 +374,7 @@ class Mailbox:
         if len(self._connections) >= SLOTS:  # who was killed did not say that it leaves
             idle = [known for known in self._connections.values() if not (known.held or known.sure)]
             for old in idle[: SLOTS // 2]:
+                self.answer(old, letters.CREDIT, None)  # else it would send again what no later life knows to be begun
                 self._forget_sender(old)
         before = max(0, letter.seq - 1)
         spot = self.ledger.spot(ident, before)

@@ -120,6 +120,8 @@ class Counter:
         """The same for one that has waited: what its thread has gathered since, and nobody has let in, comes later."""
         letter = self._post(link, letters.TELL, [*sealed, urgent, False], frames, sealed.loans)
         link.keep(letter)
+        if link.is_heavy:
+            self._look_again()
 
     def post_surely(
         self, link: Link, sealed: letters.Seal, frames: Sequence[Any], chained: Chained | None, *, urgent: bool
@@ -156,9 +158,25 @@ class Counter:
                 raise
             link.batch_sent(frame)
             link.sent_at = now
+            if link.is_heavy:
+                self._look_again()
 
     def _begin_again(self) -> None:
         """A batch may not have left, or something is to come: it is to be looked after."""
+
+    def _look_again(self) -> None:
+        """Much is kept, and who only tells reads nothing."""
+
+    def lighten(self) -> bool:
+        """Ask of which much is kept how far they are; whether there are any."""
+        if any(link.is_heavy for link in list(self.links.values())):
+            self._read()
+        heavy = [link for link in list(self.links.values()) if link.is_heavy]
+        for link in heavy:
+            if not (link.is_asked or link.is_behind):
+                link.is_asked = True
+                self.say(link, letters.SYNC, [])
+        return bool(heavy)
 
     def flush(self) -> None:
         """Send all batches; under the lock."""
@@ -253,6 +271,7 @@ class Counter:
             while link.again:
                 self._outlet.send(link.route, link.again[0].frames)
                 link.again.popleft()
+                link.sent_at = monotonic()
             if link.load or link.lends:
                 kept = link.surplus.loans
                 loans = [number for number in link.still_lent() if number not in kept]
@@ -275,7 +294,7 @@ class Counter:
         except (ProtocolError, IndexError):
             self._office.drop()
             return
-        link.peer.heard = True
+        link.peer.heard, link.is_asked = True, False
         if link.credit < said.credit <= link.seq:
             link.credit = said.credit
         if link.sent:

@@ -218,6 +218,7 @@ class Courier:
                 del self._waiting[uid]
         sender.heed_deaths()
         sender.drain()
+        sender.lighten()
         while self._curious:
             crowd.wonder(self._curious.pop())
         while self._changed:

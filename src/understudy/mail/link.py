@@ -22,6 +22,8 @@ _LINGER = 1.0
 """Seconds for a message to leave, from when it was sent."""
 _LENT = 1_000
 """Numbers of loans that are remembered, before those that are back are forgotten."""
+_HEAVY = 1 << 20
+"""Bytes of copies that may stay until the mailbox says by itself how far it is."""
 _BYE = 0.1
 """The same for the word that a sender ends: no message hangs on it."""
 
@@ -134,6 +136,7 @@ class Link:
         "begun",
         "bodies",
         "credit",
+        "is_asked",
         "lending",
         "lent",
         "life",
@@ -147,6 +150,7 @@ class Link:
         "surplus",
         "synced",
         "taken",
+        "weight",
         "wondered_at",
     )  # fmt: skip
 
@@ -182,6 +186,10 @@ class Link:
         """What of that is still to be sent to this life."""
         self.synced = life
         """The life whose mailbox has all that is meant for it of what was sent to those before."""
+        self.weight = 0
+        """Bytes of it."""
+        self.is_asked = False
+        """Whether the mailbox was asked how far it is, and has said nothing since."""
         self.wondered_at = 0.0
         """When it was last asked out of curiosity."""
 
@@ -229,11 +237,11 @@ class Link:
     def begin(self, life: int, route: bytes) -> None:
         """A death is known, and this is the way to the life that follows."""
         again = deque(sorted([*self.sent, *self.sure.values()], key=_by_seq)) if self.sure else self.sent.copy()
-        self.life, self.route, self.again = life, route, again
+        self.life, self.route, self.again, self.is_asked = life, route, again, False
 
     def keep(self, frames: Sequence[Any]) -> None:
         """The last one is a tell with these frames."""
-        self.sent.append(Sent(self.seq, self.seq, _copied(frames)))
+        self._remember(Sent(self.seq, self.seq, _copied(frames)))
 
     def keep_surely(self, frames: Sequence[Any], chained: Chained | None) -> None:
         """The same for a reliable one."""
@@ -248,11 +256,28 @@ class Link:
             if chained is not None:
                 chained.acknowledged()
 
+    def _remember(self, sent: Sent) -> None:
+        self.weight += sum(map(len, sent.frames))
+        self.sent.append(sent)
+
+    @property
+    def _is_kept(self) -> bool:
+        """Whether the batch that is still taken is: what struck came right after that."""
+        return bool(self.sent) and self.sent[-1].last > self.seq
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether so much is kept that it is worth a question what of it is begun."""
+        return self.weight > _HEAVY and not self.peer.is_closed
+
     def settle(self, begun: int) -> None:
         """Through there all is begun: no later life is to have it."""
         sent = self.sent
         while sent and sent[0].last <= begun:
+            self.weight -= sum(map(len, sent[0].frames))
             sent.popleft()
+        if not sent:
+            self.weight = 0  # whatever struck amid the counting
 
     def lend_out(self, loans: Sequence[Any]) -> None:
         """These go with a letter that is sent now."""
@@ -276,7 +301,7 @@ class Link:
         through, ahead = self.peer.begun.get(sender, (0, frozenset[int]()))
         kept = (*self.sent, *self.sure.values())
         sent = sum(one.last - max(one.first - 1, through) for one in kept if one.last > through)
-        return sent - len(ahead) + len(self.taken)
+        return sent - len(ahead) + (0 if self._is_kept else len(self.taken))
 
     def size_up(self) -> None:
         """How many make a batch full: as many as the window allows for."""
@@ -296,7 +321,8 @@ class Link:
     def batch_sent(self, frame: bytes) -> None:
         """It is under way; none of it is taken any more."""
         last = self.seq + len(self.taken)
-        self.sent.append(Sent(self.seq + 1, last, (frame,)))
+        if not self._is_kept:
+            self._remember(Sent(self.seq + 1, last, (frame,)))
         self.seq = last  # and the next one in a single step: whoever strikes between finds a batch to be sent anew
         self.taken.clear()
         if not self.bodies:

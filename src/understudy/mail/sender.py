@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _PATIENCE = 0.005
 """Seconds after which the flusher looks again for credit."""
+_HEAVY = 1.0
+"""Seconds after which it is asked again of what much is kept for next lives."""
 _SEEN_OFF = 0.25
 """Seconds, at most, after which a mailbox is asked again how far it is with what an ended thread sent."""
 _IN_VAIN = 60.0
@@ -58,6 +60,8 @@ class Sender(Counter):
         self._looks, self._until = 0, 0.0
         """How often it was asked, after the end of the thread, how far that is handled which it sent; how long it stays
         for what it lent."""
+        self._is_heavy = False
+        """Whether so much is kept for next lives that it is asked what of it is begun."""
         self._row = 0
         """How many batches were begun, each within a moment of the one before."""
 
@@ -207,7 +211,9 @@ class Sender(Counter):
     @property
     def patience(self) -> float | None:
         """In how many seconds to look again for what nobody rings for."""
-        return _PATIENCE if self._overflow or self._is_chained else None
+        if self._overflow or self._is_chained:
+            return _PATIENCE
+        return _HEAVY if self._is_heavy else None
 
     @property
     def _is_chained(self) -> bool:
@@ -258,7 +264,8 @@ class Sender(Counter):
             if self.closed:
                 return None
             again = self._tend()
-            return self._see_off() if again is None and self._office.roster.is_idle(self) else again
+            is_done = again is None or again == _HEAVY
+            return self._see_off() if is_done and self._office.roster.is_idle(self) else again
         finally:
             self._lock.release()
 
@@ -280,10 +287,21 @@ class Sender(Counter):
         if self.heed_deaths() or self._overflow or self._is_chained:
             self._read()
             self._overflow.send_on(self)
+        self.lighten()
         return 0.0 if any(link.begun and link.bodies for link in list(self.links.values())) else self.patience
 
     def _begin_again(self) -> None:
         self._office.flusher.note(self)
+
+    def lighten(self) -> bool:
+        """As `Counter.lighten`."""
+        self._is_heavy = super().lighten()
+        return self._is_heavy
+
+    def _look_again(self) -> None:
+        if not self._is_heavy:
+            self._is_heavy = True
+            self._office.flusher.note(self)
 
     def _let_in(self, link: Link) -> bool:
         """For the first of a batch there has to be room; False if it is sent later, in a batch of its own."""

@@ -96,3 +96,27 @@ def test_of_a_message_that_is_struck_as_it_is_taken_no_rest_is_left(ends: tuple[
         taken.append((inlet.take_ready() or [])[1:])
     for came in taken:
         assert came in ([b"first"], FRAMES, END, [*FRAMES[: len(came) - 1], b""])
+
+
+def test_who_was_interrupted_as_it_connected_and_does_so_again_has_one_way(ends: Any, tmp_path: Path):
+    """Of two, whichever comes later would take the name from the one by which it sends."""
+    _, outlet, _ = ends
+    exchange = Exchange(str(tmp_path))
+    reading, writing = os.pipe()
+    for life in range(2, 12):
+        outlet.connect(1, life)
+        route = outlet.connect(1, life)
+        inlet = exchange.inlet(1, life, reading, 100)
+        for number in range(60):
+            outlet.send_one(route, b"%d" % number)
+            assert inlet.wait(10)[0], "it comes"
+            frames = inlet.take()
+            assert frames is not None
+            assert frames[0] == b"a sender"
+            assert int(bytes(frames[1])) == number
+            assert not inlet.wait(0.002)[0], "nothing else comes"
+        outlet.disconnect(1, life)
+        inlet.close(0)
+    exchange.close()
+    os.close(reading)
+    os.close(writing)

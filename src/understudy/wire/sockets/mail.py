@@ -79,6 +79,7 @@ class Outlet:
     def connect(self, uid: int, incarnation: int) -> bytes:
         """Begin to speak to the mailbox of that life, there or not; the route to name in `send`."""
         # Never one that was there: libzmq ends the process that connects by the same route twice.
+        self.disconnect(uid, incarnation)  # of who was interrupted as it connected
         route = b"m%d.%d.%d" % (uid, incarnation, next(self._numbers))
         self._socket.set(zmq.CONNECT_ROUTING_ID, route)
         self._socket.connect(endpoint(self._directory, mailbox_of(uid, incarnation)))

@@ -15,6 +15,7 @@ import pytest
 
 from tests.stage import hold, note, noted, until
 from understudy import ActorDied, Process
+from understudy.wire.sockets.mail import _MORE
 
 pytestmark = [pytest.mark.requirement("A7"), pytest.mark.fault("F44")]
 RECORD = struct.Struct("=iiq")
@@ -280,3 +281,37 @@ def test_what_a_forked_copy_of_a_handler_does_is_nothing_that_its_actor_has_hand
     os.kill(ref.info().pid, signal.SIGKILL)
     assert until(lambda: answer(ref, "life") == 2, LONG, "the next life")
     assert system.dead_letters.total == 1
+
+
+class Struck(BaseException):
+    """What a signal's handler raises."""
+
+
+def test_a_message_that_is_struck_amid_its_being_sent_anew_is_sent_anew_whole(system, tmp_path, monkeypatch):
+    ref = system.spawn(Holds, tmp_path)
+    ref.wait_ready(30)
+    ref.tell("hold")
+    noted(tmp_path / "held")
+    for number in (1, 2, 3):
+        ref.tell(np.full(1000, number))  # an envelope, and frames behind it
+    (sender,) = [one for one in system._answers.post.roster.senders() if ref.uid in one.links]
+    link, sends = sender.links[ref.uid], sender._outlet._sends
+    amid = []
+
+    def strikes(frame, flags):
+        sends(frame, flags)
+        amid.append(frame)
+        if flags != _MORE:
+            amid.clear()
+        elif len(amid) == 2:  # whose it is, and the envelope
+            raise Struck
+
+    with sender.held():  # nobody else follows meanwhile
+        os.kill(ref.info().pid, signal.SIGKILL)
+        until(lambda: link.is_behind, 20, "the news of its death")
+        with monkeypatch.context() as patch:
+            patch.setattr(sender._outlet, "_sends", strikes)
+            with pytest.raises(Struck):
+                sender.follow(link)
+    assert until(lambda: answer(ref, "life") == 2, LONG, "the next life")
+    assert kept(tmp_path) == ["1000", "2000", "3000"]

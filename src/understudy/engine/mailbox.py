@@ -25,6 +25,8 @@ from understudy.wire.sockets import Inlet
 
 _CREDITS = 4
 """In how many parts the window of a sender is given back."""
+_BARE = 2
+"""Frames of a letter with none behind its envelope, and whose it is."""
 _GIVEN_UP = 1_000
 _ROUND = 1_000
 """Letters that are no messages, or none at all, after which those that are have their turn."""
@@ -240,7 +242,11 @@ class Mailbox:
     def _read(self, frames: Sequence[Any]) -> letters.Inbound:
         if not 1 < len(frames) <= MAX_FRAMES + 1:
             raise ProtocolError(f"a letter has 1 to {MAX_FRAMES} frames, not {len(frames) - 1}")
-        return letters.decode_inbound(frames[1], self._birth.system, self._birth.uid)
+        letter = letters.decode_inbound(frames[1], self._birth.system, self._birth.uid)
+        if len(frames) > _BARE and not frames[-1] and isinstance(letter.content, letters.Told | letters.Asked):
+            # It may have been broken off, as it was sent anew: its seq is for the whole one, which follows.
+            verified(letter.content.seal.sealed(frames[2:]), self._birth.key)
+        return letter
 
     def _sort(self, connection: Connection, letter: letters.Inbound, frames: list[Any]) -> None:
         kind, content = letter.kind, letter.content

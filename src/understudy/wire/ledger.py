@@ -199,11 +199,11 @@ def accounts(copy: bytes) -> list[list[int]]:
     """What was copied, of each sender: the number of its name, through which seq all is begun, and what ahead of it."""
     if not copy:
         return []
-    used, listed = struct.unpack_from("=qq", copy)
-    numbers = memoryview(copy)[16:].cast("q")
-    found = {_FIRST + at + 1: [numbers[at], numbers[at + 1]] for at in range(0, 2 * used, 2) if numbers[at]}
+    used, listed, _ = struct.unpack_from("=qqq", copy)
+    numbers, first = memoryview(copy)[24:].cast("q"), _SLOT * used
+    found = {_FIRST + at + 1: [numbers[at], numbers[at + 1]] for at in range(0, first, _SLOT) if numbers[at]}
     # In one pass, for the router does this for each process that is told; who died amid a change listed some twice.
-    for spot, seq in sorted({(numbers[at], numbers[at + 1]) for at in range(2 * used, 2 * (used + listed), 2)}):
+    for spot, seq in sorted({(numbers[at], numbers[at + 1]) for at in range(first, first + 2 * listed, 2)}):
         if spot in found and seq > found[spot][1]:
             found[spot].append(seq)
     return list(found.values())

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from understudy.engine.entries import Batch, Connection, Entry, Single, Sure, is_urgent
+from understudy.engine.nowhere import Nowhere
 from understudy.engine.sureties import DEADLY, Sureties
 from understudy.errors import ProtocolError
 from understudy.mail.borrowing import Borrowing
@@ -32,33 +33,11 @@ _ROUND = 1_000
 """Letters that are no messages, or none at all, after which those that are have their turn."""
 
 
-class _Nowhere:
-    """The inlet of a forked copy: the descriptors are shared, so to touch the real one would rob the original."""
-
-    def fileno(self) -> int:
-        return -1
-
-    def take(self) -> None:
-        """Nothing comes."""
-
-    def take_ready(self) -> list[Any]:
-        raise AssertionError("nothing is ready here")
-
-    def hush(self) -> None: ...
-
-    def wait(self, seconds: float | None) -> tuple[bool, bool]:
-        return False, False
-
-    def send(self, to: bytes, frames: Sequence[Any]) -> None: ...
-
-    def close(self, linger: float) -> None: ...
-
-
 class Mailbox:
     """The mailbox of one incarnation; its main thread's."""
 
     def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page, office: Office, bell: Bell) -> None:
-        self._inlet: Inlet | _Nowhere = inlet
+        self._inlet: Inlet | Nowhere = inlet
         self._birth, self._size, self._page = birth, size, page
         self._office, self._bell = office, bell
         self._packer = letters.Packer(birth.system)
@@ -224,7 +203,7 @@ class Mailbox:
     def disown(self) -> None:
         """In a forked copy: what comes is for the original, and so are its answers to give."""
         self.entries.clear()
-        self._inlet, self._is_ready = _Nowhere(), False
+        self._inlet, self._is_ready = Nowhere(), False
 
     def close(self, linger: float) -> None:
         """Take nothing more; answers are given so many seconds to leave."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from understudy.errors import ActorDied, NotAnActor, ProtocolError, SystemClosed, UnderstudyError
+from understudy.errors import ProtocolError, SystemClosed
 from understudy.mail.answers import Enclosed, Said, checked, opened
 from understudy.mail.borrowing import of_socket
+from understudy.mail.ended import closed
 from understudy.mail.lending import Lending
 from understudy.mail.link import Chained, Link, Peer
 from understudy.mail.overflow import Overflow
+from understudy.mail.turns import Turns
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
@@ -31,17 +32,14 @@ _AGAIN = 0.005
 """Seconds after which it looks again."""
 
 
-class Counter:
+class Counter(Turns):
     """One socket and its accounts; for who holds the lock."""
 
     def __init__(self, office: Office) -> None:
-        self._office = office
+        super().__init__(office)
         name = office.name_of_sender()
         self._number = number_of(name)
         self._outlet = office.exchange.outlet(name)
-        self._lock = threading.RLock()
-        self._busy = False
-        """Amid a send, where a finalizer or a signal's handler may strike that wants to send, too."""
         self.links: dict[int, Link] = {}
         self.expected: dict[int, tuple[int, Callable[[Said], None]]] = {}
         """Of whom the answer of each ask may come, and who is to be given it."""
@@ -52,7 +50,6 @@ class Counter:
         self._packer = letters.Packer(office.system)
         self._borrowing = of_socket(self, office.flusher)
         self.borrower = self._borrowing.borrower
-        self.closed = False
 
     def link(self, peer: Peer) -> Link:
         """The way to an actor; raises ActorDied, SystemClosed."""
@@ -396,17 +393,3 @@ def _looking(counter: weakref.ref[Counter]) -> Callable[[Lender], None]:
             own.look()
 
     return look
-
-
-def closed(peer: Peer) -> UnderstudyError:
-    """Why nothing can be said to it."""
-    if peer.over:
-        return died(peer, "has ended")
-    return NotAnActor(f"{peer.name} is a function and takes no messages; a Process with a __receive__ does")
-
-
-def died(peer: Peer, how: str) -> ActorDied:
-    """What becomes of a message to who has died."""
-    if peer.state == "unknown":
-        return ActorDied(f"{peer.name} is no actor of this system any more", name=peer.name)
-    return ActorDied(f"{peer.name} {how}", name=peer.name, incarnation=peer.deaths)

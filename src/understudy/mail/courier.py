@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 
 from understudy.errors import ActorDied, AskTimeout, MailboxFull, SystemClosed
 from understudy.mail.answers import Said
-from understudy.mail.counter import closed, died
 from understudy.mail.crowd import Crowd
+from understudy.mail.ended import closed, died
 from understudy.mail.lending import Lending
 from understudy.mail.link import RELIABLE, Peer
 from understudy.mail.mishaps import Mishaps

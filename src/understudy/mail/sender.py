@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from understudy.errors import AskTimeout, MailboxFull, SystemClosed, UnderstudyError
+from understudy.errors import AskTimeout, MailboxFull, UnderstudyError
 from understudy.mail.answers import Said
-from understudy.mail.counter import LENT, Counter, closed, died
+from understudy.mail.counter import LENT, Counter
+from understudy.mail.ended import closed, died
 from understudy.mail.link import RELIABLE, Chained, Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
@@ -48,8 +48,6 @@ class Sender(Counter):
 
     def __init__(self, office: Office) -> None:
         super().__init__(office)
-        self._later: deque[tuple[Link, Callable[[], None]]] = deque()
-        """What was said while a send was under way, and to whom."""
         self._asking = 0
         """How many asks are under way: one may be made by a signal's handler amid another."""
         self._waits = self._due = False
@@ -376,31 +374,3 @@ class Sender(Counter):
                 if until is not None and monotonic() >= until:
                     raise AskTimeout(f"{peer.name} did not answer within {timeout:g} s")
                 self.wait(watch.patience(until))
-
-    def amid(self, act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do something with the socket; nobody else uses it, and what this thread says meanwhile is said afterwards.
-
-        Raises SystemClosed. What a signal's handler raises, wherever it strikes, leaves neither the lock nor the mark
-        behind: to take and to leave each is one step.
-        """
-        try:
-            with self._lock:
-                if self.closed:
-                    raise SystemClosed("this system was shut down meanwhile")
-                was, self._busy = self._busy, True
-                try:
-                    return act(*args, **kwargs)
-                finally:
-                    self._busy = was
-        finally:
-            if self._later:
-                self.catch_up()
-
-    def catch_up(self) -> None:
-        """Say what was said while a send was under way. Whose call it was has gone on, and hears of no error."""
-        while self._later and not self._busy:
-            link, say = self._later.popleft()
-            try:
-                say()
-            except UnderstudyError as error:
-                self._office.lost(link.peer, 1, f"was not sent it: {error}")

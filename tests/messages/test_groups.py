@@ -49,6 +49,10 @@ class Keeper(Process):
             case ["hold", started, gate]:
                 note(started, self.name)
                 hold(gate)
+            case ["hold", started, gate, "for the stop"]:
+                note(started, self.name)
+                hold(gate)
+                until(lambda: self.stopping, 60, "the stop, which the parent knows of before")
             case ["raise", name] if name == self.name:
                 raise ValueError(name)
             case "result":
@@ -304,7 +308,7 @@ def test_a_replica_that_stops_is_passed_over_from_every_process_until_no_other_i
     assert len(told) == 6 + 6 + 6 + 2 * 6 + 2
 
     for ref, path in ((kept.refs[0], "one"), (kept.refs[2], "other")):
-        ref.tell(["hold", str(tmp_path / path), str(tmp_path / "last")])
+        ref.tell(["hold", str(tmp_path / path), str(tmp_path / "last"), "for the stop"])
         noted(tmp_path / path)
     kept.stop()
     kept.tell("nobody stays", route="broadcast")

@@ -24,7 +24,7 @@ from understudy.mail.surplus import Kept
 from understudy.mail.watch import Watch
 from understudy.settings import check_timeout
 from understudy.wire import letters
-from understudy.wire.ledger import name_of
+from understudy.wire.ledger import first_number, name_of
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
 from understudy.wire.payload import plain
 from understudy.wire.sockets import Exchange
@@ -75,7 +75,7 @@ class Office:
         self._myself, self.system, self.key = myself, myself.system, key
         self._make, self._meet, self._tell_lost, self._say = exchange, meet, lost, say
         self._exchange: Exchange | None = None
-        self._numbers = itertools.count(1)
+        self._numbers, self._names = itertools.count(1), itertools.count(first_number())
         self._peers: dict[int, Peer] = {}
         self._over: deque[int] = deque()
         """Those of them that have ended, in that order."""
@@ -250,7 +250,7 @@ class Office:
 
     def name_of_sender(self) -> bytes:
         """Of the next one, by which mailboxes know it over all their lives."""
-        return name_of(self._myself.uid)
+        return name_of(self._myself.uid, next(self._names))
 
     def number(self) -> int:
         """Of the next ask."""

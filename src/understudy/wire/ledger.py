@@ -27,7 +27,7 @@ _HANDS = _LIST + 2 * AHEAD
 WORDS = _HANDS + _HAND * HANDS
 NAME_SIZE = 8
 """Bytes of a sender's name."""
-_OWNERS = (1 << 24) - 1
+_OWNERS, _NUMBERS = (1 << 24) - 1, (1 << 32) - 1
 """So much of its owner's uid is in it."""
 
 
@@ -209,9 +209,14 @@ def accounts(copy: bytes) -> list[list[int]]:
     return list(found.values())
 
 
-def name_of(uid: int) -> bytes:
-    """A name for one more sender of that actor: ZeroMQ wants no zero in front."""
-    return b"\1" + (uid & _OWNERS).to_bytes(3, "little") + os.urandom(4)
+def first_number() -> int:
+    """Of the senders of a process, which count on from there: its actor's next life begins elsewhere, most likely."""
+    return int.from_bytes(os.urandom(4))
+
+
+def name_of(uid: int, number: int) -> bytes:
+    """The name of a sender of that actor, by its number: ZeroMQ wants no zero in front."""
+    return b"\1" + (uid & _OWNERS).to_bytes(3, "little") + (number & _NUMBERS).to_bytes(4, "little")
 
 
 def number_of(name: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -18,6 +19,7 @@ from understudy.wire.ledger import (
     Ledger,
     accounts,
     copied,
+    first_number,
     is_of,
     name_of,
     restore,
@@ -30,6 +32,13 @@ def memory() -> memoryview:
     return memoryview(bytearray(8 * WORDS)).cast("q")
 
 
+numbers = itertools.count(first_number())
+
+
+def named(uid: int) -> bytes:
+    return name_of(uid, next(numbers))
+
+
 def heir(ledger: Ledger) -> Ledger:
     """That of the next life."""
     words = memory()
@@ -37,7 +46,7 @@ def heir(ledger: Ledger) -> Ledger:
     return Ledger(words)
 
 
-NAMES = [name_of(uid) for uid in (0, 1, 1, 7, (1 << 24) + 7)]
+NAMES = [named(uid) for uid in (0, 1, 1, 7, (1 << 24) + 7)]
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("open"), st.integers(0, 4), st.integers(0, 9)),
@@ -82,19 +91,19 @@ def test_each_life_goes_on_where_the_one_before_was(steps: list[tuple[str, int, 
 
 def test_who_comes_again_in_no_later_life_makes_room_and_beyond_that_nobody_is_remembered():
     ledger = Ledger(memory())
-    names = [name_of(1) for _ in range(SLOTS)]
+    names = [named(1) for _ in range(SLOTS)]
     spots = {ledger.spot(name, 5) for name in names}
     assert len(spots) == SLOTS
     assert NOWHERE not in spots
-    assert ledger.spot(name_of(1), 5) == NOWHERE
+    assert ledger.spot(named(1), 5) == NOWHERE
     ledger = heir(ledger)
     assert ledger.words[ledger.spot(names[0], 0)] == 5
     ledger.begin_ahead(ledger.spot(names[1], 0), 9)
     ledger.forget(names[1])
-    new = ledger.spot(name_of(1), 7)
+    new = ledger.spot(named(1), 7)
     assert ledger.words[new] == 7
     assert not ledger.ahead(new), "what it has is of nobody before"
-    assert [ledger.spot(name_of(1), 1) for _ in range(9)].count(NOWHERE) == 0
+    assert [ledger.spot(named(1), 1) for _ in range(9)].count(NOWHERE) == 0
     assert ledger.knows(names[0])
     assert not ledger.knows(names[5])
 
@@ -108,7 +117,7 @@ def test_a_sender_without_a_name_is_remembered_by_no_life():
 
 def test_the_list_of_what_was_begun_ahead_keeps_what_still_counts():
     ledger = Ledger(memory())
-    one, other = ledger.spot(name_of(1), 0), ledger.spot(name_of(2), 0)
+    one, other = ledger.spot(named(1), 0), ledger.spot(named(2), 0)
     for seq in range(2, AHEAD + 2):
         ledger.begin_ahead(one if seq % 2 else other, seq)
     ledger.words[one] = AHEAD
@@ -128,7 +137,7 @@ def test_whatever_a_dying_process_wrote_there_is_copied_and_opened(used: int):
     found = heir(Ledger(memory()))
     restore(found.words, copied(words))
     found = Ledger(found.words)
-    spot = found.spot(name_of(1), 3)
+    spot = found.spot(named(1), 3)
     for seq in range(AHEAD + 5):
         found.begin_ahead(spot, seq + 10)
     assert len(accounts(copied(words))) <= SLOTS
@@ -136,14 +145,14 @@ def test_whatever_a_dying_process_wrote_there_is_copied_and_opened(used: int):
 
 def test_a_name_says_whose_sender_it_is():
     for uid in (0, 1, 300, (1 << 24) - 1):
-        number = int.from_bytes(name_of(uid), "little", signed=True)
+        number = int.from_bytes(named(uid), "little", signed=True)
         assert is_of(number, uid)
         assert not is_of(number, uid + 1)
 
 
 def test_how_often_who_had_it_in_hand_died_is_known_until_it_is_handled():
     ledger = Ledger(memory())
-    name = name_of(1)
+    name = named(1)
     spot = ledger.spot(name, 0)
     for deaths in range(4):
         assert ledger.deaths(spot, 5) == deaths
@@ -158,12 +167,12 @@ def test_how_often_who_had_it_in_hand_died_is_known_until_it_is_handled():
     assert heir(ledger).deaths(spot, 5) == 0
     ledger.take_in_hand(spot, 7)
     ledger.forget(name)
-    assert heir(ledger).deaths(ledger.spot(name_of(2), 0), 7) == 0, "the slot is another's now"
+    assert heir(ledger).deaths(ledger.spot(named(2), 0), 7) == 0, "the slot is another's now"
 
 
 def test_beyond_so_many_in_hand_deaths_are_not_counted():
     ledger = Ledger(memory())
-    spot = ledger.spot(name_of(1), 0)
+    spot = ledger.spot(named(1), 0)
     for seq in range(1, HANDS + 3):
         ledger.take_in_hand(spot, seq)
     ledger = heir(ledger)
@@ -175,7 +184,7 @@ def test_beyond_so_many_in_hand_deaths_are_not_counted():
 
 def test_through_where_reliable_ones_are_done_is_known_to_the_next_life():
     ledger = Ledger(memory())
-    spot = ledger.spot(name_of(1), 3)
+    spot = ledger.spot(named(1), 3)
     assert ledger.done(spot) == 3
     ledger.set_done(spot, 9)
     ledger.words[spot] = 20

@@ -63,6 +63,7 @@ if _typing.TYPE_CHECKING:
     from understudy.errors import NotStarted as NotStarted
     from understudy.errors import OnFinishError as OnFinishError
     from understudy.errors import OnFinishTimeoutError as OnFinishTimeoutError
+    from understudy.errors import ParentStopping as ParentStopping
     from understudy.errors import PoolTaskError as PoolTaskError
     from understudy.errors import PostLoopError as PostLoopError
     from understudy.errors import PostLoopTimeoutError as PostLoopTimeoutError
@@ -147,6 +148,7 @@ else:
         "NotStarted": "errors",
         "OnFinishError": "errors",
         "OnFinishTimeoutError": "errors",
+        "ParentStopping": "errors",
         "PoolTaskError": "errors",
         "PostLoopError": "errors",
         "PostLoopTimeoutError": "errors",
@@ -259,6 +261,7 @@ __all__ = [
     "Observer",
     "OnFinishError",
     "OnFinishTimeoutError",
+    "ParentStopping",
     "PoolTaskError",
     "PostLoopError",
     "PostLoopTimeoutError",

@@ -114,6 +114,9 @@ class Limits(Settings):
     at = "limits"
 
     result: int = option(2**30, "Largest serialized result.", unit="bytes", least=1, most=2**30)
+    spawn: int = option(
+        2**30, "Largest serialized original of an actor that it spawns.", unit="bytes", least=1, most=2**30
+    )
     records: int | None = option(1000, "Log records that reach the parent in one second.", least=1, none="no limit")
 
 
@@ -207,6 +210,7 @@ class SystemConfig(Settings):
     restarts_per_second: int | None = option(
         100, "Restarts that begin in any one second, those by request not counted.", least=1, none="no limit"
     )
+    max_depth: int = option(2, "How deep actors may spawn actors; those of the system itself have depth 1.", least=1)
 
 
 Settings.whole = ProcessConfig

@@ -14,6 +14,7 @@ UnderstudyError
   SystemClosed                     the system was shut down
   WrongProcess                     the call belongs into another process
   DepthExceeded                    actors spawn actors too deep
+  ParentStopping                   an actor that is about to end spawns no other
   NoCapacity                       the machine's limits leave no room for one more actor
   ActorError                       the outcome of an actor
     SectionError                   ... a hook raised
@@ -108,6 +109,10 @@ class WrongProcess(UnderstudyError):
 
 class DepthExceeded(UnderstudyError):
     """Actors spawn actors deeper than the system's max_depth."""
+
+
+class ParentStopping(UnderstudyError):
+    """The actor that would be the parent is about to end: what it spawns would end with it at once."""
 
 
 class NoCapacity(UnderstudyError):
@@ -288,6 +293,12 @@ class ActorDied(ActorError):
 
 class ActorKilled(ActorError):
     """The actor was killed by request: it has no result."""
+
+
+def kind_named(name: object) -> type[UnderstudyError]:
+    """The error of that name, as another process tells it; ProtocolError where there is none."""
+    found: object = globals().get(str(name))
+    return found if isinstance(found, type) and issubclass(found, UnderstudyError) else ProtocolError
 
 
 SECTION_ERRORS: dict[str, tuple[type[SectionError], type[SectionError]]] = {

@@ -15,8 +15,8 @@ here: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """The systems of this process, by id."""
 
 VERBS = frozenset({
-    "cleanup", "close_by", "close_default", "dead_letters", "default", "disown", "healthy", "info", "kill", "ps",
-    "reap", "restart", "serve_metrics", "shutdown", "spawn", "stacks", "stop", "story", "summary", "wait_all",
+    "cleanup", "close_by", "close_default", "dead_letters", "default", "disown", "healthy", "info", "ps",
+    "reap", "serve_metrics", "shutdown", "stacks", "story", "summary", "wait_all",
 })  # fmt: skip
 """What only the process that opened it can do."""
 
@@ -24,7 +24,8 @@ VERBS = frozenset({
 class SystemHandle:
     """A system of another process: its ``name`` and ``endpoint``, which Observer and Remote take.
 
-    Inside one of its actors `ref` and `refs` find the others. What else an ActorSystem can do raises WrongProcess.
+    Inside one of its actors `ref` and `refs` find the others, `stop`, `kill` and `restart` end them, and `spawn` starts
+    a child. What else an ActorSystem can do raises WrongProcess.
     """
 
     is_open = False
@@ -42,6 +43,22 @@ class SystemHandle:
     def refs(self, pattern: str) -> list[ActorRef[Any]]:
         """The refs of the living actors that a glob matches, or that bear the name; none is no error."""
         return self._inside("refs").refs_of(pattern)
+
+    def spawn(self, target: Any, /, *args: Any, **options: Any) -> Any:
+        """As `Process.spawn`."""
+        return self._inside("spawn").spawn(target, *args, **options)
+
+    def stop(self, who: Any, *, grace: float | None = None, drain: bool = False) -> dict[str, str]:
+        """As `ActorSystem.stop`."""
+        return self._inside("stop").steer("stop", who, grace=grace, drain=drain)
+
+    def kill(self, who: Any) -> dict[str, str]:
+        """As `ActorSystem.kill`."""
+        return self._inside("kill").steer("kill", who)
+
+    def restart(self, who: Any, *, grace: float | None = None) -> dict[str, str]:
+        """As `ActorSystem.restart`, of the original."""
+        return self._inside("restart").steer("restart", who, grace=grace)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name in VERBS:

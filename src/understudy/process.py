@@ -94,18 +94,16 @@ class Process:
 
     @verb
     def start(self, *, name: str | None = None) -> ActorRef[Self]:
-        """Run this object as an actor of the default system.
+        """Run this object as an actor of the default system; inside an actor as its child, see `spawn`.
 
-        Raises AlreadyStarted, WrongProcess inside an actor, and what `spawn` raises for what cannot travel.
+        Raises AlreadyStarted, and what `spawn` raises for what cannot travel.
         """
         part = part_of(self)
         if part.inside is not None:
             raise WrongProcess(f"{part.inside.name} runs already; it cannot start itself")
         with part.starting:  # of threads that start one object at once, one does
             if part.ref is not None:
-                raise AlreadyStarted(
-                    f"this {type(self).__name__} was started as {part.ref.name}; make another to start again"
-                )
+                raise AlreadyStarted(f"this {type(self).__name__} was started as {part.ref.name}; make another one")
             part.ref = cast("ActorRef[Self]", runtime.default_system().spawn(self, name=name))
             return part.ref
 
@@ -183,7 +181,6 @@ class Process:
         It is handled as one that was told, by the same handlers or `receive`, as soon as it is due and its turn has
         come: before what waits in the mailbox, unless that is urgent, or the last one was a timer's too. It is not
         serialized, takes no room there, and `sender` is None. It ends with this life, and with a stop.
-
         Any thread of the actor may call it; of a class without handlers, once a hook has called this or `receive`.
         Raises ConfigError for what is no number of seconds from 0 to 1,000,000,000, WrongProcess outside hooks.
         """
@@ -196,7 +193,6 @@ class Process:
         It is due at multiples of ``seconds`` from this call, by a clock that nobody sets. At most one of them waits for
         its turn, or for the async handler that has one in hand; those that are due by then as well are left out, and
         `Reminder.missed` counts them.
-
         Raises as `after`; ConfigError for less than 0.001 seconds, too.
         """
         return _inside(self, "every").every(check_delay("every", seconds, _OFTEN), message)
@@ -235,6 +231,30 @@ class Process:
     # --- inside hooks
 
     @verb
+    def spawn(
+        self,
+        target: Any,
+        /,
+        *args: Any,
+        name: str | None = None,
+        host: str = "process",
+        replicas: int | None = None,
+        config: dict[str, Any] | ProcessConfig | None = None,
+        link: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Start an actor as a child of this one, and return its ref at once; from any thread of this actor.
+
+        Arguments as of `ActorSystem.spawn`. Its name is this actor's, ``/`` and ``name`` (default: ``label-1``). It
+        begins in the directory and environment of this process. When this life ends, though another may follow, its
+        children are stopped by their own ladders, or killed if it was. With ``link`` the end of the child stops this
+        actor, unless the child was stopped. Waits only for a name that a child of an earlier life is about to give
+        back. Also raises DepthExceeded, ParentStopping, TooLarge beyond ``limits.spawn``, WrongProcess outside hooks.
+        """
+        options = {"name": name, "host": host, "replicas": replicas, "config": config, "link": link}
+        return _inside(self, "spawn").spawn(target, *args, **options, **kwargs)
+
+    @verb
     def sleep(self, seconds: float) -> bool:
         """Sleep, but end early at a stop; True if it slept the whole time."""
         return _inside(self, "sleep").sleep(seconds)
@@ -244,7 +264,6 @@ class Process:
         """Report how far the work is: percent, or ``done`` of ``total``; shown by ``info()``, with the note.
 
         ``done`` may be None where only the note is known. A note is cut after 1,000 characters.
-
         Raises ConfigError for what is not between 0 and 100 percent.
         """
         try:
@@ -318,9 +337,7 @@ class Process:
         part = part_of(self)
         if part.timers is None:
             raise AttributeError(f"{type(self).__name__} has no timers: no hook bears @timethis()")
-        if part.ref is not None:
-            return part.ref.timers() or part.timers
-        return part.timers
+        return part.timers if part.ref is None else part.ref.timers() or part.timers
 
 
 VERBS = ("config", *(name for name, value in vars(Process).items() if isinstance(value, Verb)))
@@ -364,8 +381,7 @@ class FunctionProcess(Process):
         check_call(function, args, {**kwargs, "stop_event": None} if self.wants_stop_event else kwargs)
         self.config.num_loops = 1
         if self.wants_stop_event:
-            # It means to run until it is told.
-            self.config.timeouts.loop = None
+            self.config.timeouts.loop = None  # it means to run until it is told
 
     def __loop__(self) -> None:
         if self.wants_stop_event:

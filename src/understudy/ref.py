@@ -94,18 +94,32 @@ class ActorRef(Generic[A]):
         first, within the grace, else each within its own timeout; without, they become dead letters. Who asks again
         may shorten the grace, no more.
         """
+        inside = self._inside
+        if inside is not None:
+            return _only(inside.steer("stop", self, grace=grace, drain=drain))
         return self._outside.stop_uid(self.uid, grace=grace, drain=drain)
 
     def kill(self) -> str:
         """SIGKILL to it and all that it started; returns when the signal is sent."""
-        return self._outside.kill_uid(self.uid)
+        inside = self._inside
+        return self._outside.kill_uid(self.uid) if inside is None else _only(inside.steer("kill", self))
 
     def restart(self, *, grace: float | None = None) -> str:
         """Stop it, then begin anew from the original state with all lives; waiters wait on.
 
         If it has ended, its spec is spawned anew under a new uid, and this ref keeps its outcome.
         """
+        inside = self._inside
+        if inside is not None:
+            return _only(inside.steer("restart", self, grace=grace))
         return self._outside.restart_uid(self.uid, grace=grace)
+
+    def children(self) -> list[ActorRef[Any]]:
+        """The living actors that it has spawned, in the order of their spawn."""
+        inside = self._inside
+        if inside is not None:
+            return [ActorRef(self.system_id, uid, name) for name, uid in inside.steer("children", self).items()]
+        return self._outside.children_uid(self.uid)
 
     def tell(self, message: Any, *, urgent: bool = False, reliable: bool = False) -> None:
         """Send it a message, from any thread of the system's processes, and return.
@@ -171,14 +185,18 @@ class ActorRef(Generic[A]):
 
     @property
     def _post(self) -> runtime.Post:
+        inside = self._inside
+        return self._outside.post if inside is None else inside.post
+
+    @property
+    def _inside(self) -> runtime.Inside | None:
+        """This process, if it is an actor of the same system."""
         inside = runtime.inside
-        if inside is not None and inside.system_id == self.system_id:
-            return inside.post
-        return self._outside.post
+        return inside if inside is not None and inside.system_id == self.system_id else None
 
     def _guard(self, verb: str) -> None:
-        inside = runtime.inside
-        if inside is not None and inside.system_id == self.system_id and inside.name == self.name:
+        inside = self._inside
+        if inside is not None and inside.name == self.name:
             raise WrongProcess(f"{self.name} cannot {verb} for itself")
 
     def _settled_outside(self, timeout: float | None) -> runtime.Outside:
@@ -214,6 +232,11 @@ class ActorRef(Generic[A]):
 
     def __reduce__(self) -> tuple[type[ActorRef[A]], tuple[str, int, str]]:
         return type(self), (self.system_id, self.uid, self.name)
+
+
+def _only(words: dict[str, str]) -> str:
+    """What was answered for the one that was meant."""
+    return next(iter(words.values()))
 
 
 class AioRef:  # imports asyncio where it is used: refs travel into children that do without it

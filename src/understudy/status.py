@@ -204,7 +204,8 @@ class ActorInfo:
     Times are in seconds, memory in MiB. ``cpu_percent memory_mb pss_mb threads open_files`` are of the actor and all
     that it started, as they were when last sampled; ``os_status`` is the word for its own process's state. ``stats``
     covers all its lives. ``next_restart`` is when its next life is due, or its turn is expected; ``restart_held`` says
-    what holds that back besides the pause: ``queued`` or ``quarantine``.
+    what holds that back besides the pause: ``queued`` or ``quarantine``. ``parent`` is who spawned it, None for the
+    system's own actors, whose ``depth`` is 1; ``children`` are the living that it spawned.
     """
 
     name: str
@@ -240,6 +241,8 @@ class ActorInfo:
     mailbox_depth: int | None = None
     stats: Stats | None = None
     completed_laps: int = 0
+    depth: int = 1
+    children: tuple[str, ...] = ()
 
     @property
     def status_text(self) -> str:
@@ -250,7 +253,7 @@ class ActorInfo:
         """The fields as plain values, fit for JSON and msgpack."""
         row = {each.name: getattr(self, each.name) for each in fields(self)}
         row["status"], row["health"] = self.status.value, self.health.value
-        row["stats"] = None if self.stats is None else self.stats.to_dict()
+        row["stats"], row["children"] = None if self.stats is None else self.stats.to_dict(), list(self.children)
         return row
 
     @classmethod
@@ -261,6 +264,7 @@ class ActorInfo:
         values["status"], values["health"] = Status(row["status"]), Health(row["health"])
         if values.get("stats") is not None:
             values["stats"] = Stats.from_dict(values["stats"])
+        values["children"] = tuple(values.get("children", ()))
         return cls(**values)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -17,7 +16,6 @@ from understudy.errors import ConfigError, SystemClosed, WrongProcess
 from understudy.group import GroupRef
 from understudy.handle import arrived, here
 from understudy.lifecycle.actor import Actor
-from understudy.lifecycle.names import check_name
 from understudy.process import Process
 from understudy.ref import ActorRef
 from understudy.router import endings, verbs
@@ -30,13 +28,10 @@ from understudy.router.gauges import Gauges
 from understudy.router.letters import DeadLetters
 from understudy.router.listing import info, summary
 from understudy.router.loop import Router
-from understudy.routing import check_replicas
 from understudy.settings import check_timeout, shown
 from understudy.status import ActorInfo, ActorTable, Status, Summary
-from understudy.targets import target_of
-from understudy.wire.travelling.names import spawned_at_import
+from understudy.targets import target_of, wanted
 
-HOSTS = ("process", "spawn")
 T = TypeVar("T")
 P = TypeVar("P", bound=Process)
 
@@ -52,7 +47,8 @@ class ActorSystem:
     ``output_dir`` is where actors with ``output="file"`` have their files, ``<output_dir>/<actor>/stdout`` and
     ``stderr``, which are appended and kept; without it they have them in the system's own directory, which goes with
     it. In any second at most ``restarts_per_second`` restarts begin (None: no limit), the others in their turn; what
-    `restart` asks for begins at once and is not counted. Raises NameTaken while a system of that name lives,
+    `restart` asks for begins at once and is not counted. Actors may spawn actors (`Process.spawn`) until these have
+    depth ``max_depth``, the system's own having depth 1. Raises NameTaken while a system of that name lives,
     ConfigError, also for an ``output_dir`` that can't be made, and WrongProcess inside an actor.
     """
 
@@ -65,6 +61,7 @@ class ActorSystem:
         learn: bool = True,
         output_dir: str | os.PathLike[str] | None = None,
         restarts_per_second: int | None = SystemConfig.restarts_per_second,
+        max_depth: int = SystemConfig.max_depth,
     ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
@@ -72,7 +69,7 @@ class ActorSystem:
             raise ConfigError(
                 f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
             )
-        shared = SystemConfig(restarts_per_second)
+        shared = SystemConfig(restarts_per_second, max_depth)
         self._world, self._leash = found(name, preload, shared, learn=learn, output_dir=output_dir)
         self._pid, self.name = os.getpid(), self._world.name
         self._calls = Calls()
@@ -145,22 +142,14 @@ class ActorSystem:
         stays free then. An option that the target has a parameter for, too, is a ConfigError.
         """
         self._check()
-        given = {"name": name, "host": None if host == HOSTS[0] else host, "config": config, "replicas": replicas}
-        found = target_of(target, args, kwargs, [option for option, value in given.items() if value is not None])
-        if host not in HOSTS:
-            raise ConfigError(f"host={host!r}: it is one of {', '.join(HOSTS)}")
-        name = None if name is None else check_name(name)
-        count = None if replicas is None else check_replicas(replicas)
-        # A child that imported a module at whose import this spawn happens would spawn again.
-        spawned_at_import.update(runtime.importing())
-        spec = replace(found.spec(overrides_of(config)), host=host)
+        asked = wanted(target, args, kwargs, name=name, host=host, replicas=replicas, config=config)
         opened = opened_descriptors()
 
         def admit() -> ActorRef[Any] | GroupRef[Any]:
-            check_capacity(self._world, opened, count or 1)
-            if count is not None:
-                return self._answers.ref_of(self._world.admit_group(spec, name, count))
-            return self._answers.ref(self._world.admit(spec, name))
+            check_capacity(self._world, opened, asked.count or 1)
+            if asked.count is not None:
+                return self._answers.ref_of(self._world.admit_group(asked.spec, asked.name, asked.count))
+            return self._answers.ref(self._world.admit(asked.spec, asked.name))
 
         return self._calls.make(admit)
 
@@ -363,7 +352,13 @@ class ActorSystem:
 
     @staticmethod
     def default() -> ActorSystem:
-        """The system of free-standing processes, made at first use and closed at exit."""
+        """The system of free-standing processes, made at first use and closed at exit.
+
+        Inside an actor the handle of the system that it lives in.
+        """
+        if (inside := runtime.inside) is not None:
+            handle: ActorSystem = arrived(inside.system_id, inside.system_name, inside.endpoint)
+            return handle
         with _default_lock:
             if not (_default and _default[0].is_open):
                 _default[:] = [ActorSystem(signals=False)]

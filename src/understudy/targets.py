@@ -8,20 +8,28 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from understudy import runtime
 from understudy.callables import NAMED, generates, name_of, signature_of
+from understudy.config import ProcessConfig, overrides_of
 from understudy.errors import ConfigError, NotAnActor
 from understudy.hooks import hooks_of
+from understudy.lifecycle.names import check_name
 from understudy.lifecycle.spec import Spec
 from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, part_of
 from understudy.receiving.marks import methods_of
+from understudy.routing import check_replicas
 from understudy.runtime import NOTHING
+from understudy.settings import shown
 from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place
 from understudy.terminal import of_input
 from understudy.wire.pickling import dumps
+from understudy.wire.travelling.names import spawned_at_import
+
+HOSTS = ("process", "spawn")
 
 
 @dataclass(slots=True)
@@ -141,6 +149,44 @@ def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any], opt
     raise NotAnActor(
         f"{target!r} cannot be spawned: give a Process class or instance, a function, or 'package.module:Class'"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a spawn asks for, checked: the name may be None for a generated one, the count for a single actor."""
+
+    spec: Spec
+    name: str | None
+    count: int | None
+
+
+def wanted(
+    target: object,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    *,
+    name: object = None,
+    host: object = HOSTS[0],
+    replicas: object = None,
+    config: dict[str, Any] | ProcessConfig | None = None,
+    link: object = False,
+) -> Wanted:
+    """Read the arguments of a spawn and serialize the target; raises what `ActorSystem.spawn` says, but for the name's.
+
+    Whether the name is free, and the system open, is for the router to say.
+    """
+    given = {"name": name, "host": host, "config": config, "replicas": replicas, "link": link}
+    usual = {"host": HOSTS[0], "link": False}
+    found = target_of(target, args, kwargs, [option for option in given if given[option] != usual.get(option)])
+    if host not in HOSTS:
+        raise ConfigError(f"host={host!r}: it is one of {', '.join(HOSTS)}")
+    if not isinstance(link, bool):
+        raise ConfigError(f"link={shown(link)}: it is True or False")
+    name = None if name is None else check_name(name)
+    count = None if replicas is None else check_replicas(replicas)
+    # A child that imported a module at whose import this spawn happens would spawn again.
+    spawned_at_import.update(runtime.importing())
+    return Wanted(replace(found.spec(overrides_of(config)), host=str(host)), name, count)
 
 
 def _refuse_ambiguous(function: Callable[..., Any], args: tuple[Any, ...], options: Iterable[str]) -> None:

@@ -251,3 +251,19 @@ def test_a_system_that_does_not_answer_is_told_until_it_does(board):
     board.miss(95.0)
     board.show({info.name: info for info in CAST}, now=101.0)
     assert "no answer" not in screen(board)[0]
+
+
+@pytest.mark.requirement("A6")
+def test_children_stand_below_and_to_the_right_of_who_spawned_them(board):
+    family = (
+        actor("ada/kid/10", 6, depth=3, parent="ada/kid"),
+        actor("ada/kid", 5, depth=2, parent="ada"),
+        actor("ada-2", 8),
+        actor("ada/kid/9", 7, depth=3, parent="ada/kid"),
+    )
+    board.show({info.name: info for info in (*CAST, *family)}, now=101.0)
+    board.press("n")
+    rows = [line.rpartition("RUNNING")[0] or line.rpartition("STARTING")[0] for line in screen(board)[3:-1]]
+    assert [row.rstrip() for row in rows] == [
+        "ada", "  ada/kid", "    ada/kid/9", "    ada/kid/10", "ada-2", "bob", "eve",
+    ]  # fmt: skip

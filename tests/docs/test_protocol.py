@@ -86,7 +86,7 @@ def test_where_only_some_words_are_let_through_the_page_lists_them():
         for (_, hint), (_, _, meaning) in zip(declared(kind).items(), described(kind), strict=True)
         if typing.get_origin(hint) is typing.Annotated
     ]
-    assert len(closed) == 8
+    assert len(closed) == 9
     for meaning, words in closed:
         one_of, empty, _ = re.sub(r"\([^)]*\)", "", meaning.partition("one of ")[2]).partition("; empty: ")
         assert re.findall(r"`(\w+)`", one_of) == [word for word in words if word]
@@ -165,7 +165,7 @@ def test_the_heads_of_requests_and_the_journal_are_bounded_as_the_page_says():
 def test_a_row_is_described_with_its_keys_in_order_and_their_types():
     rows = tables(sections(CHAPTERS["The control socket"], 3)["Rows"])[0]
     hints = typing.get_type_hints(ActorInfo)
-    plain = {Status: str, Health: str, Stats | None: dict | None}
+    plain = {Status: str, Health: str, Stats | None: dict | None, tuple[str, ...]: list[str]}
     assert [(name, re.split("[;:]", type_)[0]) for name, type_ in rows] == [
         (name, told(plain.get(hints[name], hints[name]))) for name in ActorInfo("a", 1).to_dict()
     ]

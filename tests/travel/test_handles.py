@@ -45,9 +45,9 @@ class Asks(Process):
 
 
 def test_a_system_is_named_there_and_its_verbs_raise(system, host):
-    told = system.spawn(Asks, lambda self: self.theirs.spawn(len, "four"), theirs=system, name="asks", host=host)
+    told = system.spawn(Asks, lambda self: self.theirs.shutdown(), theirs=system, name="asks", host=host)
     text = told.result(20)
-    assert text.startswith("WrongProcess: spawn: the system ")
+    assert text.startswith("WrongProcess: shutdown: the system ")
     assert system.name in text
     assert text.endswith("inside the actor asks")
 
@@ -74,7 +74,7 @@ def test_the_handle_knows_all_that_a_system_can_do(system):
     for name in VERBS:
         with pytest.raises(WrongProcess, match="theirs belongs to its parent process"):
             getattr(handle, name)
-    for find in (handle.ref, handle.refs):  # for its own actors
+    for find in (handle.ref, handle.refs, handle.spawn, handle.stop, handle.kill, handle.restart):  # for its own actors
         with pytest.raises(WrongProcess, match="theirs belongs to its parent process"):
             find("anybody")
     with pytest.raises(WrongProcess), handle:
@@ -190,7 +190,7 @@ def test_a_ref_is_a_handle_there_and_itself_here(system, host):
 
     def look(self):
         try:
-            self.other.stop()
+            self.other.wait()
         except WrongProcess as error:
             return self.other, self.other.name, str(error)
 

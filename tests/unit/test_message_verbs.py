@@ -138,8 +138,8 @@ def test_the_system_within_an_actor_is_a_handle_that_finds_others(worker):
     assert (worker.system.name, worker.system.endpoint) == ("theatre", "ipc:///theatre")
     assert worker.system.ref("other") == ("ref", "other")
     assert worker.system.refs("crawler/*") == ["refs", "crawler/*"]
-    with pytest.raises(WrongProcess, match="spawn: the system theatre belongs to its parent process"):
-        worker.system.spawn(len)
+    with pytest.raises(WrongProcess, match="shutdown: the system theatre belongs to its parent process"):
+        worker.system.shutdown()
 
 
 @pytest.mark.usefixtures("engine")

@@ -202,7 +202,7 @@ def test_a_name_finds_who_bears_it_and_a_glob_all_that_live(scene):
 
 
 def test_more_than_one_answer_holds_comes_in_several(scene, monkeypatch):
-    monkeypatch.setattr(post_, "_PAIRS", 2)
+    monkeypatch.setattr(post_, "PAIRS", 2)
     asker = scene.spawn("asker")
     crew = [scene.spawn(f"crew/{number}") for number in range(5)]
     scene.post.seek(asker, 1, "crew/*")
@@ -213,11 +213,11 @@ def test_more_than_one_answer_holds_comes_in_several(scene, monkeypatch):
 
 def test_the_longest_answer_fits_into_an_envelope(scene):
     asker = scene.spawn("asker")
-    for number in range(post_._PAIRS):
+    for number in range(post_.PAIRS):
         scene.registry.admit(spec(), f"{number:0{LONGEST_NAME}}", Moment(START))
     scene.post.seek(asker, 2**62, "0*")
     ((_, word),) = scene.told()
-    assert len(word.found) == post_._PAIRS
+    assert len(word.found) == post_.PAIRS
     assert not word.more
 
 

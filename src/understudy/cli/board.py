@@ -8,6 +8,7 @@ from typing import Any
 
 from understudy.cli import formats, styles
 from understudy.cli.names import natural
+from understudy.cli.rows import in_tree
 from understudy.cli.sheet import Column, Line, lay
 from understudy.cli.sparks import Trail
 from understudy.globs import Globs
@@ -81,7 +82,7 @@ def _pid(seen: Seen) -> str:
 
 
 COLUMNS: tuple[Column[Seen], ...] = (
-    Column("name", lambda seen: seen.info.name, 99, least=12),
+    Column("name", lambda seen: in_tree(seen.info), 99, least=12),
     Column("status", lambda seen: seen.info.status_text, 98, style=_status, least=10),
     Column("health", lambda seen: str(seen.info.health), 5, style=_health, least=7),
     Column("inc", lambda seen: str(seen.info.incarnation), 8, right=True),

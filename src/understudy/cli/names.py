@@ -22,10 +22,13 @@ def tell_unmatched(verb: str, patterns: Iterable[str], names: Collection[str], h
             note(verb, f"no living actor matches {one!r}; {how}" if how else f"no actor matches {one!r}")
 
 
-def natural(name: str) -> list[tuple[int, str]]:
-    """What names are sorted by: `sorter/2` before `sorter/10`."""
+def natural(name: str) -> list[list[tuple[int, str]]]:
+    """What names are sorted by: `sorter/2` before `sorter/10`, and both right behind `sorter`."""
     # Every second part is a number.
-    return [(int(part), "") if place % 2 else (0, part) for place, part in enumerate(_NUMBER.split(name))]
+    return [
+        [(int(part), "") if place % 2 else (0, part) for place, part in enumerate(_NUMBER.split(segment))]
+        for segment in name.split("/")
+    ]
 
 
 def latest(infos: Iterable[ActorInfo]) -> dict[str, ActorInfo]:

@@ -45,6 +45,7 @@ def _facts(info: ActorInfo, now: float) -> Iterator[tuple[str, str]]:
         ("uid", str(info.uid)),
         ("pid", _pid(info)),
         ("parent", info.parent),
+        ("children", ", ".join(info.children) or None),
         ("life", f"{info.incarnation}, {info.lives_left} left"),
         ("next life", info.next_restart is not None and f"in {formats.span(info.next_restart)}"),
         ("held back", _HELD.get(info.restart_held or "", info.restart_held)),

@@ -6,8 +6,16 @@ from understudy.cli import formats, styles
 from understudy.cli.sheet import Column
 from understudy.status import ActorInfo
 
+_INDENT = "  "
+
+
+def in_tree(info: ActorInfo) -> str:
+    """Children stand to the right of who spawned them."""
+    return _INDENT * (info.depth - 1) + info.name
+
+
 COLUMNS: tuple[Column[ActorInfo], ...] = (
-    Column("name", lambda info: info.name, 99, style=lambda info: styles.of_actor(info.name)),
+    Column("name", in_tree, 99, style=lambda info: styles.of_actor(info.name)),
     Column("pid", lambda info: formats.UNKNOWN if info.pid is None else str(info.pid), 5, right=True),
     Column("status", lambda info: info.status_text, 98, style=lambda info: styles.STATUS.get(info.status, "")),
     Column("health", lambda info: str(info.health), 8, style=lambda info: styles.HEALTH.get(info.health, "dim")),

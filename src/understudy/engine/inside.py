@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from understudy import runtime
 from understudy.engine.halt import AFTER_LAP, AFTER_SECTION, Halt
 from understudy.engine.laps import LapTimes
 from understudy.engine.link import Link
@@ -135,6 +136,27 @@ class Actor:
             )
         return self._takes_messages().timers()
 
+    def spawn(self, target: Any, /, *args: Any, link: bool = False, **options: Any) -> Any:
+        """A child; arguments as of `Process.spawn`."""
+        if runtime.importing():
+            # A script without a main guard would spawn again in each process that imports it.
+            raise WrongProcess(f"actors are spawned by hooks and handlers, not inside {runtime.whereabouts()}")
+        self._check_not_copied("spawns nobody")
+        from understudy.targets import wanted  # which brings along what few actors need
+
+        own = {key: options.pop(key) for key in ("name", "host", "replicas", "config") if key in options}
+        asked = wanted(target, args, options, link=link, **own)
+        return self._link.asking.spawn(asked, link=link, most=self._link.config.limits.spawn)
+
+    def steer(self, verb: str, who: Any, **options: Any) -> dict[str, Any]:
+        """What became of an order for others, by name."""
+        self._check_not_copied("orders nobody")
+        return self._link.asking.steer(verb, who, **options)
+
+    def _check_not_copied(self, what: str) -> None:
+        if self.post.is_copy:
+            raise WrongProcess(f"this is a forked copy of {self.name}: it {what}")
+
     def ref_of(self, name: str) -> ActorRef[Any] | GroupRef[Any]:
         """The actor, or group, of that name; raises UnknownActor."""
         found = [ActorRef[Any](self.system_id, uid, bears) for uid, bears in self.post.seek(check_name(name))]
@@ -145,8 +167,7 @@ class Actor:
         return [ActorRef(self.system_id, uid, name) for uid, name in self.post.seek(pattern)]
 
     def _takes_messages(self) -> Serving:
-        if self.post.is_copy:
-            raise WrongProcess(f"this is a forked copy of {self.name}: it takes no messages, and answers none")
+        self._check_not_copied("takes no messages, and answers none")
         if self.serving is None:
             self.serving = self.begin_serving()
             self.attending.append(self.serving.attend)

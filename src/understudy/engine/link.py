@@ -12,6 +12,7 @@ from time import monotonic
 
 from understudy import failpoints
 from understudy.config import ProcessConfig
+from understudy.engine.asking import Asking
 from understudy.engine.halt import AFTER_SECTION, NO, Halt
 from understudy.engine.outbox import Outbox
 from understudy.engine.output import Output
@@ -23,7 +24,7 @@ from understudy.mail.office import Myself, Office
 from understudy.spawners import guard
 from understudy.spawners.base import Birth
 from understudy.wire.codec import decode
-from understudy.wire.messages import ORDERS, Beat, Cycle, Fate, Heard, Orders, Progress, Sought, Still
+from understudy.wire.messages import ORDERS, Answered, Beat, Cycle, Fate, Heard, Orders, Progress, Sought, Still
 from understudy.wire.page import DEADLINE, NEVER, STRAYS, Page
 from understudy.wire.sockets import Frames, Line, topic
 
@@ -44,7 +45,7 @@ class Link:
         self._sections: Sections
         self._stacks: Stacks
         self._output: Output | None
-        self._config = _UNTOLD
+        self.config = _UNTOLD
         self._shortest = NEVER
         self.office = Office(
             Myself(birth.system, birth.uid, birth.incarnation, birth.name),
@@ -55,6 +56,7 @@ class Link:
             outbox.say,
             self._tell_strays,
         )
+        self.asking = Asking(birth.system, outbox.say, outbox.tag)
         self._told: tuple[int, float] | None = None
         """The place and the deadline that the main thread was interrupted for."""
         self._progress: Progress | None = None
@@ -75,7 +77,7 @@ class Link:
 
     def take_on(self, config: ProcessConfig) -> None:
         """Use the settings of the actor, which are known only when its state is open."""
-        self._config = config
+        self.config = config
         self._shortest = config.timeouts.shortest()
         forward().most = config.limits.records
         self.ring()
@@ -134,11 +136,11 @@ class Link:
 
     def _serve(self, beaten_at: float) -> None:
         while not self._closing:
-            self._listen(self._patience(beaten_at + self._config.heartbeat.interval))
+            self._listen(self._patience(beaten_at + self.config.heartbeat.interval))
             if self._halt.level != NO and not self._halt.event.is_set():
                 self._halt.event.set()
             now = monotonic()
-            if now >= beaten_at + self._config.heartbeat.interval:  # which the opened state may have changed
+            if now >= beaten_at + self.config.heartbeat.interval:  # which the opened state may have changed
                 if not guard.holds(self._leash):
                     os._exit(_ALONE)  # where the kernel sends no signal for the leash, we look
                 self._outbox.say_nowait(Beat())
@@ -201,13 +203,15 @@ class Link:
         else:
             self._pass_on(order)
 
-    def _pass_on(self, word: Fate | Sought | Still | Cycle) -> None:
-        """What is for those who send messages."""
+    def _pass_on(self, word: Fate | Sought | Answered | Still | Cycle) -> None:
+        """What is for those who send messages, or have asked for something."""
         office = self.office
         if isinstance(word, Fate):
             office.fate(word)
         elif isinstance(word, Sought):
             office.sought(word)
+        elif isinstance(word, Answered):
+            self.asking.answered(word)
         elif isinstance(word, Still):
             office.still(word)
         elif isinstance(word, Cycle):

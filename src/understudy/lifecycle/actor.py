@@ -65,6 +65,23 @@ class Outcome:
     rites: Any = field(default=None, repr=False)
 
 
+class Tie(Enum):
+    """What the end of a child means to its parent."""
+
+    LOOSE = "loose"
+    LINKED = "linked"
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """Of an actor that another one spawned: by whom, in which of that one's lives, and how deep it stands."""
+
+    parent: int
+    incarnation: int
+    depth: int
+    tie: Tie = Tie.LOOSE
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """One row of the registry."""
@@ -104,3 +121,10 @@ class Actor:
     outcome: Outcome | None = None
     successor: Spec | None = None
     """Another target, to be taken by the restart that is under way."""
+    kin: Kin | None = None
+    """Who spawned it; None: the system itself."""
+
+    @property
+    def depth(self) -> int:
+        """1 for the system's own actors, one more for each that stands between."""
+        return 1 if self.kin is None else self.kin.depth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from understudy.lifecycle.actor import Outcome
+from understudy.lifecycle.actor import Outcome, Wish
 from understudy.lifecycle.events import Alarm
 from understudy.status import Crash
 
@@ -86,4 +86,26 @@ class Publish:
     cause: str | None = None
 
 
-Effect = Fork | Remind | Terminate | Interrupt | KillFamily | SetAlarm | ClearAlarm | Bury | Settle | TakeOver | Publish
+@dataclass(frozen=True, slots=True)
+class PassOn:
+    """What befell this actor ends another one: ``uid`` is to be stopped by its own ladder, or killed."""
+
+    uid: int
+    wish: Wish
+    cause: str
+
+
+Effect = (
+    Fork
+    | Remind
+    | Terminate
+    | Interrupt
+    | KillFamily
+    | SetAlarm
+    | ClearAlarm
+    | Bury
+    | Settle
+    | TakeOver
+    | Publish
+    | PassOn
+)

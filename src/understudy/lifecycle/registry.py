@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
-from understudy.globs import Globs
-from understudy.lifecycle.actor import Actor, Body, Wish
+from understudy.globs import LONGEST_NAME, Globs
+from understudy.lifecycle.actor import Actor, Body, Kin, Tie, Wish
 from understudy.lifecycle.effects import Bury, Effect, Publish, Settle
 from understudy.lifecycle.events import Event, Restart
+from understudy.lifecycle.families import bereft, is_parent, kin_of, linked
 from understudy.lifecycle.governor import Governor
 from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.names import check_name
@@ -26,7 +27,7 @@ from understudy.status import Status
 KEEP_ENDED = 1000
 KEEP_BYTES = 64 << 20
 """States and outcomes of the ended that are kept though nobody refers to them; of the newest one also more."""
-_LONGEST_STEM = 100  # what is left is for the number
+_LONGEST_STEM, _LONGEST_NUMBER = 100, 12
 STORY_STEPS = 50
 _LOOK_AT = 3
 _EFFORT = 1_000_000
@@ -41,6 +42,8 @@ class Registry:
     """Says whether somebody still holds a reference to an ended actor."""
     governor: Governor = field(default_factory=Governor)
     """What bounds the restarts of all of them together."""
+    max_depth: int = 2
+    """How deep actors may spawn actors."""
     actors: dict[int, Actor] = field(default_factory=dict)
     stories: dict[int, deque[str]] = field(default_factory=dict)
     stale: int = 0
@@ -61,31 +64,67 @@ class Registry:
     _weights: deque[tuple[int, int]] = field(default_factory=deque)
     """Bytes of the ended, oldest first, but for those that were found to be referred to."""
     _weight: int = 0
-    _numbers: dict[str, int] = field(default_factory=dict)
+    _numbers: dict[int, dict[str, int]] = field(default_factory=dict)
+    """Of generated names the last number of each stem: the system's own by 0, those of an actor by its uid."""
+    _children: dict[int, dict[int, None]] = field(default_factory=dict)
+    """Of each actor the living ones that it spawned, in their order."""
     _next_uid: int = 1
     _groups: dict[str, list[int]] = field(default_factory=dict)
     """By name: its members' uids, in their order, for as long as any of them is kept."""
 
-    def admit(self, spec: Spec, name: str | None, moment: Moment) -> tuple[Actor, tuple[Effect, ...]]:
+    def admit(
+        self, spec: Spec, name: str | None, moment: Moment, kin: Kin | None = None
+    ) -> tuple[Actor, tuple[Effect, ...]]:
         """A new actor, its process asked for; raises NameTaken where a living one bears the name."""
         if name is None:
-            name = self._numbered(spec.label)
+            name = self._numbered(spec.label, kin)
         else:
             self._check_free(name)
         self._groups.pop(name, None)
-        return self._admit(spec, name, moment)
+        return self._admit(spec, name, moment, kin)
 
     def admit_group(
-        self, spec: Spec, name: str | None, count: int, moment: Moment
+        self, spec: Spec, name: str | None, count: int, moment: Moment, kin: Kin | None = None
     ) -> tuple[str, list[tuple[Actor, tuple[Effect, ...]]]]:
         """So many alike, named ``name/1`` and so on, all or none; raises NameTaken, ConfigError."""
-        name = self._numbered(spec.label, "/1") if name is None else name
-        members = [check_name(f"{name}/{number}") for number in range(1, count + 1)]
+        name = self._numbered(spec.label, kin, "/1") if name is None else name
+        members = _members(name, count)
         for one in (name, *members):
             self._check_free(one)
-        admitted = [self._admit(spec, one, moment) for one in members]
+        admitted = [self._admit(spec, one, moment, kin) for one in members]
         self._groups[name] = [actor.uid for actor, _ in admitted]
         return name, admitted
+
+    def kin(self, parent: int, tie: Tie = Tie.LOOSE) -> Kin:
+        """What is spawned by that actor now would be to it. Raises DepthExceeded, ParentStopping."""
+        return kin_of(self.actors[parent], tie, self.max_depth)
+
+    def kept_kin(self, actor: Actor) -> Kin | None:
+        """Of one that is to be spawned anew: it stays its parent's where the life goes on that spawned it."""
+        kin = actor.kin
+        return kin if kin is not None and is_parent(self.actors.get(kin.parent), kin) else None
+
+    def children(self, uid: int) -> list[Actor]:
+        """The living actors that an actor spawned, in the order of their spawn; any thread may ask."""
+        return [self.actors[child] for child in list(self._children.get(uid, ()))]
+
+    def parent(self, actor: Actor) -> Actor | None:
+        """Who spawned it, while that is kept."""
+        return None if actor.kin is None else self.actors.get(actor.kin.parent)
+
+    def is_leaving(self, name: str, count: int | None) -> bool:
+        """Whether all that stands between a spawn and its name are actors whose parent's life has ended.
+
+        They are ending, too, and the name is free then: the next life may want it at once.
+        """
+        holders = [uid for one in (name, *_members(name, count or 0)) if (uid := self._living.get(one)) is not None]
+        if self._is_living_group(name):
+            holders += [uid for uid in self._groups[name] if not self.actors[uid].status.ended]
+        return all(self.is_bereft(self.actors[uid]) for uid in holders)
+
+    def is_bereft(self, actor: Actor) -> bool:
+        """Whether the life that spawned it is over."""
+        return actor.kin is not None and not is_parent(self.actors.get(actor.kin.parent), actor.kin)
 
     def group(self, name: str) -> list[tuple[int, str]] | None:
         """The members of the group of that name, by uid and name, the ended too; None where there is none."""
@@ -116,9 +155,11 @@ class Registry:
         members = [self.actors[uid] for uid in self._groups.get(name, ()) if uid in self.actors]
         return not all(actor.status.ended for actor in members)
 
-    def _admit(self, spec: Spec, name: str, moment: Moment) -> tuple[Actor, tuple[Effect, ...]]:
-        actor, effects = launch(Actor(uid=self._next_uid, name=name, spec=spec))
+    def _admit(self, spec: Spec, name: str, moment: Moment, kin: Kin | None) -> tuple[Actor, tuple[Effect, ...]]:
+        actor, effects = launch(Actor(uid=self._next_uid, name=name, spec=spec, kin=kin))
         self._next_uid += 1
+        if kin is not None:
+            self._children.setdefault(kin.parent, {})[actor.uid] = None
         self.actors[actor.uid] = actor
         self._living[name] = self._latest[name] = actor.uid
         self._tell(actor, moment, f"spawned as {spec.command}")
@@ -127,6 +168,8 @@ class Registry:
     def apply(self, uid: int, event: Event, moment: Moment) -> tuple[Effect, ...]:
         """The one place where an actor changes."""
         before = self.actors[uid]
+        if isinstance(event, Restart) and self.is_bereft(before):
+            return ()  # it ends with its parent's life, and no other life of it could have a parent
         hold = self.governor.hold(before, event, moment.now)
         try:
             after, effects = transition(before, event, moment if hold is None else replace(moment, hold=hold))
@@ -149,7 +192,12 @@ class Registry:
         cause = buried or str(getattr(event, "cause", "") or type(event).__name__.lower())
         if after.incarnation > before.incarnation and after.rites_for is None:
             self.restarts[_cause(before, event)] += 1
-        return (*effects, Publish("state", before.status, after.status, cause))
+        return (*effects, Publish("state", before.status, after.status, cause), *self._relatives(after, before, buried))
+
+    def _relatives(self, after: Actor, before: Actor, buried: str) -> tuple[Effect, ...]:
+        """What the end of a life means to those whom it spawned, and an end for good to who spawned it."""
+        down = bereft(after, before.incarnation, self.children(after.uid)) if buried or after.status.ended else ()
+        return (*down, *(linked(after, self.parent(after)) if after.status.ended else ()))
 
     def next_restart(self, actor: Actor, now: float) -> float | None:
         """Seconds until its next life begins, as far as can be foreseen; None where it waits for none."""
@@ -222,17 +270,26 @@ class Registry:
         efforts = accumulate(len(name) * len(known) for known in self._latest)
         return [known for known, effort in zip(self._latest, efforts, strict=True) if effort <= _EFFORT]
 
-    def _numbered(self, label: str, suffix: str = "") -> str:
-        stem = label[:_LONGEST_STEM]
+    def _numbered(self, label: str, kin: Kin | None, suffix: str = "") -> str:
+        owner = 0 if kin is None else kin.parent
+        path = f"{self.actors[owner].name}/" if owner else ""
+        stem = path + label[: max(1, min(_LONGEST_STEM, LONGEST_NAME - len(path) - _LONGEST_NUMBER))]
+        numbers = self._numbers.setdefault(owner, {})
         while True:
-            name = check_name(f"{stem}-{self._numbers.get(stem, 0) + 1}")
-            self._numbers[stem] = self._numbers.get(stem, 0) + 1
+            name = check_name(f"{stem}-{numbers.get(stem, 0) + 1}")
+            numbers[stem] = numbers.get(stem, 0) + 1
             if name not in self._living and name + suffix not in self._living and not self._is_living_group(name):
                 return name
 
     def _retire(self, actor: Actor) -> None:
         if self._living.get(actor.name) == actor.uid:
             del self._living[actor.name]
+        self._numbers.pop(actor.uid, None)
+        if actor.kin is not None:
+            siblings = self._children[actor.kin.parent]
+            del siblings[actor.uid]
+            if not siblings:
+                del self._children[actor.kin.parent]
         self._ended.append(actor.uid)
         if len(self._ended) <= KEEP_ENDED:
             return
@@ -284,6 +341,10 @@ def _cause(before: Actor, event: Event) -> str:
     if before.wish is Wish.RESTART or isinstance(event, Restart):
         return "asked"
     return "always" if before.crash is None else "crash"
+
+
+def _members(name: str, count: int) -> list[str]:
+    return [check_name(f"{name}/{number}") for number in range(1, count + 1)]
 
 
 def _group_of(name: str) -> str:

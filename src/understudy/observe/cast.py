@@ -16,6 +16,7 @@ _FIELDS = frozenset(each.name for each in fields(ActorInfo)) - {"name", "uid", "
 _NO_FIGURES: dict[str, Any] = dict.fromkeys(
     ("os_status", "cpu_percent", "memory_mb", "pss_mb", "threads", "open_files")
 )
+_OVER_ALL_LIVES = ("status", "lives_left", "started_at", "parent", "depth", "children")
 _STATUSES, _HEALTHS = frozenset(Status), frozenset(Health)
 
 
@@ -44,10 +45,20 @@ class Cast:
             info = ActorInfo(name=event.name, uid=event.uid, started_at=event.time)
         if info.incarnation != event.incarnation:  # what the former life had reached is not this one's
             fresh = ActorInfo(info.name, info.uid, incarnation=event.incarnation)
-            info = replace(fresh, status=info.status, lives_left=info.lives_left, started_at=info.started_at)
+            kept = {name: getattr(info, name) for name in _OVER_ALL_LIVES}
+            info = replace(fresh, **kept)
         self.actors[event.name] = info = _changed(info, event)
+        if event.kind == "state" and info.parent is not None:
+            self._tell_parent(info, info.parent)
         if event.kind == "state" and info.status.ended:
             self._forget_beyond(event.name)
+
+    def _tell_parent(self, info: ActorInfo, name: str) -> None:
+        """Whom it has is told by its children's events."""
+        parent = self.actors.get(name)
+        if parent is not None and (info.name in parent.children) == info.status.ended:
+            others = tuple(child for child in parent.children if child != info.name)
+            self.actors[name] = replace(parent, children=others if info.status.ended else (*others, info.name))
 
     def _forget_beyond(self, name: str) -> None:
         self._ended.append(name)

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from understudy import errors
-from understudy.errors import ProtocolError, SystemClosed, UnderstudyError, WaitTimeout
+from understudy.errors import SystemClosed, WaitTimeout
 from understudy.observe import rundir
 from understudy.settings import LONGEST, check_timeout
 from understudy.wire.bell import Bell
@@ -39,7 +39,7 @@ class Request:
         reply = self._reply or {}
         if reply.get("ok") is True:
             return reply.get("value")
-        raise _kind(reply.get("error"))(str(reply.get("text")))
+        raise errors.kind_named(reply.get("error"))(str(reply.get("text")))
 
     def answer(self, reply: dict[Any, Any]) -> None:
         """Its reply has come."""
@@ -149,11 +149,3 @@ class Client:
                 request = self._open.get(number)
                 if request is not None:
                     request.answer(reply)
-
-
-def _kind(name: object) -> type[UnderstudyError]:
-    """The error of that name."""
-    found: object = getattr(errors, str(name), None)
-    if isinstance(found, type) and issubclass(found, UnderstudyError):
-        return found
-    return ProtocolError

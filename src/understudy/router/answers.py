@@ -120,6 +120,11 @@ class Answers:
         """As `ActorSystem.restart`."""
         return self._give(uid, verbs.Restarting(self._spawned(uid), grace))
 
+    def children_uid(self, uid: int) -> list[ActorRef[Any]]:
+        """The living ones that it spawned."""
+        self._cell(uid)
+        return self._calls.look(lambda: [self.ref(child) for child in self._world.registry.children(uid)])
+
     def info_uid(self, uid: int) -> ActorInfo:
         """One row of ps, its figures measured here if they are too old."""
         self._cell(uid)

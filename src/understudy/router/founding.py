@@ -54,7 +54,7 @@ def found(
         zygotes = ZygoteSpawner(system, directory, _names(preload), learn=learn)
         spawners: dict[str, Spawner] = {"process": zygotes, "spawn": FreshSpawner()}
         hub, timers, registry = Hub(directory, _MAX_REPORT), Timers(), Registry()
-        registry.governor = Governor(config.restarts_per_second)
+        registry.governor, registry.max_depth = Governor(config.restarts_per_second), config.max_depth
         world = World(
             system=system,
             name=name,

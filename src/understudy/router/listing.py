@@ -40,7 +40,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         name=actor.name,
         uid=actor.uid,
         pid=actor.pid,
-        parent=None,
+        parent=None if (parent := world.registry.parent(actor)) is None else parent.name,
         status=actor.status,
         health=health(actor, watch, figures.os_status),
         alive=actor.body is Body.LIVE,
@@ -69,6 +69,8 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         mailbox_depth=page.waiting if page is not None and "receive" in actor.spec.hooks else None,
         stats=record.stats(),
         completed_laps=completed,
+        depth=actor.depth,
+        children=tuple(child.name for child in world.registry.children(actor.uid)),
     )
 
 

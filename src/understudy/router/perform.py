@@ -12,7 +12,7 @@ from typing import Any
 from understudy import failpoints
 from understudy.errors import ActorKilled
 from understudy.lifecycle import budget
-from understudy.lifecycle.actor import Actor
+from understudy.lifecycle.actor import Actor, Wish
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
@@ -20,6 +20,7 @@ from understudy.lifecycle.effects import (
     Fork,
     Interrupt,
     KillFamily,
+    PassOn,
     Publish,
     Remind,
     SetAlarm,
@@ -27,10 +28,11 @@ from understudy.lifecycle.effects import (
     TakeOver,
     Terminate,
 )
-from understudy.lifecycle.events import Alarm, Expired, ForkFailed
+from understudy.lifecycle.events import Alarm, Expired, ForkFailed, Kill, Stop
+from understudy.lifecycle.ladder import by_ladder
 from understudy.lifecycle.standing import held_back, ordered
 from understudy.outcome import build_error
-from understudy.router import letters
+from understudy.router import letters, spawning
 from understudy.router.folders import directory_of
 from understudy.router.world import World
 from understudy.spawners import family, signals
@@ -159,6 +161,7 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
     world.spawner(actor).forget(actor.uid)
     world.orders.forget(actor.uid)
     world.post.ended(actor.uid)
+    world.cradle.ended(actor.uid)
     with contextlib.suppress(OSError):  # who was killed has left its name there
         os.unlink(os.path.join(world.directory, mailbox_of(actor.uid, incarnation)))
     for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE):  # the watch ends by itself
@@ -193,6 +196,7 @@ def _settle(world: World, actor: Actor, effect: Settle) -> None:
     if not cell.started.done():
         _start_failed(world, actor, effect)
     cell.settled.set_result(effect.outcome.status)
+    spawning.names_are_free(world)
 
 
 def _start_failed(world: World, actor: Actor, effect: Settle) -> None:
@@ -225,6 +229,8 @@ def _publish(world: World, actor: Actor, effect: Publish) -> None:
             "pid": actor.pid,
             "lives_left": _lives_left(actor),
             "alive": not actor.status.ended,
+            "parent": None if (parent := world.registry.parent(actor)) is None else parent.name,
+            "depth": actor.depth,
             **_next_life(world, actor),
         }
         if actor.status is Status.RUNNING and not world.cells[actor.uid].started.done():
@@ -241,6 +247,14 @@ def _publish(world: World, actor: Actor, effect: Publish) -> None:
         effect.cause,
         data,
     )
+
+
+def _pass_on(world: World, _: Actor, effect: PassOn) -> None:
+    other = world.registry.actors[effect.uid]
+    if effect.wish is Wish.KILL:
+        world.happen(other.uid, Kill(effect.cause))
+    else:
+        world.happen(other.uid, Stop(by_ladder(other.spec.config.stop, monotonic()), effect.cause))
 
 
 def _next_life(world: World, actor: Actor) -> dict[str, Any]:
@@ -269,4 +283,5 @@ DEEDS: dict[type[Any], Callable[[World, Actor, Any], None]] = {
     Settle: _settle,
     TakeOver: _take_over,
     Publish: _publish,
+    PassOn: _pass_on,
 }

@@ -20,12 +20,12 @@ from understudy.lifecycle.waits import Ask, Finding, Waits
 from understudy.status import Status
 from understudy.wire.codec import encode
 from understudy.wire.ledger import is_of
-from understudy.wire.messages import Cycle, Fate, Identity, Sought, Still
+from understudy.wire.messages import Answered, Cycle, Fate, Identity, Sought, Still
 from understudy.wire.sockets import Hub, topic
 
 PARENT = 0
 """Who speaks for the parent: a uid that no actor has."""
-_PAIRS = 4_000
+PAIRS = 4_000
 """Actors in one answer, which has to fit into an envelope."""
 _LONGEST_HINT = 1_000
 _MOST_WAITING = 1_000
@@ -129,8 +129,8 @@ class Post:
                 pairs = [[(actor := self._registry.find(pattern)).uid, actor.name]]
         except UnderstudyError as error:
             hint = str(error)[:_LONGEST_HINT]
-        for at in range(0, max(1, len(pairs)), _PAIRS):
-            self._say(speaker, way, Sought(request, pairs[at : at + _PAIRS], at + _PAIRS < len(pairs), hint))
+        for at in range(0, max(1, len(pairs)), PAIRS):
+            self._say(speaker, way, Sought(request, pairs[at : at + PAIRS], at + PAIRS < len(pairs), hint))
 
     def blocked(self, speaker: int, ask: int, uid: int) -> None:
         """The main thread of ``speaker`` waits for an answer of that actor."""
@@ -141,6 +141,11 @@ class Post:
         """It waits for that one no more."""
         if self._way(speaker) is not None:
             self._act(self._waits.unblock(Ask(speaker, ask)))
+
+    def answer(self, speaker: int, answer: Answered) -> None:
+        """Tell the process of ``speaker`` what came of what it wanted."""
+        if (way := self._way(speaker)) is not None:
+            self._say(speaker, way, answer)
 
     def _act(self, finding: Finding) -> None:
         for ask in finding.doubtful:

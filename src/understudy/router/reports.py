@@ -9,6 +9,7 @@ from typing import Any
 from understudy.errors import ProtocolError
 from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
 from understudy.outcome import Sealed
+from understudy.router import spawning, steering
 from understudy.router.letters import deliver
 from understudy.router.seals import Seals
 from understudy.router.watch import Watch
@@ -62,8 +63,8 @@ class Reports:
             if not self._world.registry.is_current(identity.uid, identity.incarnation):
                 return
             self._seals.check(sealed, message.tag, functools.partial(self._read, identity, message))
-        elif isinstance(message, messages.Result):
-            self._world.dropped += 1  # a result always holds something, be it None
+        elif isinstance(message, messages.Result | messages.Spawn):
+            self._world.dropped += 1  # a result always holds something, be it None; and so does a spec
         else:
             self._read(identity, message)
 
@@ -122,6 +123,12 @@ class Reports:
 
     def _seek(self, identity: Identity, message: messages.Seek) -> None:
         self._world.post.seek(identity.uid, message.request, message.pattern)
+
+    def _spawn(self, identity: Identity, message: messages.Spawn) -> None:
+        spawning.spawn(self._world, identity, message)
+
+    def _steer(self, identity: Identity, message: messages.Steer) -> None:
+        steering.steer(self._world, identity, message)
 
     def _blocked(self, identity: Identity, message: messages.Blocked) -> None:
         self._world.post.blocked(identity.uid, message.ask, message.uid)
@@ -196,6 +203,8 @@ READERS: dict[type[Any], Callable[[Reports, Identity, Any], None]] = {
     messages.Seek: Reports._seek,  # noqa: SLF001
     messages.Blocked: Reports._blocked,  # noqa: SLF001
     messages.Unblocked: Reports._unblocked,  # noqa: SLF001
+    messages.Spawn: Reports._spawn,  # noqa: SLF001
+    messages.Steer: Reports._steer,  # noqa: SLF001
     messages.Finishing: Reports._finishing,  # noqa: SLF001
     messages.KillMe: Reports._kill_me,  # noqa: SLF001
     messages.Error: Reports._error,  # noqa: SLF001

@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Any
 
 from understudy.errors import SystemClosed
-from understudy.lifecycle.actor import Actor, Outcome
+from understudy.lifecycle.actor import Actor, Kin, Outcome
 from understudy.lifecycle.effects import Effect
 from understudy.lifecycle.events import Event, Released
 from understudy.lifecycle.moment import Moment
@@ -21,6 +21,7 @@ from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Undecided
 from understudy.observe.publisher import Publisher
+from understudy.router.cradle import Cradle
 from understudy.router.dumps import Dumps
 from understudy.router.latch import Latch
 from understudy.router.letters import Letters
@@ -81,6 +82,7 @@ class World:
     dumps: Dumps = field(default_factory=Dumps)
     shelf: Shelf = field(default_factory=Shelf)
     letters: Letters = field(default_factory=Letters)
+    cradle: Cradle = field(default_factory=Cradle)
     doomed: dict[int, None] = field(default_factory=dict)
     """Actors whose family is to be killed at the end of this round of the loop, all at one look."""
     dropped: int = 0
@@ -124,17 +126,17 @@ class World:
             self.happen(uid, Released())
         self._watch_queue()
 
-    def admit(self, spec: Spec, name: str | None) -> Actor:
+    def admit(self, spec: Spec, name: str | None, kin: Kin | None = None) -> Actor:
         """A new actor, on its way to a process. Raises NameTaken, SystemClosed."""
         self.check_open()
-        actor, effects = self.registry.admit(spec, name, self.moment())
+        actor, effects = self.registry.admit(spec, name, self.moment(), kin)
         self._begin(actor, effects)
         return actor
 
-    def admit_group(self, spec: Spec, name: str | None, count: int) -> str:
+    def admit_group(self, spec: Spec, name: str | None, count: int, kin: Kin | None = None) -> str:
         """So many alike, on their way to processes; gives the group's name. Raises as `admit`."""
         self.check_open()
-        name, admitted = self.registry.admit_group(spec, name, count, self.moment())
+        name, admitted = self.registry.admit_group(spec, name, count, self.moment(), kin)
         for actor, effects in admitted:
             self._begin(actor, effects)
         return name

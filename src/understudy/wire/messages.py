@@ -18,6 +18,7 @@ Verdict = Annotated[str, ("", "again", "rites", "end")]
 Way = Annotated[str, ("tell", "ask")]
 Standing = Annotated[str, ("waiting", "ready", "leaving", "stopping", "ended", "unknown")]
 Takes = Annotated[str, ("always", "perhaps", "never")]
+Steering = Annotated[str, ("stop", "kill", "restart", "children")]
 OnFull = Annotated[str, ("block", "raise", "drop_oldest")]
 """Texts of which the codec lets through these only."""
 
@@ -138,6 +139,34 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Spawn:
+    """Start an actor that is a child of mine, under the name ``given``, or several alike.
+
+    The frame is its spec, see `spawners.specs`. Said again under the same number it is done once.
+    """
+
+    KIND: ClassVar[str] = "spawn"
+    request: int
+    given: str | None
+    replicas: int | None
+    linked: bool
+    tag: bytes | None = None
+    frames: tuple[Any, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Steer:
+    """Stop, kill or restart these, by uid, name or glob; ``children``: tell whom these have spawned."""
+
+    KIND: ClassVar[str] = "steer"
+    request: int
+    verb: Steering
+    who: list[int | str]
+    grace: float | None
+    drain: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Finishing:
     """The laps are over; ``stop``: because somebody in the process wished so."""
 
@@ -209,7 +238,9 @@ class Bye:
 
 Mail = Meet | Seek | Blocked | Unblocked | Letter
 """What is said about messages to other actors; these themselves go another way."""
-Report = Ready | Beat | Heard | Progress | Log | Mail | Finishing | KillMe | Error | Result | Rites | Bye
+Family = Spawn | Steer
+"""What an actor wants of the parent; each is answered."""
+Report = Ready | Beat | Heard | Progress | Log | Mail | Family | Finishing | KillMe | Error | Result | Rites | Bye
 REPORTS: tuple[type[Any], ...] = get_args(Report)
 
 
@@ -270,6 +301,21 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """What came of a `Spawn` or a `Steer`: a value, or the class of an error and its text.
+
+    ``more``: another part of the value follows in a further one.
+    """
+
+    KIND: ClassVar[str] = "answered"
+    request: int
+    value: dict[str, Any]
+    more: bool
+    error: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Still:
     """If that ask still waits, say `Blocked` again."""
 
@@ -286,5 +332,5 @@ class Cycle:
     names: list[str]
 
 
-Order = Orders | Fate | Sought | Still | Cycle
+Order = Orders | Fate | Sought | Answered | Still | Cycle
 ORDERS: tuple[type[Any], ...] = get_args(Order)

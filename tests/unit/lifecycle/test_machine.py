@@ -16,13 +16,14 @@ from hypothesis.stateful import (
 )
 
 from tests.unit.lifecycle.world import World
-from understudy.errors import NameTaken
+from understudy.errors import DepthExceeded, NameTaken, ParentStopping
 from understudy.lifecycle import ladder
-from understudy.lifecycle.actor import Body
+from understudy.lifecycle.actor import Body, Tie, Wish
 from understudy.lifecycle.events import Event, Kill, Restart, Stop
 from understudy.lifecycle.governor import Governor
 from understudy.status import Status
 
+SPAWNING = {Status.STARTING, Status.RUNNING}
 NAMES = ("w", "w1", "w10")
 pick = st.integers(0, 1000)
 graces = st.sampled_from([None, 0.0, 0.5, 4.0])
@@ -55,7 +56,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(config=configs, hooks=hooks, rate=st.sampled_from([None, 1, 2]))
     def begin(self, config: dict[str, Any], hooks: tuple[str, ...], rate: int | None) -> None:
-        self.world.registry.governor = Governor(rate)
+        self.world.registry.governor, self.world.registry.max_depth = Governor(rate), 3
         self.world.spawn(None, config, hooks)
 
     @rule(name=st.sampled_from([None, *NAMES]), config=configs, hooks=hooks)
@@ -67,6 +68,38 @@ class Machine(RuleBasedStateMachine):
             assert name in taken
         else:
             assert name not in taken
+
+    @rule(number=pick, name=st.sampled_from([None, "c", "c/d"]), config=configs, hooks=hooks, tie=st.sampled_from(Tie))
+    def is_spawned_by_another(
+        self, number: int, name: str | None, config: dict[str, Any], hooks: tuple[str, ...], tie: Tie
+    ) -> None:
+        uid = self.living(number)
+        if uid is None:
+            return
+        registry, parent = self.world.registry, self.world.registry.actors[uid]
+        try:
+            kin = registry.kin(uid, tie)
+        except DepthExceeded:
+            assert parent.depth == registry.max_depth
+            return
+        except ParentStopping:
+            assert parent.wish is not Wish.NOTHING or parent.told or parent.status not in SPAWNING
+            return
+        assert parent.wish is Wish.NOTHING
+        assert parent.told is None
+        assert parent.status in SPAWNING
+        full = None if name is None else f"{parent.name}/{name}"
+        held = full in {actor.name for actor in registry.living()}
+        try:
+            child = self.world.spawn(full, config, hooks, kin)
+        except NameTaken:
+            assert held
+            assert full is not None
+            holder = registry.find(full)
+            assert registry.is_leaving(full, None) == (holder.kin is not None and registry.is_bereft(holder))
+        else:
+            assert not held
+            assert registry.actors[child].name.startswith(f"{parent.name}/")
 
     @rule(number=pick, choices=st.lists(st.integers(0, 30), min_size=1, max_size=12), chance=st.floats(0, 1))
     def goes_on(self, number: int, choices: list[int], chance: float) -> None:
@@ -116,6 +149,7 @@ class Machine(RuleBasedStateMachine):
         self.restarts_stay_within_the_lives()
         self.a_name_is_free_exactly_when_its_actor_has_ended()
         self.whoever_waits_has_a_clock()
+        self.nobody_goes_on_without_the_life_that_spawned_it()
 
     def a_process_is_where_the_registry_believes_it(self) -> None:
         for actor in self.world.registry.listed():
@@ -149,6 +183,20 @@ class Machine(RuleBasedStateMachine):
         assert len({actor.name for actor in living}) == len(living)
         for actor in living:
             assert registry.find(actor.name) is actor
+
+    def nobody_goes_on_without_the_life_that_spawned_it(self) -> None:
+        registry = self.world.registry
+        for actor in registry.living():
+            assert actor.depth <= registry.max_depth
+            if actor.kin is not None:
+                parent = registry.actors[actor.kin.parent]
+                assert actor in registry.children(parent.uid)
+                assert actor.depth == parent.depth + 1
+                if registry.is_bereft(actor):
+                    assert actor.wish in {Wish.STOP, Wish.KILL}
+                    assert actor.wish is Wish.KILL or parent.status is not Status.KILLED or parent.wish is Wish.STOP
+        for actor in registry.listed():
+            assert all(child.kin and child.kin.parent == actor.uid for child in registry.children(actor.uid))
 
     def whoever_waits_has_a_clock(self) -> None:
         for actor in self.world.registry.living():

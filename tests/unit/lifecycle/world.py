@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from tests.unit.lifecycle.scene import START, boom, boot, overrun_of, spec
-from understudy.lifecycle.actor import Actor, Verdict, Wish
-from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, KillFamily, Publish, SetAlarm, Settle
+from understudy.lifecycle.actor import Actor, Kin, Tie, Verdict, Wish
+from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, KillFamily, PassOn, Publish, SetAlarm, Settle
 from understudy.lifecycle.events import (
     Alarm,
     Died,
@@ -23,6 +23,7 @@ from understudy.lifecycle.events import (
     Forked,
     ForkFailed,
     Heard,
+    Kill,
     Overran,
     Place,
     Ready,
@@ -31,7 +32,10 @@ from understudy.lifecycle.events import (
     Rited,
     Silent,
     Stage,
+    Stop,
 )
+from understudy.lifecycle.families import is_parent
+from understudy.lifecycle.ladder import by_ladder
 from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.registry import Registry
 
@@ -94,15 +98,16 @@ class World:
     """Those that were stopped or killed, with the incarnation that is to be their last."""
     pids: int = 0
 
-    def spawn(self, name: str | None, config: Mapping[str, Any], hooks: tuple[str, ...]) -> int:
+    def spawn(self, name: str | None, config: Mapping[str, Any], hooks: tuple[str, ...], kin: Kin | None = None) -> int:
         """A new actor; its uid."""
-        actor, effects = self.registry.admit(spec(config, hooks), name, Moment(self.now))
+        actor, effects = self.registry.admit(spec(config, hooks), name, Moment(self.now), kin)
         self.perform(actor.uid, effects)
         return actor.uid
 
     def happen(self, uid: int, event: Event) -> None:
         """Decide, do, and keep count."""
         before = self.registry.actors[uid]
+        parent = self.registry.parent(before)
         effects = self.registry.apply(uid, event, Moment(self.now, self.chance))
         after = self.registry.actors[uid]
         if uid in self.ends:
@@ -119,6 +124,16 @@ class World:
         if after.status.ended:
             self.ends[uid] = after
         self.perform(uid, effects)
+        if after.status.ended and parent is not None:
+            self.check_link(after, parent)
+
+    def check_link(self, ended: Actor, parent: Actor) -> None:
+        """The end of a linked child is the end of its parent, but for one that was stopped."""
+        now = self.registry.actors[parent.uid]
+        assert ended.kin is not None
+        went_on = is_parent(parent, ended.kin) and parent.wish is Wish.NOTHING
+        ends = went_on and ended.kin.tie is Tie.LINKED and ended.wish is not Wish.STOP
+        assert (now.wish is Wish.STOP) if ends else (now.wish is parent.wish)
 
     def perform(self, uid: int, effects: tuple[Effect, ...]) -> None:
         """What a router would do."""
@@ -148,7 +163,11 @@ class World:
                     self.settled[uid] += 1
                     self.forget(uid, *Alarm)
                 case Publish(kind="state"):
-                    assert effect is effects[-1], "told before it is done"
+                    rest = effects[effects.index(effect) + 1 :]
+                    assert all(isinstance(one, PassOn) for one in rest), "told before it is done"
+                case PassOn(other, wish, cause):
+                    rungs = by_ladder(self.registry.actors[other].spec.config.stop, self.now)
+                    self.happen(other, Kill(cause) if wish is Wish.KILL else Stop(rungs, cause))
                 case _:
                     pass
 

@@ -37,6 +37,17 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
     messages.Log: st.builds(messages.Log, records),
     messages.Meet: st.builds(messages.Meet, counts),
     messages.Seek: st.builds(messages.Seek, counts, texts),
+    messages.Spawn: st.builds(
+        messages.Spawn, counts, st.none() | texts, st.none() | counts, st.booleans(), tags, opaque
+    ),
+    messages.Steer: st.builds(
+        messages.Steer,
+        counts,
+        one_of(messages.Steering),
+        st.lists(counts | texts, max_size=4),
+        st.none() | floats | counts,
+        st.booleans(),
+    ),
     messages.Blocked: st.builds(messages.Blocked, counts, counts),
     messages.Unblocked: st.builds(messages.Unblocked, counts),
     messages.Letter: st.builds(
@@ -79,6 +90,7 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
     messages.Sought: st.builds(
         messages.Sought, counts, st.lists(st.tuples(counts, texts).map(list), max_size=4), st.booleans(), texts
     ),
+    messages.Answered: st.builds(messages.Answered, counts, records, st.booleans(), texts, texts),
     messages.Still: st.builds(messages.Still, counts),
     messages.Cycle: st.builds(messages.Cycle, counts, st.lists(texts, max_size=4)),
 }

@@ -172,6 +172,15 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "more": (None, 0, "yes"),
     "hint": (None, 1, b"x"),
     "names": (None, "x", {"a": 1}, [1], ["fine", None]),
+    "given": (1, b"name", ["name"]),
+    "replicas": ("1", True, 1.0),
+    "linked": (None, 1, "yes"),
+    "verb": (None, "", "STOP", 1, ["stop"]),
+    "who": (None, "x", {"a": 1}, [None], [["deep"]], [1.0]),
+    "grace": ("2.5", True, [2.5]),
+    "drain": (None, 1, "yes"),
+    "value": (None, [], "x", {7: 7}),
+    "error": (None, 1, b"x"),
 }
 
 

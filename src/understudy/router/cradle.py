@@ -1,0 +1,50 @@
+"""What actors want to spawn: answered once for each request, and kept where it waits for a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from understudy.lifecycle.actor import Tie
+from understudy.lifecycle.spec import Spec
+from understudy.wire.messages import Answered
+
+_REMEMBERED = 1_000
+"""Answers of one life that are said again when it asks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One spawn; ``parent`` and ``incarnation`` are whose."""
+
+    parent: int
+    incarnation: int
+    request: int
+    spec: Spec
+    name: str | None
+    count: int | None
+    tie: Tie
+
+
+@dataclass(slots=True)
+class Cradle:
+    """For the router's thread."""
+
+    waiting: dict[tuple[int, int], Wanted] = field(default_factory=dict)
+    """By parent and request, in the order of their coming."""
+    _answers: dict[int, dict[int, Answered]] = field(default_factory=dict)
+
+    def remembered(self, parent: int, request: int) -> Answered | None:
+        """The answer that was given."""
+        return self._answers.get(parent, {}).get(request)
+
+    def remember(self, parent: int, answer: Answered) -> None:
+        """For who asks again."""
+        answers = self._answers.setdefault(parent, {})
+        answers[answer.request] = answer
+        if len(answers) > _REMEMBERED:
+            del answers[next(iter(answers))]
+
+    def ended(self, parent: int) -> None:
+        """Its process is gone, and with it whoever waited there."""
+        self._answers.pop(parent, None)
+        self.waiting = {key: wanted for key, wanted in self.waiting.items() if wanted.parent != parent}

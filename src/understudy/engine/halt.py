@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from time import monotonic
 
 from understudy.wire.bell import Bell
 
 NO, AFTER_LAP, AFTER_SECTION = 0, 1, 2
+GLANCE = 1.0
+"""Seconds after which a wait of the main thread returns to Python for a moment: a signal that comes between the last
+look at signals and the wait itself interrupts nothing, and would be heeded only when the wait is over."""
 
 
 class Halt:
@@ -44,7 +48,11 @@ class Halt:
 
     def sleep(self, seconds: float) -> bool:
         """True after so many seconds, False as soon as a stop stands."""
-        if self._lock.acquire(timeout=min(max(0.0, seconds), threading.TIMEOUT_MAX)):
-            self._lock.release()
-            return False
-        return True
+        until = monotonic() + seconds
+        while True:
+            left = max(0.0, until - monotonic())
+            if self._lock.acquire(timeout=min(left, GLANCE)):
+                self._lock.release()
+                return False
+            if left <= GLANCE:
+                return True

@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from understudy.engine.entries import Batch, Connection, Entry, Single, Sure, is_urgent
+from understudy.engine.halt import GLANCE
 from understudy.engine.nowhere import Nowhere
 from understudy.engine.sureties import DEADLY, Sureties
 from understudy.errors import ProtocolError
@@ -94,9 +95,9 @@ class Mailbox:
         self._drop()
 
     def wait(self, seconds: float | None) -> None:
-        """Wait so long for a letter, or until somebody rings; then all that he may have rung for is to be looked at."""
+        """Wait at most so long for a letter, or until somebody rings; what he may have rung for is to be looked at."""
         self.sureties.tell()
-        self._is_ready, is_rung = self._inlet.wait(seconds)
+        self._is_ready, is_rung = self._inlet.wait(GLANCE if seconds is None else min(seconds, GLANCE))
         if is_rung:
             self._bell.hush()
 

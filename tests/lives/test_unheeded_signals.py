@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.requirement("K1"), pytest.mark.fault("F29")]
 
 def remind_when_it_waits():
     """As such a signal does it: the interpreter is told of it, and no system call is interrupted."""
-    main = threading.main_thread().ident
+    main = threading.main_thread().ident or 0
 
     def remind():
         until(lambda: sys._current_frames()[main].f_code.co_name in {"sleep", "poll"}, 30, "its wait")

@@ -101,6 +101,14 @@ class GroupRef(Generic[A]):
         """
         return {ref.name: ref.restart(grace=grace) for ref in self.refs}
 
+    def pause(self) -> dict[str, str]:
+        """As `ActorRef.pause`: ``{name: "asked"|"already"|"ended"}``."""
+        return {ref.name: ref.pause() for ref in self.refs}
+
+    def resume(self) -> dict[str, str]:
+        """As `ActorRef.resume`: ``{name: "asked"|"already"|"ended"}``."""
+        return {ref.name: ref.resume() for ref in self.refs}
+
     def wait_ready(self, timeout: float | None = None) -> None:
         """As `ActorRef.wait_ready`, for each; ``timeout``, in seconds, is for all together."""
         left = _countdown(timeout)

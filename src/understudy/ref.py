@@ -107,6 +107,22 @@ class ActorRef(Generic[A]):
         """
         return self._outside.restart_uid(self.uid, grace=grace)
 
+    def pause(self) -> str:
+        """Let it stand still at its next check, and return: ``asked``, ``already`` (it was asked before) or ``ended``.
+
+        It checks between sections, laps and messages, and in `Process.sleep`, `receive` and `stopping`. Until `resume`
+        no section's time runs while it stands still, its mailbox fills, and lives that follow begin with the pause.
+        A stop, kill or restart works at once.
+        """
+        return self._outside.pause_uid(self.uid)
+
+    def resume(self) -> str:
+        """Let it go on, however often it was paused: ``asked``, ``already`` (no pause stood) or ``ended``.
+
+        A timer of its own that was due meanwhile gives one message; a section goes on with the rest of its time.
+        """
+        return self._outside.resume_uid(self.uid)
+
     def tell(self, message: Any, *, urgent: bool = False) -> None:
         """Send it a message, from any thread of the system's processes, and return.
 

@@ -204,7 +204,8 @@ class ActorInfo:
     Times are in seconds, memory in MiB. ``cpu_percent memory_mb pss_mb threads open_files`` are of the actor and all
     that it started, as they were when last sampled; ``os_status`` is the word for its own process's state. ``stats``
     covers all its lives. ``next_restart`` is when its next life is due, or its turn is expected; ``restart_held`` says
-    what holds that back besides the pause: ``queued`` or ``quarantine``.
+    what holds that back besides the pause: ``queued`` or ``quarantine``. ``paused``: it stands still, or will at its
+    next check.
     """
 
     name: str
@@ -243,8 +244,9 @@ class ActorInfo:
 
     @property
     def status_text(self) -> str:
-        """The status, and what holds its next life back: ``RESTARTING (queued)``."""
-        return str(self.status) if self.restart_held is None else f"{self.status} ({self.restart_held})"
+        """The status, and what holds it or its next life back: ``RUNNING (paused)``, ``RESTARTING (queued)``."""
+        held = ", ".join(filter(None, ("paused" if self.paused else None, self.restart_held)))
+        return f"{self.status} ({held})" if held else str(self.status)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, fit for JSON and msgpack."""

@@ -25,6 +25,7 @@ from understudy.router.answers import Answers
 from understudy.router.calls import Calls
 from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import Closing, end_all
+from understudy.router.commands import Commands
 from understudy.router.founding import found
 from understudy.router.gauges import Gauges
 from understudy.router.letters import DeadLetters
@@ -41,7 +42,7 @@ T = TypeVar("T")
 P = TypeVar("P", bound=Process)
 
 
-class ActorSystem:
+class ActorSystem(Commands):
     """Runs actors, each in its own operating system process, and looks after them.
 
     ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid); of one name there
@@ -243,8 +244,7 @@ class ActorSystem:
 
         Figures that are older than the actor's ``sampling.interval`` are measured anew, in this thread.
         """
-        registry = self._world.registry
-        listed = registry.listed if all else registry.living
+        listed = self._world.registry.listed if all else self._world.registry.living
         self._router.sampler.refresh(self._look(listed))
         # In the router's thread, for what has ended long ago may be forgotten at any other moment.
         return self._look(lambda: ActorTable(map(self._info, listed())))

@@ -47,6 +47,7 @@ def _facts(info: ActorInfo, now: float) -> Iterator[tuple[str, str]]:
         ("parent", info.parent),
         ("life", f"{info.incarnation}, {info.lives_left} left"),
         ("next life", info.next_restart is not None and f"in {formats.span(info.next_restart)}"),
+        ("paused", info.paused and "by request: it stands still from its next check on"),
         ("held back", _HELD.get(info.restart_held or "", info.restart_held)),
         ("exit code", info.exit_code is not None and str(info.exit_code)),
         ("spawned", info.started_at and f"{_moment(info.started_at)}, {formats.span(now - info.started_at)} ago"),

@@ -112,6 +112,7 @@ class Act:
     def _finish(self) -> int:
         self._link.flush()
         self._link.obey_page(self._sections.page)
+        self._halt.hold()
         if self._actor.serving is not None:
             self._actor.serving.finish(self._actor.lap)
         if not self._link.ordered:  # else the parent knows
@@ -260,6 +261,7 @@ class Act:
         if self._actor.serving is not None:
             self._actor.serving.mailbox.disown()
         self._halt.level = AFTER_SECTION
+        self._halt.heed = True
 
     def _leave_copy(self, error: BaseException | None) -> NoReturn:
         """The copy ran out of the hook in which it was forked: it ends as a plain fork of a script would."""

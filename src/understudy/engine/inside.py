@@ -76,7 +76,8 @@ class Actor:
 
     @property
     def stopping(self) -> bool:
-        """Whether a stop stands."""
+        """Whether a stop stands; in a pause, when it is over."""
+        self._halt.check()
         return self._halt.level > 0
 
     @property

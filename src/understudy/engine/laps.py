@@ -71,7 +71,7 @@ def noting(hook: Callable[[], Any], name: str, spent: dict[str, float]) -> Calla
     return noted
 
 
-def run(
+def run(  # noqa: C901 - spelled out, for each call would be dear
     page: Page,
     halt: Halt,
     config: ProcessConfig,
@@ -102,22 +102,24 @@ def run(
         batch = int(min(left, _BATCH))
         # `place` is that of the lap's first section, and the two others follow it.
         for place in range(place_of(done + 1, "preloop"), place_of(done + batch + 1, "preloop"), LAP_STEP):
-            if halt.level or begun:
-                page.words[LAPS] = lap_of(place) - 1  # not `words`: a copy that a hook forked has others by now
-                return
+            if halt.heed or begun:
+                if begun or halt.hold():
+                    page.words[LAPS] = lap_of(place) - 1  # not `words`: a copy that a hook forked has others by now
+                    return
+                now = clock()
             start = now
             if preloop is not None:
                 reals[deadline_at] = now + preloop_s
                 words[place_at] = place
                 preloop()
-                if halt.level == after_section or (begun and begun[0]()):
+                if (halt.heed and halt.hold() == after_section) or (begun and begun[0]()):
                     return
                 now = clock()
             reals[deadline_at] = now + loop_s
             words[place_at] = place + 1
             loop()
             if postloop is not None:
-                if halt.level == after_section or (begun and begun[0]()):
+                if (halt.heed and halt.hold() == after_section) or (begun and begun[0]()):
                     return
                 now = clock()
                 reals[deadline_at] = now + postloop_s
@@ -145,11 +147,11 @@ def serve(
     lap = 1
     sections.close(lap)
     preloop, postloop = hooks["preloop"], hooks["postloop"]
-    if halt.level:
+    if halt.hold():
         return
     if preloop is not None:
         sections.step("preloop", preloop, timeout_of(config.timeouts, "preloop"))
-    if halt.level != AFTER_SECTION:
+    if halt.hold() != AFTER_SECTION:
         serve_on(lap)
     if postloop is not None and halt.level == AFTER_LAP:
         sections.step("postloop", postloop, timeout_of(config.timeouts, "postloop"))
@@ -173,14 +175,14 @@ def run_between(
         lap += 1
         sections.close(lap)
         serve_now(lap)
-        if halt.level != NO:
+        if halt.hold() != NO:
             sections.page.words[LAPS] = lap - 1
             return
         start = monotonic()
         for number, (name, hook, seconds) in enumerate(steps):
             if number:
                 serve_now(lap)
-            if halt.level == AFTER_SECTION:
+            if halt.hold() == AFTER_SECTION:
                 return
             sections.step(name, hook, seconds)
         times.fresh.append(monotonic() - start)

@@ -216,9 +216,9 @@ class Link:
     def obey(self, orders: Orders) -> None:
         """Take all wishes that stand; to hear them twice changes nothing."""
         if orders.stop:
-            self.ordered = True
-            self._halt.order = orders.stop
-            self._halt.stop(AFTER_SECTION, "stop")
+            self._take_stop(orders.stop)
+        if orders.paused != self._halt.paused:
+            (self._halt.pause if orders.paused else self._halt.resume)()
         if orders.verdict and not self.judged.is_set():
             self.verdict = orders.verdict
             self._outbox.unconfirmed = False
@@ -231,9 +231,16 @@ class Link:
         self._sections.page.words[STRAYS] = count
 
     def obey_page(self, page: Page) -> None:
-        """Take the stop that stands there: the orders for it may still be on their way."""
+        """Take the stop and the pause that stand there: the orders for it may still be on their way."""
         if page.stop:
-            self.obey(Orders(0, stop=page.stop, verdict="", acknowledged=False))
+            self._take_stop(page.stop)
+        while self._halt.paused != page.paused:  # looked at anew: the order that it changed may be heard meanwhile
+            (self._halt.pause if page.paused else self._halt.resume)()
+
+    def _take_stop(self, stop: str) -> None:
+        self.ordered = True
+        self._halt.order = stop
+        self._halt.stop(AFTER_SECTION, "stop")
 
     def _drain(self) -> None:
         try:

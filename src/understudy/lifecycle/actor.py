@@ -79,6 +79,8 @@ class Actor:
     wish: Wish = Wish.NOTHING
     drain: bool = False
     """Whether the stop that is wished comes after the messages that have arrived; as the first who wished it said."""
+    paused: bool = False
+    """Whether it is to stand still, in this life and in those that follow; a stop goes before it."""
     ending: Ending | None = None
     ready_at: float | None = None
     first_ready_at: float | None = None

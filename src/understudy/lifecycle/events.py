@@ -130,6 +130,20 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Somebody asked it to stand still."""
+
+    cause: str = "a pause is asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Somebody asked it to go on."""
+
+    cause: str = "a resume is asked"
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """A clock ran out."""
 
@@ -182,6 +196,8 @@ Event = (
     | Stop
     | Kill
     | Restart
+    | Pause
+    | Resume
     | Expired
     | Released
     | Overran

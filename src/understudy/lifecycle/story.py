@@ -13,7 +13,9 @@ from understudy.lifecycle.events import (
     ForkFailed,
     Kill,
     Overran,
+    Pause,
     Released,
+    Resume,
     Silent,
     Stop,
 )
@@ -50,7 +52,7 @@ def _told(event: Event, name: str) -> str:  # noqa: C901 - one line for each
             return f"a kill is asked ({cause})"
         case Expired(alarm):
             return f"the {alarm.value} clock ran out"
-        case Released(cause):
+        case Released(cause) | Pause(cause) | Resume(cause):
             return cause
         case Overran(stage, place):
             where = f" __{place.section}__, lap {place.lap}" if place.section else ""

@@ -12,7 +12,7 @@ from typing import Any
 
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
-from understudy.lifecycle.between import WAITING, Handler, Step
+from understudy.lifecycle.between import WAITING, Handler, Step, pause, resume
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
@@ -37,10 +37,12 @@ from understudy.lifecycle.events import (
     Heard,
     Kill,
     Overran,
+    Pause,
     Place,
     Ready,
     Restart,
     Resulted,
+    Resume,
     Rited,
     Silent,
     Stage,
@@ -314,6 +316,8 @@ _ALIVE: Mapping[type[Any], Handler] = {
     Stop: stop,
     Kill: kill,
     Restart: restart,
+    Pause: pause,
+    Resume: resume,
     Expired: expired,
     Overran: overran,
     Silent: silent,
@@ -326,7 +330,10 @@ _LATE: Mapping[type[Any], Handler] = dict.fromkeys(
     late,
 )
 
-_ENDED: Mapping[type[Any], Handler] = {**_LATE, Stop: late, Kill: late, Restart: late, Expired: late}
+_ENDED: Mapping[type[Any], Handler] = {
+    **_LATE,
+    **dict.fromkeys((Stop, Kill, Restart, Pause, Resume, Expired), late),
+}
 
 _BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Finishing}}
 

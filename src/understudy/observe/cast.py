@@ -44,7 +44,8 @@ class Cast:
             info = ActorInfo(name=event.name, uid=event.uid, started_at=event.time)
         if info.incarnation != event.incarnation:  # what the former life had reached is not this one's
             fresh = ActorInfo(info.name, info.uid, incarnation=event.incarnation)
-            info = replace(fresh, status=info.status, lives_left=info.lives_left, started_at=info.started_at)
+            fresh = replace(fresh, lives_left=info.lives_left, started_at=info.started_at)
+            info = replace(fresh, status=info.status, paused=info.paused)
         self.actors[event.name] = info = _changed(info, event)
         if event.kind == "state" and info.status.ended:
             self._forget_beyond(event.name)
@@ -68,7 +69,7 @@ def _changed(info: ActorInfo, event: Event) -> ActorInfo:
             return replace(info, status=status, health=health_of(status), **told)
         case "health":
             return replace(info, health=Health(event.after)) if event.after in _HEALTHS else info
-        case "laps" | "progress" | "figures" | "held":
+        case "laps" | "progress" | "figures" | "held" | "pause":
             return replace(info, **told)
         case _:
             return info

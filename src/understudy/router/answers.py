@@ -120,6 +120,14 @@ class Answers:
         """As `ActorSystem.restart`."""
         return self._give(uid, verbs.Restarting(self._spawned(uid), grace))
 
+    def pause_uid(self, uid: int) -> str:
+        """As `ActorSystem.pause`."""
+        return self._word(uid, verbs.Pausing(self._spawned(uid)))
+
+    def resume_uid(self, uid: int) -> str:
+        """As `ActorSystem.resume`."""
+        return self._word(uid, verbs.Resuming(self._spawned(uid)))
+
     def info_uid(self, uid: int) -> ActorInfo:
         """One row of ps, its figures measured here if they are too old."""
         self._cell(uid)

@@ -60,6 +60,8 @@ VERBS: Mapping[str, Verb] = {
     ),
     "kill": Verb(requests.kill, {"name": NAMES}, changes=True),
     "restart": Verb(requests.restart, {"name": NAMES, "grace": GRACE}, changes=True),
+    "pause": Verb(requests.pause, {"name": NAMES}, changes=True),
+    "resume": Verb(requests.resume, {"name": NAMES}, changes=True),
     "logs": Verb(
         requests.logs,
         {

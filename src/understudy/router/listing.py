@@ -11,7 +11,7 @@ from time import monotonic
 
 from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Body
-from understudy.lifecycle.standing import held_back
+from understudy.lifecycle.standing import held_back, stands_still
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.spawners import family
@@ -51,6 +51,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         laps_left=None if config.num_loops is None else max(0, config.num_loops - completed),
         time_left=time_left,
         section=section,
+        paused=stands_still(actor),
         progress=record.progress,
         note=record.note,
         next_restart=world.registry.next_restart(actor, now),

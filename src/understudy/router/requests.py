@@ -100,6 +100,16 @@ def restart(desk: Desk, name: list[str], grace: float | None) -> dict[str, str]:
     return verbs.Restarting(name, grace).do(desk.world)
 
 
+def pause(desk: Desk, name: list[str]) -> dict[str, str]:
+    """Stand still."""
+    return verbs.Pausing(name).do(desk.world)
+
+
+def resume(desk: Desk, name: list[str]) -> dict[str, str]:
+    """Go on."""
+    return verbs.Resuming(name).do(desk.world)
+
+
 def logs(desk: Desk, name: list[str], lines: int, after: Cursor | None) -> Later:
     """What they wrote and logged."""
     later = Later()

@@ -16,7 +16,7 @@ from understudy.errors import ConfigError, UnknownActor
 from understudy.globs import is_glob
 from understudy.lifecycle import ladder
 from understudy.lifecycle.actor import Actor, Wish
-from understudy.lifecycle.events import Kill, Restart, Stop
+from understudy.lifecycle.events import Kill, Pause, Restart, Resume, Stop
 from understudy.lifecycle.ladder import Rung
 from understudy.lifecycle.spec import Spec
 from understudy.ref import ActorRef
@@ -166,6 +166,34 @@ class Restarting(Order):
         else:
             world.happen(actor.uid, Restart(ladder.graceful(self._grace, monotonic()), self._spec))
         return self._word(actor)
+
+
+class Pausing(Order):
+    """Let them stand still at their next check."""
+
+    def _one(self, world: World, actor: Actor) -> str:
+        word = self._word(actor)
+        world.happen(actor.uid, Pause())
+        return word
+
+    def _word(self, actor: Actor) -> str:
+        if actor.status.ended:
+            return ENDED
+        return ALREADY if actor.paused else ASKED
+
+
+class Resuming(Order):
+    """Let them go on."""
+
+    def _one(self, world: World, actor: Actor) -> str:
+        word = self._word(actor)
+        world.happen(actor.uid, Resume())
+        return word
+
+    def _word(self, actor: Actor) -> str:
+        if actor.status.ended:
+            return ENDED
+        return ASKED if actor.paused else ALREADY
 
 
 def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop", *, drain: bool = False) -> None:

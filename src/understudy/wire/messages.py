@@ -221,7 +221,8 @@ class Orders:
     ``number`` rises with each change. ``stop`` asks for the end after the section; ``drain``, after the messages that
     have arrived; ``restart``, with another life to follow. ``verdict`` answers an error with
     ``again``, ``rites`` or ``end`` ("" while there is none); ``acknowledged`` says that the result, or what the rites
-    came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was).
+    came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was). ``paused``:
+    it is to stand still at its next check, until it hears otherwise or is to end.
     """
 
     KIND: ClassVar[str] = "orders"
@@ -230,6 +231,7 @@ class Orders:
     verdict: Verdict
     acknowledged: bool
     stacks: int = 0
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

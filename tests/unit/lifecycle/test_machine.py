@@ -19,7 +19,7 @@ from tests.unit.lifecycle.world import World
 from understudy.errors import NameTaken
 from understudy.lifecycle import ladder
 from understudy.lifecycle.actor import Body
-from understudy.lifecycle.events import Event, Kill, Restart, Stop
+from understudy.lifecycle.events import Event, Kill, Pause, Restart, Resume, Stop
 from understudy.lifecycle.governor import Governor
 from understudy.status import Status
 
@@ -47,6 +47,8 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
+        self.paused: dict[int, bool] = {}
+        """What each was asked for last."""
 
     def living(self, number: int) -> int | None:
         """One that has not ended."""
@@ -79,14 +81,17 @@ class Machine(RuleBasedStateMachine):
             possible = self.world.possible(uid)
             possible[choice if choice < len(possible) else 0]()
 
-    @rule(number=pick, grace=graces, verb=st.sampled_from(["stop", "kill", "restart", "restart"]))
+    @rule(number=pick, grace=graces, verb=st.sampled_from(["stop", "kill", "restart", "restart", "pause", "resume"]))
     def is_wished(self, number: int, grace: float | None, verb: str) -> None:
         uid = self.living(number)
         rungs = ladder.graceful(grace, self.world.now)
         wishes: dict[str, Event] = {"stop": Stop(rungs), "kill": Kill(), "restart": Restart(rungs)}
+        wishes |= {"pause": Pause(), "resume": Resume()}
         if uid is not None:
             if verb == "restart" and self.world.registry.actors[uid].status is Status.RESTARTING:
                 self.world.lives[uid] = 0
+            if verb in {"pause", "resume"}:
+                self.paused[uid] = verb == "pause"
             self.world.happen(uid, wishes[verb])
 
     @rule(seconds=st.sampled_from([0.1, 0.6, 2.0, 15.0]))
@@ -116,6 +121,7 @@ class Machine(RuleBasedStateMachine):
         self.restarts_stay_within_the_lives()
         self.a_name_is_free_exactly_when_its_actor_has_ended()
         self.whoever_waits_has_a_clock()
+        self.a_pause_stands_until_it_is_taken_back()
 
     def a_process_is_where_the_registry_believes_it(self) -> None:
         for actor in self.world.registry.listed():
@@ -149,6 +155,10 @@ class Machine(RuleBasedStateMachine):
         assert len({actor.name for actor in living}) == len(living)
         for actor in living:
             assert registry.find(actor.name) is actor
+
+    def a_pause_stands_until_it_is_taken_back(self) -> None:
+        for actor in self.world.registry.listed():
+            assert actor.paused == self.paused.get(actor.uid, False)
 
     def whoever_waits_has_a_clock(self) -> None:
         for actor in self.world.registry.living():

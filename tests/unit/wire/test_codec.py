@@ -132,6 +132,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "imported": (None, "json", {"a": 1}, [1], ["fine", None]),
     "order": (None, "1", True),
     "stacks": (None, "1", True, 1.0),
+    "paused": (None, 1, "no"),
     "percent": ("50", True, [50]),
     "note": (7, b"note"),
     "record": (None, [], "x", {1: 2}, {None: 1}, {"fine": 1, b"not": 1}),

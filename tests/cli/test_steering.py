@@ -127,6 +127,25 @@ def test_stop_asks_each_that_is_named_and_answers_by_actor(cast, say):
     assert say("stop", "lead").out.split() == ["name", "outcome", "lead", "ended"]
 
 
+@pytest.mark.requirement("A8")
+def test_pause_and_resume_ask_each_that_is_named_and_ps_and_info_show_it(cast, say):
+    assert say("pause", "chorus/*", "--json").json == [
+        {"name": name, "outcome": "asked", "status": None} for name in ("chorus/1", "chorus/2")
+    ]
+    until(lambda: "_stand_still" in cast["chorus/1"].stacks(), 20)
+    assert say("pause", "chorus/1").out.split() == ["name", "outcome", "chorus/1", "already"]
+    assert [row["paused"] for row in say("ps", "--json").json] == [False, True, True]
+    assert say("ps").out.count("RUNNING (paused)") == 2
+    assert "by request: it stands still" in say("info", "chorus/2").out
+    assert say("resume", "*", "--json").json == [
+        {"name": name, "outcome": "already" if name == "lead" else "asked", "status": None} for name in cast
+    ]
+    assert not cast["chorus/2"].info().paused
+    assert say("resume", "nobody").code == 3
+    assert cast["chorus/1"].stop() == "asked"
+    assert cast["chorus/1"].wait(20) is Status.FINISHED
+
+
 def test_stop_that_drains_asks_for_what_has_arrived_to_be_handled_first(theatre, cast, say):
     say("stop", "lead", "--drain")
     assert any("a stop is asked (stop, after what has arrived)" in line for line in theatre.story("lead"))

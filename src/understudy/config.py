@@ -173,14 +173,47 @@ class ProcessConfig(Settings):
         for path in options:
             if path not in paths():
                 raise unknown("", path)
-        for path in sorted(options, key=lambda known: known.count(".")):
-            for single, value in _opened(path, options[path]):
-                owner: Settings = made
-                *groups, name = single.split(".")
-                for group in groups:
-                    owner = getattr(owner, group)
-                setattr(owner, name, own(value))
+        adopt(made, options)
         return made
+
+
+def adopt(config: ProcessConfig, options: Mapping[str, Any]) -> None:
+    """Set these options of it, by paths that there are; raises ConfigError for a bad value."""
+    for path in sorted(options, key=lambda known: known.count(".")):
+        for single, value in _opened(path, options[path]):
+            owner: Settings = config
+            *groups, name = single.split(".")
+            for group in groups:
+                owner = getattr(owner, group)
+            setattr(owner, name, own(value))
+
+
+LIVE = ("num_loops", "join_in", "log_laps", "timeouts", "heartbeat")
+"""The options, and groups of them, that may be set while an actor runs."""
+
+
+def live_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """These options one by one, as they are stored; raises ConfigError for what is set at the spawn alone, or wrong."""
+    made = ProcessConfig().override(options)
+    if not options:
+        raise ConfigError("configure takes at least one option, as in {'timeouts.loop': 5}")
+    for path in options:
+        if path.partition(".")[0] not in LIVE:
+            may = ", ".join(f"{name}.*" if name in _groups() else name for name in LIVE)
+            raise ConfigError(f"{path} is set at the spawn; while an actor runs, {may} may be")
+    meant = [path for path in options if path not in _groups()]
+    for path in set(options) & _groups():
+        value = options[path]
+        names = value if isinstance(value, Mapping) else rules_of(type(value))
+        meant += [f"{path}.{name}" for name in names]
+    return {path: _value_of(made, path) for path in meant}
+
+
+def _value_of(config: ProcessConfig, path: str) -> Any:
+    value: Any = config
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
 
 
 def _opened(path: str, value: object) -> Iterator[tuple[str, object]]:

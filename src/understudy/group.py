@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -108,6 +108,10 @@ class GroupRef(Generic[A]):
     def resume(self) -> dict[str, str]:
         """As `ActorRef.resume`: ``{name: "asked"|"already"|"ended"}``."""
         return {ref.name: ref.resume() for ref in self.refs}
+
+    def configure(self, options: Mapping[str, Any]) -> dict[str, str]:
+        """As `ActorRef.configure`: ``{name: "asked"|"already"|"ended"}``."""
+        return {ref.name: ref.configure(options) for ref in self.refs}
 
     def wait_ready(self, timeout: float | None = None) -> None:
         """As `ActorRef.wait_ready`, for each; ``timeout``, in seconds, is for all together."""

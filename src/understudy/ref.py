@@ -11,7 +11,7 @@ from understudy.receiving.calls import Calls
 from understudy.settings import check_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from understudy.status import ActorInfo, Life, Status
     from understudy.timing import Timers
@@ -122,6 +122,16 @@ class ActorRef(Generic[A]):
         A timer of its own that was due meanwhile gives one message; a section goes on with the rest of its time.
         """
         return self._outside.resume_uid(self.uid)
+
+    def configure(self, options: Mapping[str, Any]) -> str:
+        """Set options while it runs, by dotted path: ``asked``, ``already`` (all stand so) or ``ended``.
+
+        ``{"timeouts.loop": 5}``; of ``num_loops``, ``join_in``, ``log_laps``, ``timeouts.*`` and ``heartbeat.*``. A
+        section that is under way keeps its deadline, what begins afterwards goes by the new ones; they stand over
+        restarts, and ``info().config`` shows them. Raises UnknownField with the nearest path, ConfigError for a bad
+        value and for an option that is set at the spawn alone.
+        """
+        return self._outside.configure_uid(self.uid, options)
 
     def tell(self, message: Any, *, urgent: bool = False) -> None:
         """Send it a message, from any thread of the system's processes, and return.

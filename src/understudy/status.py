@@ -205,7 +205,7 @@ class ActorInfo:
     that it started, as they were when last sampled; ``os_status`` is the word for its own process's state. ``stats``
     covers all its lives. ``next_restart`` is when its next life is due, or its turn is expected; ``restart_held`` says
     what holds that back besides the pause: ``queued`` or ``quarantine``. ``paused``: it stands still, or will at its
-    next check.
+    next check. ``config`` are its settings as they stand, groups as dicts in it; `ps` leaves them out.
     """
 
     name: str
@@ -241,6 +241,7 @@ class ActorInfo:
     mailbox_depth: int | None = None
     stats: Stats | None = None
     completed_laps: int = 0
+    config: dict[str, Any] | None = None
 
     @property
     def status_text(self) -> str:

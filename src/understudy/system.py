@@ -29,7 +29,7 @@ from understudy.router.commands import Commands
 from understudy.router.founding import found
 from understudy.router.gauges import Gauges
 from understudy.router.letters import DeadLetters
-from understudy.router.listing import info, summary
+from understudy.router.listing import info, summary, whole
 from understudy.router.loop import Router
 from understudy.routing import check_replicas
 from understudy.settings import check_timeout, shown
@@ -252,7 +252,7 @@ class ActorSystem(Commands):
     def info(self, name: str) -> ActorInfo:
         """One actor by name, as `ps` has it; raises UnknownActor."""
         self._router.sampler.refresh([self._look(lambda: self._world.registry.find(name))])
-        return self._look(lambda: self._info(self._world.registry.find(name)))
+        return self._look(lambda: whole(self._world, self._router.watch, self._world.registry.find(name)))
 
     def healthy(self, who: str | ActorRef[Any] | GroupRef[Any]) -> bool:
         """Whether an actor, by name or ref, is in health, as `ActorRef.healthy`; of a group, whether all of it are.

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.screens import command
 from tests.stage import gone, hold, note, noted, parent, running, said, tell, until
 from understudy import ActorInfo, ActorTable, Event, Process, Status
+from understudy.cli.exits import NO_ACTOR
 from understudy.cli.following import Begins, Ends, Goal
 
 TWO_TERMINALS = """
@@ -141,7 +142,7 @@ def test_pause_and_resume_ask_each_that_is_named_and_ps_and_info_show_it(cast, s
         {"name": name, "outcome": "already" if name == "lead" else "asked", "status": None} for name in cast
     ]
     assert not cast["chorus/2"].info().paused
-    assert say("resume", "nobody").code == 3
+    assert say("resume", "nobody").code == NO_ACTOR
     assert cast["chorus/1"].stop() == "asked"
     assert cast["chorus/1"].wait(20) is Status.FINISHED
 

@@ -28,6 +28,7 @@ from understudy.config import (
     Sampling,
     StopLadder,
     Timeouts,
+    live_options,
     options,
 )
 from understudy.errors import ConfigError, UnderstudyError, UnknownField
@@ -602,3 +603,27 @@ def test_override_takes_a_mapping_for_a_group_and_leaves_its_other_options(optio
 def test_override_refuses_what_a_mapping_gets_wrong_with_its_path(options, kind, told):
     with pytest.raises(kind, match=told):
         ProcessConfig().override(options)
+
+
+@pytest.mark.requirement("A8")
+@pytest.mark.parametrize("option", options(), ids=lambda option: option.path)
+def test_each_option_may_be_set_while_an_actor_runs_or_is_refused_by_its_name(option):
+    group = option.path.partition(".")[0]
+    if group in {"num_loops", "join_in", "log_laps", "timeouts", "heartbeat"}:
+        assert live_options({option.path: option.default}) == {option.path: option.default}
+    else:
+        with pytest.raises(ConfigError, match=rf"^{option.path} is set at the spawn"):
+            live_options({option.path: option.default, "num_loops": 3})
+
+
+@pytest.mark.requirement("A8")
+def test_groups_of_live_options_are_opened():
+    assert live_options({"timeouts": {"loop": 5}, "heartbeat.misses": 4}) == {
+        "timeouts.loop": 5.0,
+        "heartbeat.misses": 4,
+    }
+    assert live_options({"heartbeat": Heartbeat(interval=1)}) == {
+        "heartbeat.interval": 1.0, "heartbeat.misses": 3, "heartbeat.kill": "auto",
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="at least one option"):
+        live_options({})

@@ -29,6 +29,7 @@ VERBS = (
     "restart",
     "pause",
     "resume",
+    "configure",
     "shutdown",
     "logs",
     "dump",

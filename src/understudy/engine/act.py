@@ -81,6 +81,14 @@ class Act:
         return self._rites(crash)
 
     def _laps(self) -> None:
+        while True:
+            self._halt.renewed = False
+            self._laps_after(self._sections.page.laps)
+            if self._halt.level != NO or not self._halt.renewed:
+                return
+
+    def _laps_after(self, done: int) -> None:
+        """Those after so many, by the settings as they are now."""
         timers = part_of(self._process).timers
         hooks = {name: self._hooks[name] for name in ("preloop", "loop", "postloop")}
         after_lap = None
@@ -98,16 +106,16 @@ class Act:
                     log.debug("lap %d took %.6f s (%s)", lap, self._actor.last_lap_time, sections)
 
         serving, parts = self._actor.serving, (self._sections, self._halt, self._config, hooks)
-        if serving is None:
-            begun = self._actor.attending
-            laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap, begun)
+        begun = self._actor.attending
+        if serving is None or begun:
+            laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap, begun, done)
             if begun and self._halt.level == NO:
                 done, attend = self._sections.page.laps, begun[0]
                 laps.run_between(*parts, self._actor.times, after_lap, lambda _: attend(), done)
         elif hooks["loop"] is None:
             laps.serve(*parts, serving.serve_on)
         else:
-            laps.run_between(*parts, self._actor.times, after_lap, serving.serve_waiting)
+            laps.run_between(*parts, self._actor.times, after_lap, serving.serve_waiting, done)
 
     def _finish(self) -> int:
         self._link.flush()

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from understudy import failpoints, runtime
-from understudy.config import ProcessConfig
+from understudy.config import ProcessConfig, adopt
 from understudy.engine.act import CRASHED, Act
 from understudy.engine.debugger import Debugger
 from understudy.engine.halt import Halt
@@ -126,6 +126,7 @@ def _open_and_play(
         failpoints.hit("child.open", birth.incarnation)
         known = len(sys.modules)
         process, config = loads([birth.blob])
+        adopt(config, birth.settings)
         imported = list(sys.modules)[known:] if len(sys.modules) > known else []
         circumstances.apply_to_loggers(birth.levels)
         forward_records()

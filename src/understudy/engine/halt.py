@@ -19,7 +19,7 @@ class Halt:
 
     __slots__ = (
         "_bell", "_first", "_main", "_waits", "amid", "cause", "event", "heed", "level", "order", "page", "paused",
-        "waiter",
+        "renewed", "waiter",
     )  # fmt: skip
 
     def __init__(self, bell: int) -> None:
@@ -27,6 +27,8 @@ class Halt:
         self.paused = False
         self.heed = False
         """Whether there is something to look at between two sections, by `hold`: the one word that a lap reads."""
+        self.renewed = False
+        """Whether settings have changed since the laps began to go by them."""
         self.cause = ""
         self.order = ""
         """Which stop the parent has ordered, if it has: one of `STOPS`."""
@@ -66,6 +68,10 @@ class Halt:
         self.paused = False
         self._wake()
 
+    def renew(self) -> None:
+        """Settings have changed: what goes by them is to look at them anew."""
+        self.renewed = self.heed = True
+
     def hold(self) -> int:
         """In the main thread: stand still while a pause stands and no stop does; gives how soon the laps are to end.
 
@@ -75,13 +81,13 @@ class Halt:
         self.heed = False
         if self.paused and self.level == NO and self.amid() is None:
             self._stand_still()
-        if self.paused or self.level != NO:
+        if self.paused or self.renewed or self.level != NO:
             self.heed = True
         return self.level
 
     def check(self) -> None:
         """Amid a section, in any thread: as `hold`, where that is meant."""
-        if self.heed and threading.get_ident() == self._main:
+        if self.paused and threading.get_ident() == self._main:
             self.hold()
 
     def sleep(self, seconds: float) -> bool:
@@ -89,10 +95,10 @@ class Halt:
         until = monotonic() + min(max(0.0, seconds), threading.TIMEOUT_MAX / 2)
         holds = threading.get_ident() == self._main and self.amid() is None
         while self.level == NO:
-            if holds and self.heed:
+            if holds and self.paused:
                 self.hold()
             elif (left := until - monotonic()) > 0:
-                self._wait(lambda: self.level != NO or (holds and self.heed), left)
+                self._wait(lambda: self.level != NO or (holds and self.paused), left)
             else:
                 return True
         return False

@@ -9,9 +9,10 @@ import threading
 import time
 import traceback
 from time import monotonic
+from typing import Any
 
 from understudy import failpoints
-from understudy.config import ProcessConfig
+from understudy.config import ProcessConfig, adopt
 from understudy.engine.halt import AFTER_SECTION, NO, Halt
 from understudy.engine.outbox import Outbox
 from understudy.engine.output import Output
@@ -45,6 +46,8 @@ class Link:
         self._stacks: Stacks
         self._output: Output | None
         self._config = _UNTOLD
+        self._settings: dict[str, Any] = birth.settings
+        """What was configured while the actor runs, the last word of it."""
         self._shortest = NEVER
         self.office = Office(
             Myself(birth.system, birth.uid, birth.incarnation, birth.name),
@@ -75,7 +78,10 @@ class Link:
 
     def take_on(self, config: ProcessConfig) -> None:
         """Use the settings of the actor, which are known only when its state is open."""
-        self._config = config
+        taken, self._config = self._birth.settings, config
+        while taken is not self._settings:  # looked at anew: orders may be heard meanwhile
+            taken = self._settings
+            adopt(config, taken)
         self._shortest = config.timeouts.shortest()
         forward().most = config.limits.records
         self.ring()
@@ -219,6 +225,10 @@ class Link:
             self._take_stop(orders.stop)
         if orders.paused != self._halt.paused:
             (self._halt.pause if orders.paused else self._halt.resume)()
+        if orders.settings != self._settings:
+            self._settings = orders.settings
+            if self._config is not _UNTOLD:
+                self._adopt()
         if orders.verdict and not self.judged.is_set():
             self.verdict = orders.verdict
             self._outbox.unconfirmed = False
@@ -226,6 +236,12 @@ class Link:
         if orders.acknowledged and not self.acknowledged.is_set():
             self._outbox.unconfirmed = False
             self.acknowledged.set()
+
+    def _adopt(self) -> None:
+        """A section under way keeps its deadline; what begins from now on goes by the new settings."""
+        adopt(self._config, self._settings)
+        self._shortest = self._config.timeouts.shortest()
+        self._halt.renew()
 
     def _tell_strays(self, count: int) -> None:
         self._sections.page.words[STRAYS] = count

@@ -194,6 +194,7 @@ class Serving:
     def serve_on(self, lap: int) -> None:
         """Handle and wait, until a stop stands."""
         while True:
+            self._halt.renewed = False  # each message goes by the settings of its moment
             self.serve(lap)
             if self._halt.level != NO:
                 return
@@ -263,7 +264,7 @@ class Serving:
         try:
             while at < count:
                 now = clock()
-                if (halt.heed and not draining) or now > until:
+                if (halt.heed and (halt.level or halt.paused) and not draining) or now > until:
                     break
                 body = bodies[at]
                 at = batch.at = at + 1

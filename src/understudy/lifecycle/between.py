@@ -9,8 +9,8 @@ from typing import Any
 from understudy.lifecycle import budget as budgets
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Hold, Outcome, Wish
-from understudy.lifecycle.effects import ClearAlarm, Effect, Publish, Remind, Settle
-from understudy.lifecycle.events import Alarm, Event, Expired, Kill, Pause, Released, Restart, Resume, Stop
+from understudy.lifecycle.effects import ClearAlarm, Effect, Publish, Remind, SetAlarm, Settle
+from understudy.lifecycle.events import Alarm, Configure, Event, Expired, Kill, Pause, Released, Restart, Resume, Stop
 from understudy.lifecycle.moment import Moment
 from understudy.status import Status
 
@@ -80,12 +80,25 @@ def resume(actor: Actor, _: Resume, __: Moment) -> Step:
     return replace(actor, paused=False), (Remind(), Publish("pause", PAUSED, RUNS, "by request"))
 
 
+def configure(actor: Actor, event: Configure, moment: Moment) -> Step:
+    """Its settings change, in this life and in those that follow: here at once, in its process with the order."""
+    changes = {**actor.spec.changes, **event.options}
+    spec = replace(actor.spec, config=actor.spec.config.override(event.options), changes=changes)
+    effects: tuple[Effect, ...] = (Remind(),)
+    if "join_in" in event.options and actor.first_ready_at is not None:
+        end = spec.config.join_in
+        left = None if end is None else max(0.0, actor.first_ready_at + end - moment.now)
+        effects = (*effects, ClearAlarm(Alarm.JOIN) if left is None else SetAlarm(Alarm.JOIN, left))
+    return replace(actor, spec=spec), effects
+
+
 WAITING: Mapping[type[Any], Handler] = {
     Stop: stop_waiting,
     Kill: kill_waiting,
     Restart: restart_now,
     Pause: pause,
     Resume: resume,
+    Configure: configure,
     Expired: expired_waiting,
     Released: start_again,
 }

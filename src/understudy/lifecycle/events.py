@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -144,6 +145,18 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class Configure:
+    """Somebody set options of it, by their dotted paths."""
+
+    options: Mapping[str, Any]
+
+    @property
+    def cause(self) -> str:
+        """In words."""
+        return "configured: " + ", ".join(f"{path}={value}" for path, value in self.options.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """A clock ran out."""
 
@@ -198,6 +211,7 @@ Event = (
     | Restart
     | Pause
     | Resume
+    | Configure
     | Expired
     | Released
     | Overran

@@ -12,7 +12,7 @@ from typing import Any
 
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
-from understudy.lifecycle.between import WAITING, Handler, Step, pause, resume
+from understudy.lifecycle.between import WAITING, Handler, Step, configure, pause, resume
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
@@ -27,6 +27,7 @@ from understudy.lifecycle.effects import (
 )
 from understudy.lifecycle.events import (
     Alarm,
+    Configure,
     Died,
     Errored,
     Event,
@@ -318,6 +319,7 @@ _ALIVE: Mapping[type[Any], Handler] = {
     Restart: restart,
     Pause: pause,
     Resume: resume,
+    Configure: configure,
     Expired: expired,
     Overran: overran,
     Silent: silent,
@@ -332,7 +334,7 @@ _LATE: Mapping[type[Any], Handler] = dict.fromkeys(
 
 _ENDED: Mapping[type[Any], Handler] = {
     **_LATE,
-    **dict.fromkeys((Stop, Kill, Restart, Pause, Resume, Expired), late),
+    **dict.fromkeys((Stop, Kill, Restart, Pause, Resume, Configure, Expired), late),
 }
 
 _BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Finishing}}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from understudy.config import live_options
 from understudy.errors import ConfigError
 from understudy.logs import Logs
 from understudy.observe.client import Client
@@ -52,6 +53,10 @@ class Remote:
     def resume(self, name: Names) -> dict[str, str]:
         """Go on."""
         return self._order("resume", name=_names(name))
+
+    def configure(self, name: Names, options: Mapping[str, Any]) -> dict[str, str]:
+        """Set options while they run, as `ActorRef.configure`; raises ConfigError and UnknownField as that."""
+        return self._order("configure", name=_names(name), options=live_options(options))
 
     def shutdown(self, *, force: bool = False) -> dict[str, str]:
         """End every actor, by its ladder or with ``force`` by SIGKILL, and close the system.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from understudy.router import verbs
@@ -14,6 +15,13 @@ class Commands(ABC):
     @abstractmethod
     def _give(self, order: verbs.Order) -> dict[str, str]:
         """Carry it out in the router's thread."""
+
+    def configure(self, who: Any, options: Mapping[str, Any]) -> dict[str, str]:
+        """Set options of actors while they run, as `ActorRef.configure`; ``{name: "asked"|"already"|"ended"}``.
+
+        Raises UnknownActor for an unknown name, and what `ActorRef.configure` raises.
+        """
+        return self._give(verbs.Configuring(who, options))
 
     def pause(self, who: Any) -> dict[str, str]:
         """Let actors stand still at their next check, as `ActorRef.pause`; ``{name: "asked"|"already"|"ended"}``.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from understudy.config import live_options
 from understudy.errors import ProtocolError, UnderstudyError
 from understudy.observe.journal import PAGE
 from understudy.router import requests
@@ -62,6 +63,7 @@ VERBS: Mapping[str, Verb] = {
     "restart": Verb(requests.restart, {"name": NAMES, "grace": GRACE}, changes=True),
     "pause": Verb(requests.pause, {"name": NAMES}, changes=True),
     "resume": Verb(requests.resume, {"name": NAMES}, changes=True),
+    "configure": Verb(requests.configure, {"name": NAMES, "options": Field("map", live_options)}, changes=True),
     "logs": Verb(
         requests.logs,
         {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from time import monotonic
 
 from understudy.lifecycle import budget
@@ -71,6 +72,11 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         stats=record.stats(),
         completed_laps=completed,
     )
+
+
+def whole(world: World, watch: Watch, actor: Actor) -> ActorInfo:
+    """The same of one that is asked for alone: with its settings."""
+    return replace(info(world, watch, actor), config=actor.spec.config.to_dict())
 
 
 def health(actor: Actor, watch: Watch, os_status: str | None) -> Health:

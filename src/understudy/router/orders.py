@@ -44,7 +44,8 @@ class OrdersDesk:
         if actor.body is Body.NONE:
             return
         number = 1 if last is None else last.orders.number
-        orders = Orders(number, stop, verdict, acknowledged, stacks, actor.paused)
+        settings = dict(actor.spec.changes)
+        orders = Orders(number, stop, verdict, acknowledged, stacks, actor.paused, settings)
         if last is not None and orders == last.orders and last.heard:
             return
         if last is not None and orders != last.orders:

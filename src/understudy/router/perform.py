@@ -88,6 +88,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         levels=actor.spec.levels,
         terminal=actor.spec.terminal,
         output=directory_of(world, actor),
+        settings=dict(actor.spec.changes),
         blob=actor.spec.blob,
     )
     try:

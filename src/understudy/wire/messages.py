@@ -222,7 +222,8 @@ class Orders:
     have arrived; ``restart``, with another life to follow. ``verdict`` answers an error with
     ``again``, ``rites`` or ``end`` ("" while there is none); ``acknowledged`` says that the result, or what the rites
     came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was). ``paused``:
-    it is to stand still at its next check, until it hears otherwise or is to end.
+    it is to stand still at its next check, until it hears otherwise or is to end. ``settings`` are all that were
+    configured since the spawn, by their dotted paths.
     """
 
     KIND: ClassVar[str] = "orders"
@@ -232,6 +233,7 @@ class Orders:
     acknowledged: bool
     stacks: int = 0
     paused: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.effects import Bury, KillFamily, Publish, Settle, TakeOver
 from understudy.lifecycle.events import (
     Alarm,
+    Configure,
     Died,
     Errored,
     Event,
@@ -74,6 +75,7 @@ EXAMPLES: dict[type[Any], tuple[Any, ...]] = {
     Restart: (Restart(), Restart(OVER), Restart((), spec({"lives": 5}))),
     Pause: (Pause(),),
     Resume: (Resume(),),
+    Configure: (Configure({"timeouts.loop": 2.0}), Configure({"join_in": 9.0}), Configure({"join_in": None})),
     Expired: tuple(Expired(alarm) for alarm in Alarm),
     Released: (Released(),),
     Overran: (Overran(Stage.INTERRUPT, Place()), Overran(Stage.KILL, IN_LOOP)),

@@ -209,6 +209,11 @@ def live_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {path: _value_of(made, path) for path in meant}
 
 
+def stands(config: ProcessConfig, options: Mapping[str, Any]) -> bool:
+    """Whether each of these single options has that value already."""
+    return all(_value_of(config, path) == value for path, value in options.items())
+
+
 def _value_of(config: ProcessConfig, path: str) -> Any:
     value: Any = config
     for name in path.split("."):

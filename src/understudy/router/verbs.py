@@ -12,7 +12,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any, NamedTuple
 
-from understudy.config import live_options
+from understudy.config import live_options, stands
 from understudy.errors import ConfigError, UnknownActor
 from understudy.globs import is_glob
 from understudy.lifecycle import ladder
@@ -213,8 +213,7 @@ class Configuring(Order):
     def _word(self, actor: Actor) -> str:
         if actor.status.ended:
             return ENDED
-        same = actor.spec.config.override(self._options) == actor.spec.config
-        return ALREADY if same else ASKED
+        return ALREADY if stands(actor.spec.config, self._options) else ASKED
 
 
 def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop", *, drain: bool = False) -> None:

@@ -19,7 +19,7 @@ from tests.unit.lifecycle.world import World
 from understudy.errors import NameTaken
 from understudy.lifecycle import ladder
 from understudy.lifecycle.actor import Body
-from understudy.lifecycle.events import Event, Kill, Pause, Restart, Resume, Stop
+from understudy.lifecycle.events import Configure, Event, Kill, Pause, Restart, Resume, Stop
 from understudy.lifecycle.governor import Governor
 from understudy.status import Status
 
@@ -81,12 +81,16 @@ class Machine(RuleBasedStateMachine):
             possible = self.world.possible(uid)
             possible[choice if choice < len(possible) else 0]()
 
-    @rule(number=pick, grace=graces, verb=st.sampled_from(["stop", "kill", "restart", "restart", "pause", "resume"]))
+    @rule(
+        number=pick,
+        grace=graces,
+        verb=st.sampled_from(["stop", "kill", "restart", "restart", "pause", "resume", "configure"]),
+    )
     def is_wished(self, number: int, grace: float | None, verb: str) -> None:
         uid = self.living(number)
         rungs = ladder.graceful(grace, self.world.now)
         wishes: dict[str, Event] = {"stop": Stop(rungs), "kill": Kill(), "restart": Restart(rungs)}
-        wishes |= {"pause": Pause(), "resume": Resume()}
+        wishes |= {"pause": Pause(), "resume": Resume(), "configure": Configure({"join_in": grace or None})}
         if uid is not None:
             if verb == "restart" and self.world.registry.actors[uid].status is Status.RESTARTING:
                 self.world.lives[uid] = 0

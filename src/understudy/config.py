@@ -77,6 +77,9 @@ class Restart(Settings):
     policy: Literal["on_crash", "always", "never"] = option(
         "on_crash", "Restart what crashed, also what finished, or nothing."
     )
+    revive: Literal["original", "checkpoint"] = option(
+        "original", "Whether a life begins from the original state, or from the last checkpoint where there is one."
+    )
     backoff: Backoff = field(default_factory=Backoff)
     window: float | None = span(
         None, "Age from which a crash no longer counts against the lives.", none="every crash counts"
@@ -114,6 +117,7 @@ class Limits(Settings):
     at = "limits"
 
     result: int = option(2**30, "Largest serialized result.", unit="bytes", least=1, most=2**30)
+    checkpoint: int = option(2**26, "Largest serialized checkpoint.", unit="bytes", least=1, most=2**30)
     records: int | None = option(1000, "Log records that reach the parent in one second.", least=1, none="no limit")
 
 

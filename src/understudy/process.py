@@ -235,6 +235,17 @@ class Process:
         return _inside(self, "sleep").sleep(seconds)
 
     @verb
+    def checkpoint(self) -> None:
+        """Keep this object, as it is now, for the lives that follow: they begin from it instead of the original.
+
+        That is so where ``config.restart.revive = "checkpoint"``. It is serialized as at the spawn, and safe when this
+        returns: whatever befalls the process then, the next life has it. Last rites have the original, as has a restart
+        by hand of an actor that has ended. In the main thread only. Raises SerializationError with the path to what
+        cannot travel, TooLarge beyond ``limits.checkpoint``, WrongProcess outside hooks; the last one stands then.
+        """
+        _inside(self, "checkpoint").checkpoint(self)
+
+    @verb
     def progress(self, done: float | None, total: float | None = None, *, note: str | None = None) -> None:
         """Report how far the work is: percent, or ``done`` of ``total``; shown by ``info()``, with the note.
 

@@ -56,10 +56,11 @@ DEFAULTS = {
     "stop": {"command": 10.0, "term": 5.0, "term_again": 5.0},
     "restart": {
         "policy": "on_crash",
+        "revive": "original",
         "backoff": {"base": 0.1, "factor": 2.0, "cap": 30.0, "jitter": 0.2, "reset": 10.0},
         "window": None,
     },
-    "limits": {"result": 1024**3, "records": 1000},
+    "limits": {"result": 1024**3, "checkpoint": 1024**2 * 64, "records": 1000},
     "mailbox": {"size": 1000, "on_full": "block", "concurrency": 1},
     "sampling": {"interval": 1.0, "family": True, "pss": True},
 }
@@ -79,7 +80,7 @@ def _fitting(path: str, kind: Any) -> st.SearchStrategy[Any]:
     low, high = _BOUNDS.get(path, (0.001, 1e6))
     values: dict[Any, st.SearchStrategy[Any]] = {
         bool: st.booleans(),
-        int: st.integers(1, 2**30 if path == "limits.result" else 2**63 - 1),
+        int: st.integers(1, 2**30 if path in {"limits.result", "limits.checkpoint"} else 2**63 - 1),
         float: st.floats(low, high) | st.integers(math.ceil(low), int(high)),
         type(None): st.none(),
     }

@@ -13,15 +13,17 @@ from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.engine.serving import Serving
-from understudy.errors import WrongProcess
+from understudy.errors import TooLarge, WrongProcess
 from understudy.group import GroupRef
 from understudy.lifecycle.names import check_name
+from understudy.process import part_of
 from understudy.receiving.deferred import Deferred
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
 from understudy.stats import Stats
-from understudy.wire.messages import KillMe, Progress
+from understudy.wire.messages import Checkpoint, KillMe, Progress
 from understudy.wire.page import PLACE, PLACE_SHIFT
+from understudy.wire.pickling import dumps
 
 if TYPE_CHECKING:
     from understudy.engine.ticking import Ticking
@@ -46,6 +48,7 @@ class Actor:
         self.error: BaseException | None = None
         self.times = LapTimes()
         self._began = time.time()
+        self._checkpoints = 0
         self._birth, self._halt, self._sections = birth, halt, sections
         self._link, self._outbox = link, outbox
 
@@ -146,6 +149,21 @@ class Actor:
             self.serving = self.begin_serving()
             self.attending.append(self.serving.attend)
         return self.serving
+
+    def checkpoint(self, process: Any) -> None:
+        """Keep its state for the lives that follow; returns when the parent has it."""
+        if threading.current_thread() is not threading.main_thread():
+            raise WrongProcess(f"checkpoint() is for the hooks of {self.name}: amid another thread it may change")
+        if self.post.is_copy:
+            raise WrongProcess(f"this is a forked copy of {self.name}: its state is not the actor's")
+        config = part_of(process).config
+        blob = dumps(process, "self", config)
+        if len(blob) > config.limits.checkpoint:
+            limit = config.limits.checkpoint
+            raise TooLarge(f"the checkpoint of {self.name} has {len(blob)} bytes; limits.checkpoint allows {limit}")
+        self._checkpoints += 1
+        self._outbox.say(Checkpoint(self._checkpoints, self._outbox.tag([blob]), (blob,)))
+        self._link.wait_kept(self._checkpoints)
 
     def progress(self, percent: float | None, note: str | None) -> None:
         """Tell how far the work is."""

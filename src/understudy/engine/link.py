@@ -67,6 +67,9 @@ class Link:
         """Whether the parent itself asked for the stop."""
         self.judged = threading.Event()
         self.acknowledged = threading.Event()
+        self._kept = 0
+        """The number of the last checkpoint that the parent has."""
+        self._kept_more = threading.Event()
         self._closing = False
         self._gone = threading.Event()
 
@@ -101,6 +104,12 @@ class Link:
         waiting, self._progress = self._progress, progress
         if waiting is None:
             self.ring()
+
+    def wait_kept(self, number: int) -> None:
+        """Until the parent has the checkpoint of that number; the deadline of the section bounds it."""
+        while self._kept < number:
+            self._kept_more.wait()
+            self._kept_more.clear()
 
     def flush(self) -> None:
         """Send what is held back."""
@@ -229,6 +238,10 @@ class Link:
             self._settings = orders.settings
             if self._config is not _UNTOLD:
                 self._adopt()
+        if orders.checkpoint > self._kept:
+            self._kept = orders.checkpoint
+            self._outbox.unconfirmed = False
+            self._kept_more.set()
         if orders.verdict and not self.judged.is_set():
             self.verdict = orders.verdict
             self._outbox.unconfirmed = False

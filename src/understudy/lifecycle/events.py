@@ -75,6 +75,19 @@ class Resulted:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """The process tells its state as it is now; ``number`` counts those of this life."""
+
+    number: int
+    blob: bytes = field(repr=False)
+
+    @property
+    def cause(self) -> str:
+        """In words."""
+        return f"tells its checkpoint {self.number}, of {len(self.blob)} bytes"
+
+
+@dataclass(frozen=True, slots=True)
 class Errored:
     """The process tells its error and waits for a verdict."""
 
@@ -203,6 +216,7 @@ Event = (
     | Ready
     | Finishing
     | Resulted
+    | Checkpointed
     | Errored
     | Rited
     | Died

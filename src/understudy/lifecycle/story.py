@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.events import (
+    Checkpointed,
     Configure,
     Died,
     Errored,
@@ -53,7 +54,7 @@ def _told(event: Event, name: str) -> str:  # noqa: C901 - one line for each
             return f"a kill is asked ({cause})"
         case Expired(alarm):
             return f"the {alarm.value} clock ran out"
-        case Released() | Pause() | Resume() | Configure():
+        case Checkpointed() | Released() | Pause() | Resume() | Configure():
             return event.cause
         case Overran(stage, place):
             where = f" __{place.section}__, lap {place.lap}" if place.section else ""

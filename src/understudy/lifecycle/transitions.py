@@ -27,6 +27,7 @@ from understudy.lifecycle.effects import (
 )
 from understudy.lifecycle.events import (
     Alarm,
+    Checkpointed,
     Configure,
     Died,
     Errored,
@@ -130,6 +131,11 @@ def resulted(actor: Actor, event: Resulted, _: Moment) -> Step:
         return actor, (Remind(),)
     told = replace(actor, status=Status.STOPPING, result=event.payload)
     return told, (Remind(), *_exit_clock(actor))
+
+
+def checkpointed(actor: Actor, event: Checkpointed, _: Moment) -> Step:
+    """The last one is kept, each is acknowledged."""
+    return replace(actor, checkpoint=event.blob, kept=event.number), (Remind(),)
 
 
 def errored(actor: Actor, event: Errored, moment: Moment) -> Step:
@@ -311,6 +317,7 @@ def _unborn(actor: Actor) -> Step:
 
 _ALIVE: Mapping[type[Any], Handler] = {
     Resulted: resulted,
+    Checkpointed: checkpointed,
     Errored: errored,
     Finishing: finishing,
     Died: died,
@@ -328,7 +335,7 @@ _ALIVE: Mapping[type[Any], Handler] = {
 
 _LATE: Mapping[type[Any], Handler] = dict.fromkeys(
     # A fork is answered before anything can end for good, so Forked and ForkFailed are not among these.
-    (Ready, Finishing, Resulted, Errored, Rited, Died, Overran, Silent, Heard),
+    (Ready, Finishing, Resulted, Checkpointed, Errored, Rited, Died, Overran, Silent, Heard),
     late,
 )
 
@@ -337,7 +344,7 @@ _ENDED: Mapping[type[Any], Handler] = {
     **dict.fromkeys((Stop, Kill, Restart, Pause, Resume, Configure, Expired), late),
 }
 
-_BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Finishing}}
+_BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Checkpointed, Finishing}}
 
 TABLE: Mapping[Status, Mapping[type[Any], Handler]] = {
     Status.CREATED: {},

@@ -45,7 +45,7 @@ class OrdersDesk:
             return
         number = 1 if last is None else last.orders.number
         settings = dict(actor.spec.changes)
-        orders = Orders(number, stop, verdict, acknowledged, stacks, actor.paused, settings)
+        orders = Orders(number, stop, verdict, acknowledged, stacks, actor.paused, settings, actor.kept)
         if last is not None and orders == last.orders and last.heard:
             return
         if last is not None and orders != last.orders:

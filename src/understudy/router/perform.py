@@ -28,7 +28,7 @@ from understudy.lifecycle.effects import (
     Terminate,
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed
-from understudy.lifecycle.standing import held_back, ordered, stands_still
+from understudy.lifecycle.standing import held_back, ordered, stands_still, state_of
 from understudy.outcome import build_error
 from understudy.router import letters
 from understudy.router.folders import directory_of
@@ -89,7 +89,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         terminal=actor.spec.terminal,
         output=directory_of(world, actor),
         settings=dict(actor.spec.changes),
-        blob=actor.spec.blob,
+        blob=state_of(actor),
     )
     try:
         world.spawner(actor).fork(birth, page_fd)

@@ -136,6 +136,16 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The object as it is, for the lives that follow; the process waits until orders bear that ``number``."""
+
+    KIND: ClassVar[str] = "checkpoint"
+    number: int
+    tag: bytes | None = None
+    frames: tuple[Any, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Finishing:
     """The laps are over; ``stop``: because somebody in the process wished so."""
 
@@ -207,7 +217,7 @@ class Bye:
 
 Mail = Meet | Seek | Blocked | Unblocked | Letter
 """What is said about messages to other actors; these themselves go another way."""
-Report = Ready | Beat | Heard | Progress | Log | Mail | Finishing | KillMe | Error | Result | Rites | Bye
+Report = Ready | Beat | Heard | Progress | Log | Mail | Checkpoint | Finishing | KillMe | Error | Result | Rites | Bye
 REPORTS: tuple[type[Any], ...] = get_args(Report)
 
 
@@ -223,7 +233,8 @@ class Orders:
     ``again``, ``rites`` or ``end`` ("" while there is none); ``acknowledged`` says that the result, or what the rites
     came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was). ``paused``:
     it is to stand still at its next check, until it hears otherwise or is to end. ``settings`` are all that were
-    configured since the spawn, by their dotted paths.
+    configured since the spawn, by their dotted paths. ``checkpoint`` is the number of the last one that is
+    safe (0: none).
     """
 
     KIND: ClassVar[str] = "orders"
@@ -234,6 +245,7 @@ class Orders:
     stacks: int = 0
     paused: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    checkpoint: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from tests.unit.lifecycle.scene import DONE, EXIT_1, IN_LOOP, SIGSEGV, START, UN
 from understudy.lifecycle import ladder
 from understudy.lifecycle.events import (
     Alarm,
+    Checkpointed,
     Configure,
     Died,
     Errored,
@@ -60,6 +61,7 @@ def test_a_step_has_its_time_the_actor_with_its_incarnation_what_happened_and_th
         (Kill("self.kill()"), "a kill is asked (self.kill())"),
         (Restart(), "restart"),
         (Pause(), "a pause is asked"),
+        (Checkpointed(2, b"12345"), "tells its checkpoint 2, of 5 bytes"),
         (Configure({"timeouts.loop": 2.0, "num_loops": 9}), "configured: timeouts.loop=2.0, num_loops=9"),
         (Expired(Alarm.JOIN), "the join clock ran out"),
         (Overran(Stage.INTERRUPT, Place()), "a section overran: interrupt"),

@@ -30,6 +30,7 @@ from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.effects import Bury, KillFamily, Publish, Settle, TakeOver
 from understudy.lifecycle.events import (
     Alarm,
+    Checkpointed,
     Configure,
     Died,
     Errored,
@@ -67,6 +68,7 @@ EXAMPLES: dict[type[Any], tuple[Any, ...]] = {
     Ready: (Ready(),),
     Finishing: (DONE, Finishing("self.stop()", stop=True)),
     Resulted: (Resulted(RESULT),),
+    Checkpointed: (Checkpointed(1, b"a later state"),),
     Errored: (Errored(boom()), Errored(boot()), Errored(overrun_of("onfinish"))),
     Rited: (Rited(RITES),),
     Died: (EXIT_0, EXIT_1, SIGKILLED, SIGSEGV, UNKNOWN),
@@ -160,6 +162,7 @@ IMPOSSIBLE: dict[tuple[Status, type[Any]], str] = {
     **{(Status.CREATED, event): NEVER_REGISTERED for event in EVENTS},
     (Status.STARTING, Finishing): NOT_BEFORE_READY,
     (Status.STARTING, Resulted): NOT_BEFORE_READY,
+    (Status.STARTING, Checkpointed): NOT_BEFORE_READY,
     (Status.STARTING, Rited): "rites are held in STOPPING, in a process of their own too",
     (Status.RUNNING, Rited): "the verdict that allows rites makes it STOPPING",
     **{

@@ -134,6 +134,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "stacks": (None, "1", True, 1.0),
     "paused": (None, 1, "no"),
     "settings": (None, [], "x", {7: 7}),
+    "checkpoint": (None, "1", True, 1.0),
     "percent": ("50", True, [50]),
     "note": (7, b"note"),
     "record": (None, [], "x", {1: 2}, {None: 1}, {"fine": 1, b"not": 1}),

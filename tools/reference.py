@@ -174,10 +174,11 @@ def _member(name: str, raw: Any, owner: str) -> str:
 
 
 def _public(cls: type) -> Iterator[tuple[str, Any]]:
-    """The members that a class offers itself, in the order of its source."""
-    for name, raw in vars(cls).items():
-        if not name.startswith("_") and _function(raw) is not None:
-            yield name, raw
+    """The members that a class offers itself, or by a part of it that stands in the router, as its source has them."""
+    for owner in (cls, *(base for base in cls.__bases__ if base.__module__.startswith("understudy.router"))):
+        for name, raw in vars(owner).items():
+            if not name.startswith("_") and _function(raw) is not None:
+                yield name, raw
 
 
 def _function(raw: Any) -> Callable[..., Any] | None:

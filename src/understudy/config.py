@@ -77,6 +77,9 @@ class Restart(Settings):
     policy: Literal["on_crash", "always", "never"] = option(
         "on_crash", "Restart what crashed, also what finished, or nothing."
     )
+    revive: Literal["original", "checkpoint"] = option(
+        "original", "Whether a life begins from the original state, or from the last checkpoint where there is one."
+    )
     backoff: Backoff = field(default_factory=Backoff)
     window: float | None = span(
         None, "Age from which a crash no longer counts against the lives.", none="every crash counts"
@@ -117,6 +120,7 @@ class Limits(Settings):
     spawn: int = option(
         2**30, "Largest serialized original of an actor that it spawns.", unit="bytes", least=1, most=2**30
     )
+    checkpoint: int = option(2**26, "Largest serialized checkpoint.", unit="bytes", least=1, most=2**30)
     records: int | None = option(1000, "Log records that reach the parent in one second.", least=1, none="no limit")
 
 
@@ -176,14 +180,52 @@ class ProcessConfig(Settings):
         for path in options:
             if path not in paths():
                 raise unknown("", path)
-        for path in sorted(options, key=lambda known: known.count(".")):
-            for single, value in _opened(path, options[path]):
-                owner: Settings = made
-                *groups, name = single.split(".")
-                for group in groups:
-                    owner = getattr(owner, group)
-                setattr(owner, name, own(value))
+        adopt(made, options)
         return made
+
+
+def adopt(config: ProcessConfig, options: Mapping[str, Any]) -> None:
+    """Set these options of it, by paths that there are; raises ConfigError for a bad value."""
+    for path in sorted(options, key=lambda known: known.count(".")):
+        for single, value in _opened(path, options[path]):
+            owner: Settings = config
+            *groups, name = single.split(".")
+            for group in groups:
+                owner = getattr(owner, group)
+            setattr(owner, name, own(value))
+
+
+LIVE = ("num_loops", "join_in", "log_laps", "timeouts", "heartbeat")
+"""The options, and groups of them, that may be set while an actor runs."""
+
+
+def live_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """These options one by one, as they are stored; raises ConfigError for what is set at the spawn alone, or wrong."""
+    made = ProcessConfig().override(options)
+    if not options:
+        raise ConfigError("configure takes at least one option, as in {'timeouts.loop': 5}")
+    for path in options:
+        if path.partition(".")[0] not in LIVE:
+            may = ", ".join(f"{name}.*" if name in _groups() else name for name in LIVE)
+            raise ConfigError(f"{path} is set at the spawn; while an actor runs, {may} may be")
+    meant = [path for path in options if path not in _groups()]
+    for path in set(options) & _groups():
+        value = options[path]
+        names = value if isinstance(value, Mapping) else rules_of(type(value))
+        meant += [f"{path}.{name}" for name in names]
+    return {path: _value_of(made, path) for path in meant}
+
+
+def stands(config: ProcessConfig, options: Mapping[str, Any]) -> bool:
+    """Whether each of these single options has that value already."""
+    return all(_value_of(config, path) == value for path, value in options.items())
+
+
+def _value_of(config: ProcessConfig, path: str) -> Any:
+    value: Any = config
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
 
 
 def _opened(path: str, value: object) -> Iterator[tuple[str, object]]:

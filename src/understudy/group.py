@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -102,6 +102,18 @@ class GroupRef(Generic[A]):
         What had ended comes up under a new uid; ``system.ref(name)`` gives the group with it.
         """
         return {ref.name: ref.restart(grace=grace) for ref in self.refs}
+
+    def pause(self) -> dict[str, str]:
+        """As `ActorRef.pause`: ``{name: "asked"|"already"|"ended"}``."""
+        return {ref.name: ref.pause() for ref in self.refs}
+
+    def resume(self) -> dict[str, str]:
+        """As `ActorRef.resume`: ``{name: "asked"|"already"|"ended"}``."""
+        return {ref.name: ref.resume() for ref in self.refs}
+
+    def configure(self, options: Mapping[str, Any]) -> dict[str, str]:
+        """As `ActorRef.configure`: ``{name: "asked"|"already"|"ended"}``."""
+        return {ref.name: ref.configure(options) for ref in self.refs}
 
     def wait_ready(self, timeout: float | None = None) -> None:
         """As `ActorRef.wait_ready`, for each; ``timeout``, in seconds, is for all together."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from understudy import runtime
 from understudy.config import ProcessConfig
+from understudy.errors import NotAnActor, NotStarted, WrongProcess
 from understudy.timing import Timers
 
 if TYPE_CHECKING:
@@ -40,3 +41,32 @@ class Part:
         self.timers = None if timed is None else Timers().used(timed)
         self.inside = None
         self.starting = threading.RLock()
+
+
+def part_of(process: object) -> Part:
+    """The runtime's part of a Process; raises NotAnActor for an object that was made around ``__new__``."""
+    part = process.__dict__.get("_understudy")
+    if not isinstance(part, Part):
+        raise NotAnActor(f"this {type(process).__name__} was never set up: its __new__ does not call Process.__new__")
+    return part
+
+
+def started(process: object, what: str) -> ActorRef[Any]:
+    """The actor that it was started as; raises NotStarted, WrongProcess."""
+    part = part_of(process)
+    if part.inside is not None:
+        raise WrongProcess(f"{part.inside.name} cannot {what} itself: it runs in this very process")
+    if part.ref is None:
+        raise NotStarted(
+            f"cannot {what} this {type(process).__name__}: it is not started; in __init__ none is, elsewhere call "
+            "start() first"
+        )
+    return part.ref
+
+
+def inside_of(process: object, what: str) -> runtime.Inside:
+    """What the engine does for it; raises WrongProcess where it does not run."""
+    inside = part_of(process).inside
+    if inside is None:
+        raise WrongProcess(f"{what}() is for hooks: this {type(process).__name__} does not run in this process")
+    return inside

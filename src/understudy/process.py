@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from understudy import runtime
 from understudy.callables import check_call, wants_stop_event
 from understudy.config import ProcessConfig
-from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, NotStarted, WrongProcess
+from understudy.errors import AlreadyStarted, ConfigError, WrongProcess
 from understudy.handle import arrived, here
 from understudy.hooks import HOOKS, refuse_generating_hooks
-from understudy.part import Part
+from understudy.part import Part, inside_of, part_of, started
 from understudy.receiving.deferred import Deferred
 from understudy.receiving.marks import refuse_receive_without_message
 from understudy.settings import check_delay, check_timeout, shown
@@ -110,12 +110,12 @@ class Process:
     @verb
     def wait(self, timeout: float | None = None) -> Status:
         """Wait until it has ended, at most ``timeout`` seconds; raises WaitTimeout, NotStarted, WrongProcess inside."""
-        return _started(self, "wait for").wait(timeout)
+        return started(self, "wait for").wait(timeout)
 
     @verb
     def result(self, timeout: float | None = None) -> Any:
         """What ``__result__`` returned in its process, waiting for it; raises its error, WaitTimeout, NotStarted."""
-        return _started(self, "ask the result of").result(timeout)
+        return started(self, "ask the result of").result(timeout)
 
     @verb
     def stop(self, *, after: str = "section", grace: float | None = None, drain: bool = False) -> str:
@@ -131,7 +131,7 @@ class Process:
         if inside is None:
             if after == "lap":
                 raise ConfigError("stop(after='lap') is for hooks; from outside, a stop is after the section under way")
-            return _started(self, "stop").stop(grace=grace, drain=drain)
+            return started(self, "stop").stop(grace=grace, drain=drain)
         if grace is not None:
             raise ConfigError("stop(grace=...) is for the parent; from within, the section under way ends by itself")
         if drain:
@@ -144,7 +144,7 @@ class Process:
         """End now: no ``__onfinish__``, no ``__result__``. Inside hooks it does not return."""
         inside = part_of(self).inside
         if inside is None:
-            return _started(self, "kill").kill()
+            return started(self, "kill").kill()
         inside.kill()
         return "asked"
 
@@ -154,14 +154,14 @@ class Process:
     def tell(self, message: object, *, urgent: bool = False) -> None:
         """Send it a message and wait for nothing, as `ActorRef.tell`; inside hooks, to itself. Raises NotStarted."""
         inside = part_of(self).inside
-        ref = _started(self, "tell") if inside is None else inside.ref
+        ref = started(self, "tell") if inside is None else inside.ref
         ref.tell(message, urgent=urgent)
 
     @verb
     def ask(self, message: object, timeout: float | None = None) -> Any:
         """Send it a message and wait for the reply, as `ActorRef.ask`; raises NotStarted, WrongProcess inside hooks."""
         inside = part_of(self).inside
-        ref = _started(self, "ask") if inside is None else inside.ref
+        ref = started(self, "ask") if inside is None else inside.ref
         return ref.ask(message, timeout=timeout)
 
     @verb
@@ -172,7 +172,7 @@ class Process:
         with the next `receive` or the end of the section. A stop ends the wait, and with it the section, without an
         error. Raises WaitTimeout.
         """
-        return _inside(self, "receive").receive(check_timeout(timeout))
+        return inside_of(self, "receive").receive(check_timeout(timeout))
 
     @verb
     def after(self, seconds: float, message: object) -> Reminder:
@@ -184,7 +184,7 @@ class Process:
         Any thread of the actor may call it; of a class without handlers, once a hook has called this or `receive`.
         Raises ConfigError for what is no number of seconds from 0 to 1,000,000,000, WrongProcess outside hooks.
         """
-        return _inside(self, "after").after(check_delay("after", seconds, 0), message)
+        return inside_of(self, "after").after(check_delay("after", seconds, 0), message)
 
     @verb
     def every(self, seconds: float, message: object) -> Reminder:
@@ -195,7 +195,7 @@ class Process:
         `Reminder.missed` counts them.
         Raises as `after`; ConfigError for less than 0.001 seconds, too.
         """
-        return _inside(self, "every").every(check_delay("every", seconds, _OFTEN), message)
+        return inside_of(self, "every").every(check_delay("every", seconds, _OFTEN), message)
 
     @verb
     def defer(self) -> Deferred:
@@ -204,17 +204,17 @@ class Process:
         If it is called again for the same message, one of the two may answer it.
         Raises WrongProcess outside hooks, and where no message is in hand.
         """
-        return _inside(self, "defer").defer()
+        return inside_of(self, "defer").defer()
 
     @shadowable
     def sender(self) -> ActorRef[Any] | None:
         """The actor that sent the message in hand; None if it came from no actor, and between messages."""
-        return _inside(self, "sender").sender
+        return inside_of(self, "sender").sender
 
     @shadowable
     def redelivered(self) -> bool:
         """Whether an earlier life may have handled the message in hand, wholly or in part: a reliable one."""
-        return _inside(self, "redelivered").redelivered
+        return inside_of(self, "redelivered").redelivered
 
     @shadowable
     def system(self) -> Any:
@@ -222,7 +222,7 @@ class Process:
         inside = part_of(self).inside
         if inside is not None:
             return arrived(inside.system_id, inside.system_name, inside.endpoint)
-        ref = _started(self, "ask the system of")
+        ref = started(self, "ask the system of")
         found = here.get(ref.system_id)
         if found is None:
             raise WrongProcess(f"the system of {ref.name} does not run in this process, or was shut down and forgotten")
@@ -252,12 +252,23 @@ class Process:
         back. Also raises DepthExceeded, ParentStopping, TooLarge beyond ``limits.spawn``, WrongProcess outside hooks.
         """
         options = {"name": name, "host": host, "replicas": replicas, "config": config, "link": link}
-        return _inside(self, "spawn").spawn(target, *args, **options, **kwargs)
+        return inside_of(self, "spawn").spawn(target, *args, **options, **kwargs)
 
     @verb
     def sleep(self, seconds: float) -> bool:
         """Sleep, but end early at a stop; True if it slept the whole time."""
-        return _inside(self, "sleep").sleep(seconds)
+        return inside_of(self, "sleep").sleep(seconds)
+
+    @verb
+    def checkpoint(self) -> None:
+        """Keep this object, as it is now, for the lives that follow: they begin from it instead of the original.
+
+        That is so where ``config.restart.revive = "checkpoint"``. It is serialized as at the spawn, and safe when this
+        returns: whatever befalls the process then, the next life has it. Last rites have the original, as has a restart
+        by hand of an actor that has ended. In the main thread only. Raises SerializationError with the path to what
+        cannot travel, TooLarge beyond ``limits.checkpoint``, WrongProcess outside hooks; the last one stands then.
+        """
+        inside_of(self, "checkpoint").checkpoint(self)
 
     @verb
     def progress(self, done: float | None, total: float | None = None, *, note: str | None = None) -> None:
@@ -272,57 +283,57 @@ class Process:
             raise ConfigError(f"progress({done!r}, {total!r}): {error}") from None
         if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - percent
             raise ConfigError(f"progress is from 0 to 100 percent, not {percent:g}")
-        _inside(self, "progress").progress(percent, None if note is None else str(note)[:_NOTE])
+        inside_of(self, "progress").progress(percent, None if note is None else str(note)[:_NOTE])
 
     @shadowable
     def stopping(self) -> bool:
         """Whether a stop stands."""
-        return _inside(self, "stopping").stopping
+        return inside_of(self, "stopping").stopping
 
     @shadowable
     def name(self) -> str:
         """The actor's name; raises NotStarted before there is one."""
         inside = part_of(self).inside
-        return _started(self, "tell the name of").name if inside is None else inside.name
+        return started(self, "tell the name of").name if inside is None else inside.name
 
     @shadowable
     def current_lap(self) -> int:
         """The lap under way, from 1; 0 before the first."""
         inside = part_of(self).inside
-        return _started(self, "ask the lap of").info().lap if inside is None else inside.lap
+        return started(self, "ask the lap of").info().lap if inside is None else inside.lap
 
     @shadowable
     def completed_laps(self) -> int:
         """How many laps are complete."""
         inside = part_of(self).inside
-        return _started(self, "ask the laps of").info().completed_laps if inside is None else inside.completed_laps
+        return started(self, "ask the laps of").info().completed_laps if inside is None else inside.completed_laps
 
     @shadowable
     def incarnation(self) -> int:
         """Which life this is, from 1."""
         inside = part_of(self).inside
-        return _started(self, "ask the incarnation of").info().incarnation if inside is None else inside.incarnation
+        return started(self, "ask the incarnation of").info().incarnation if inside is None else inside.incarnation
 
     @shadowable
     def lives_left(self) -> int:
         """How many restarts are still possible."""
         inside = part_of(self).inside
-        return _started(self, "ask the lives of").info().lives_left if inside is None else inside.lives_left
+        return started(self, "ask the lives of").info().lives_left if inside is None else inside.lives_left
 
     @shadowable
     def last_lap_time(self) -> float | None:
         """Seconds from the first section's start to the last one's end, of the last complete lap."""
-        return _inside(self, "last_lap_time").last_lap_time
+        return inside_of(self, "last_lap_time").last_lap_time
 
     @shadowable
     def error(self) -> BaseException | None:
         """Inside ``__error__``: the error that took the last life."""
-        return _inside(self, "error").error
+        return inside_of(self, "error").error
 
     @shadowable
     def stats(self) -> Stats:
         """Laps and their times in this life so far; over all lives see ``info().stats`` in the parent."""
-        return _inside(self, "stats").stats
+        return inside_of(self, "stats").stats
 
     @shadowable
     def log(self) -> logging.Logger:
@@ -344,33 +355,6 @@ VERBS = ("config", *(name for name, value in vars(Process).items() if isinstance
 """What a subclass may not shadow."""
 
 
-def part_of(process: Process) -> Part:
-    """The runtime's part of a Process; raises NotAnActor for an object that was made around ``__new__``."""
-    part = process.__dict__.get("_understudy")
-    if not isinstance(part, Part):
-        raise NotAnActor(f"this {type(process).__name__} was never set up: its __new__ does not call Process.__new__")
-    return part
-
-
-def _started(process: Process, what: str) -> ActorRef[Any]:
-    part = part_of(process)
-    if part.inside is not None:
-        raise WrongProcess(f"{part.inside.name} cannot {what} itself: it runs in this very process")
-    if part.ref is None:
-        raise NotStarted(
-            f"cannot {what} this {type(process).__name__}: it is not started; in __init__ none is, elsewhere call "
-            "start() first"
-        )
-    return part.ref
-
-
-def _inside(process: Process, what: str) -> runtime.Inside:
-    inside = part_of(process).inside
-    if inside is None:
-        raise WrongProcess(f"{what}() is for hooks: this {type(process).__name__} does not run in this process")
-    return inside
-
-
 class FunctionProcess(Process):
     """A function as an actor of one lap; what it returns is the result."""
 
@@ -385,7 +369,7 @@ class FunctionProcess(Process):
 
     def __loop__(self) -> None:
         if self.wants_stop_event:
-            self.kwargs["stop_event"] = _inside(self, "stop_event").stop_event
+            self.kwargs["stop_event"] = inside_of(self, "stop_event").stop_event
         self.value = self.function(*self.args, **self.kwargs)
 
     def __result__(self) -> Any:

@@ -11,7 +11,7 @@ from understudy.receiving.calls import Calls
 from understudy.settings import check_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Mapping
 
     from understudy.status import ActorInfo, Life, Status
     from understudy.timing import Timers
@@ -120,6 +120,32 @@ class ActorRef(Generic[A]):
         if inside is not None:
             return [ActorRef(self.system_id, uid, name) for name, uid in inside.steer("children", self).items()]
         return self._outside.children_uid(self.uid)
+
+    def pause(self) -> str:
+        """Let it stand still at its next check, and return: ``asked``, ``already`` (it was asked before) or ``ended``.
+
+        It checks between sections, laps and messages, and in `Process.sleep`, `receive` and `stopping`. Until `resume`
+        no section's time runs while it stands still, its mailbox fills, and lives that follow begin with the pause.
+        A stop, kill or restart works at once.
+        """
+        return self._outside.pause_uid(self.uid)
+
+    def resume(self) -> str:
+        """Let it go on, however often it was paused: ``asked``, ``already`` (no pause stood) or ``ended``.
+
+        A timer of its own that was due meanwhile gives one message; a section goes on with the rest of its time.
+        """
+        return self._outside.resume_uid(self.uid)
+
+    def configure(self, options: Mapping[str, Any]) -> str:
+        """Set options while it runs, by dotted path: ``asked``, ``already`` (all stand so) or ``ended``.
+
+        ``{"timeouts.loop": 5}``; of ``num_loops``, ``join_in``, ``log_laps``, ``timeouts.*`` and ``heartbeat.*``. A
+        section that is under way keeps its deadline, what begins afterwards goes by the new ones; they stand over
+        restarts, and ``info().config`` shows them. Raises UnknownField with the nearest path, ConfigError for a bad
+        value and for an option that is set at the spawn alone.
+        """
+        return self._outside.configure_uid(self.uid, options)
 
     def tell(self, message: Any, *, urgent: bool = False, reliable: bool = False) -> None:
         """Send it a message, from any thread of the system's processes, and return.

@@ -206,6 +206,8 @@ class ActorInfo:
     covers all its lives. ``next_restart`` is when its next life is due, or its turn is expected; ``restart_held`` says
     what holds that back besides the pause: ``queued`` or ``quarantine``. ``parent`` is who spawned it, None for the
     system's own actors, whose ``depth`` is 1; ``children`` are the living that it spawned.
+    what holds that back besides the pause: ``queued`` or ``quarantine``. ``paused``: it stands still, or will at its
+    next check. ``config`` are its settings as they stand, groups as dicts in it; `ps` leaves them out.
     """
 
     name: str
@@ -243,11 +245,13 @@ class ActorInfo:
     completed_laps: int = 0
     depth: int = 1
     children: tuple[str, ...] = ()
+    config: dict[str, Any] | None = None
 
     @property
     def status_text(self) -> str:
-        """The status, and what holds its next life back: ``RESTARTING (queued)``."""
-        return str(self.status) if self.restart_held is None else f"{self.status} ({self.restart_held})"
+        """The status, and what holds it or its next life back: ``RUNNING (paused)``, ``RESTARTING (queued)``."""
+        held = ", ".join(filter(None, ("paused" if self.paused else None, self.restart_held)))
+        return f"{self.status} ({held})" if held else str(self.status)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, fit for JSON and msgpack."""

@@ -23,10 +23,11 @@ from understudy.router.answers import Answers
 from understudy.router.calls import Calls
 from understudy.router.capacity import check_capacity, opened_descriptors
 from understudy.router.closing import Closing, end_all
+from understudy.router.commands import Commands
 from understudy.router.founding import found
 from understudy.router.gauges import Gauges
 from understudy.router.letters import DeadLetters
-from understudy.router.listing import info, summary
+from understudy.router.listing import info, summary, whole
 from understudy.router.loop import Router
 from understudy.settings import check_timeout, shown
 from understudy.status import ActorInfo, ActorTable, Status, Summary
@@ -36,7 +37,7 @@ T = TypeVar("T")
 P = TypeVar("P", bound=Process)
 
 
-class ActorSystem:
+class ActorSystem(Commands):
     """Runs actors, each in its own operating system process, and looks after them.
 
     ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid); of one name there
@@ -232,8 +233,7 @@ class ActorSystem:
 
         Figures that are older than the actor's ``sampling.interval`` are measured anew, in this thread.
         """
-        registry = self._world.registry
-        listed = registry.listed if all else registry.living
+        listed = self._world.registry.listed if all else self._world.registry.living
         self._router.sampler.refresh(self._look(listed))
         # In the router's thread, for what has ended long ago may be forgotten at any other moment.
         return self._look(lambda: ActorTable(map(self._info, listed())))
@@ -241,7 +241,7 @@ class ActorSystem:
     def info(self, name: str) -> ActorInfo:
         """One actor by name, as `ps` has it; raises UnknownActor."""
         self._router.sampler.refresh([self._look(lambda: self._world.registry.find(name))])
-        return self._look(lambda: self._info(self._world.registry.find(name)))
+        return self._look(lambda: whole(self._world, self._router.watch, self._world.registry.find(name)))
 
     def healthy(self, who: str | ActorRef[Any] | GroupRef[Any]) -> bool:
         """Whether an actor, by name or ref, is in health, as `ActorRef.healthy`; of a group, whether all of it are.

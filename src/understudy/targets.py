@@ -18,7 +18,8 @@ from understudy.errors import ConfigError, NotAnActor
 from understudy.hooks import hooks_of
 from understudy.lifecycle.names import check_name
 from understudy.lifecycle.spec import Spec
-from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process, part_of
+from understudy.part import part_of
+from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process
 from understudy.receiving.marks import methods_of
 from understudy.routing import check_replicas
 from understudy.runtime import NOTHING

@@ -11,7 +11,7 @@ import pytest
 
 from tests.stage import note, notes
 from understudy import MainLoopTimeoutError, Process
-from understudy.process import part_of
+from understudy.part import part_of
 
 
 async def busy():

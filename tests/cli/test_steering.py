@@ -10,6 +10,7 @@ import pytest
 from tests.cli.screens import command
 from tests.stage import gone, hold, note, noted, parent, running, said, tell, until
 from understudy import ActorInfo, ActorTable, Event, Process, Status
+from understudy.cli.exits import NO_ACTOR, REFUSED
 from understudy.cli.following import Begins, Ends, Goal
 
 TWO_TERMINALS = """
@@ -125,6 +126,44 @@ def test_stop_asks_each_that_is_named_and_answers_by_actor(cast, say):
     for ref in cast.values():
         assert ref.wait(20) is Status.FINISHED
     assert say("stop", "lead").out.split() == ["name", "outcome", "lead", "ended"]
+
+
+@pytest.mark.requirement("A8")
+def test_pause_and_resume_ask_each_that_is_named_and_ps_and_info_show_it(cast, say):
+    assert say("pause", "chorus/*", "--json").json == [
+        {"name": name, "outcome": "asked", "status": None} for name in ("chorus/1", "chorus/2")
+    ]
+    until(lambda: "_stand_still" in cast["chorus/1"].stacks(), 20)
+    assert say("pause", "chorus/1").out.split() == ["name", "outcome", "chorus/1", "already"]
+    rows = {row["name"]: row["paused"] for row in say("ps", "--json").json}
+    assert rows == {"lead": False, "chorus/1": True, "chorus/2": True}
+    assert say("ps").out.count("RUNNING (paused)") == 2
+    assert "by request: it stands still" in say("info", "chorus/2").out
+    words = {row["name"]: row["outcome"] for row in say("resume", "*", "--json").json}
+    assert words == {"lead": "already", "chorus/1": "asked", "chorus/2": "asked"}
+    assert not cast["chorus/2"].info().paused
+    assert say("resume", "nobody").code == NO_ACTOR
+    assert cast["chorus/1"].stop() == "asked"
+    assert cast["chorus/1"].wait(20) is Status.FINISHED
+
+
+@pytest.mark.requirement("A8")
+def test_configure_sets_options_and_info_shows_what_differs_from_the_defaults(cast, say):
+    said = say("configure", "chorus/*", "timeouts.loop=5", "join_in=none", "num_loops=7", "--json")
+    assert {row["name"]: row["outcome"] for row in said.json} == {"chorus/1": "asked", "chorus/2": "asked"}
+    assert say("configure", "chorus/1", "timeouts.loop=5").out.split() == ["name", "outcome", "chorus/1", "already"]
+    shown = say("info", "chorus/2").out
+    assert "num_loops=7, timeouts.loop=5.0" in shown
+    assert say("info", "chorus/1", "--json").json["config"]["timeouts"]["loop"] == 5.0
+    for wrong, why in (
+        ("lives=3", "lives is set at the spawn"),
+        ("timeouts.lop=3", "did you mean 'timeouts.loop'"),
+        ("timeouts.loop=soon", "timeouts.loop must be"),
+        ("timeouts.loop", "write configure NAME=VALUE"),
+    ):
+        refused = say("configure", "lead", wrong)
+        assert (refused.code, refused.out) == (REFUSED, "")
+        assert why in refused.err
 
 
 def test_stop_that_drains_asks_for_what_has_arrived_to_be_handled_first(theatre, cast, say):

@@ -118,7 +118,9 @@ def test_every_event_has_the_keys_of_the_page_and_every_kind_is_seen(system, str
     for count in (1, 2):
         words = ("it has ended", "tell", "'text'", count, 0, "parent", 0, None)
         stranger.socket(zmq.PUSH, "reports").send(report(system, idler.uid, "letter", idler.uid, *words))
-    for kind in ("dead_letter", "health", "tick", "laps", "report", "progress", "restart", "held", "log", "figures"):
+    idler.pause()
+    kinds = ("dead_letter", "health", "tick", "laps", "report", "progress", "restart", "held", "pause", "log", "figures")
+    for kind in kinds:
         until(partial(seen, kind), 20, kind)
     os.kill(pid, signal.SIGCONT)
     system.shutdown()
@@ -247,10 +249,12 @@ def test_orders_go_to_the_topic_of_the_incarnation_again_and_again_until_they_ar
     orders = stranger.socket(zmq.SUB, "commands", topic.encode())
     assert orders.poll(20_000)
     got, envelope = orders.recv_multipart()
-    version, kind, *identity, seq, number, stop, verdict, acknowledged, stacks = msgpack.unpackb(envelope)
+    version, kind, *identity, seq = (said := msgpack.unpackb(envelope))[:6]
+    number, stop, verdict, acknowledged, stacks, *others = said[6:]
     assert got == topic.encode()
     assert (version, kind, identity) == (1, "orders", [system_id, ref.uid, 1])
     assert (seq, stop, verdict, acknowledged, stacks) == (number, "drain", "", False, 0)
+    assert others == [False, {}, 0]
     assert orders.poll(20_000)
     assert orders.recv_multipart() == [got, envelope]
     os.kill(pid, signal.SIGCONT)

@@ -107,6 +107,9 @@ def test_a_scrape_tells_of_actors_lives_laps_and_figures(system, url):
     assert found["understudy_actor_errors_total"] == {("crew/turns",): 1}
     assert found["understudy_actor_lives_left"] == {("crew/turns",): 1}
     assert found["understudy_actor_healthy"] == {("crew/turns",): 1}
+    assert found["understudy_actors_paused"] == {(): 0}
+    turns.pause()
+    assert samples(url)["understudy_actors_paused"] == {(): 1}
     memory, pss = (found[f"understudy_actor_{kind}_bytes"][("crew/turns",)] for kind in ("memory", "pss"))
     assert memory > 1 << 20
     assert 0 < pss <= memory
@@ -367,7 +370,7 @@ def test_a_forked_copy_lets_go_of_the_port(system, url):
 def test_the_guide_names_every_metric_and_no_other():
     guide = (ROOT / "docs" / "guides" / "metrics.md").read_text(encoding="utf-8")
     told = {row[0].strip("`").partition("{")[0] for table in tables(guide) for row in table}
-    made = {"understudy_info", "understudy_actors", "understudy_actors_held"}
+    made = {"understudy_info", "understudy_actors", "understudy_actors_held", "understudy_actors_paused"}
     made |= {f"understudy_{name}_total" for name, *_ in (*metrics.COUNTERS, *metrics.SHARES)}
     made |= {f"understudy_actor_{name}_total" for name, *_ in metrics.ACTOR_COUNTERS}
     made |= {f"understudy_actor_{name}" for name, *_ in metrics.ACTOR_GAUGES}

@@ -28,6 +28,7 @@ from understudy.config import (
     Sampling,
     StopLadder,
     Timeouts,
+    live_options,
     options,
 )
 from understudy.errors import ConfigError, UnderstudyError, UnknownField
@@ -55,10 +56,11 @@ DEFAULTS = {
     "stop": {"command": 10.0, "term": 5.0, "term_again": 5.0},
     "restart": {
         "policy": "on_crash",
+        "revive": "original",
         "backoff": {"base": 0.1, "factor": 2.0, "cap": 30.0, "jitter": 0.2, "reset": 10.0},
         "window": None,
     },
-    "limits": {"result": 1024**3, "spawn": 1024**3, "records": 1000},
+    "limits": {"result": 1024**3, "spawn": 1024**3, "checkpoint": 1024**2 * 64, "records": 1000},
     "mailbox": {"size": 1000, "on_full": "block", "concurrency": 1},
     "sampling": {"interval": 1.0, "family": True, "pss": True},
 }
@@ -78,7 +80,7 @@ def _fitting(path: str, kind: Any) -> st.SearchStrategy[Any]:
     low, high = _BOUNDS.get(path, (0.001, 1e6))
     values: dict[Any, st.SearchStrategy[Any]] = {
         bool: st.booleans(),
-        int: st.integers(1, 2**30 if path in {"limits.result", "limits.spawn"} else 2**63 - 1),
+        int: st.integers(1, 2**30 if path in {"limits.result", "limits.spawn", "limits.checkpoint"} else 2**63 - 1),
         float: st.floats(low, high) | st.integers(math.ceil(low), int(high)),
         type(None): st.none(),
     }
@@ -602,3 +604,27 @@ def test_override_takes_a_mapping_for_a_group_and_leaves_its_other_options(optio
 def test_override_refuses_what_a_mapping_gets_wrong_with_its_path(options, kind, told):
     with pytest.raises(kind, match=told):
         ProcessConfig().override(options)
+
+
+@pytest.mark.requirement("A8")
+@pytest.mark.parametrize("option", options(), ids=lambda option: option.path)
+def test_each_option_may_be_set_while_an_actor_runs_or_is_refused_by_its_name(option):
+    group = option.path.partition(".")[0]
+    if group in {"num_loops", "join_in", "log_laps", "timeouts", "heartbeat"}:
+        assert live_options({option.path: option.default}) == {option.path: option.default}
+    else:
+        with pytest.raises(ConfigError, match=rf"^{option.path} is set at the spawn"):
+            live_options({option.path: option.default, "num_loops": 3})
+
+
+@pytest.mark.requirement("A8")
+def test_groups_of_live_options_are_opened():
+    assert live_options({"timeouts": {"loop": 5}, "heartbeat.misses": 4}) == {
+        "timeouts.loop": 5.0,
+        "heartbeat.misses": 4,
+    }
+    assert live_options({"heartbeat": Heartbeat(interval=1)}) == {
+        "heartbeat.interval": 1.0, "heartbeat.misses": 3, "heartbeat.kill": "auto",
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match="at least one option"):
+        live_options({})

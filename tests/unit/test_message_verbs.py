@@ -8,7 +8,7 @@ import pytest
 
 from understudy import ConfigError, NotStarted, Process, WrongProcess, runtime
 from understudy.handle import SystemHandle
-from understudy.process import part_of
+from understudy.part import part_of
 
 pytestmark = pytest.mark.requirement("A7")
 

@@ -18,7 +18,23 @@ from understudy.cli.exits import DONE, FAILED, LATE, NO_ACTOR, PRESSED, REFUSED,
 from understudy.cli.options import System
 from understudy.errors import ConfigError, UnderstudyError, UnknownActor, WaitTimeout
 
-VERBS = ("run", "ps", "top", "watch", "info", "stop", "kill", "restart", "shutdown", "logs", "dump", "systems")
+VERBS = (
+    "run",
+    "ps",
+    "top",
+    "watch",
+    "info",
+    "stop",
+    "kill",
+    "restart",
+    "pause",
+    "resume",
+    "configure",
+    "shutdown",
+    "logs",
+    "dump",
+    "systems",
+)
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer gives it no public name
 

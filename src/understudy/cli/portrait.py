@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from functools import reduce
+from typing import Any
 
 from understudy.cli import formats, styles
 from understudy.cli.sheet import Line
+from understudy.config import ProcessConfig, options
 from understudy.stats import Stats
 from understudy.status import ActorInfo
 
@@ -48,10 +51,12 @@ def _facts(info: ActorInfo, now: float) -> Iterator[tuple[str, str]]:
         ("children", ", ".join(info.children) or None),
         ("life", f"{info.incarnation}, {info.lives_left} left"),
         ("next life", info.next_restart is not None and f"in {formats.span(info.next_restart)}"),
+        ("paused", info.paused and "by request: it stands still from its next check on"),
         ("held back", _HELD.get(info.restart_held or "", info.restart_held)),
         ("exit code", info.exit_code is not None and str(info.exit_code)),
         ("spawned", info.started_at and f"{_moment(info.started_at)}, {formats.span(now - info.started_at)} ago"),
         ("last life" if info.status.ended else "this life", info.runtime is not None and _length(info)),
+        ("settings", _settings(info)),
         ("lap", _lap(info)),
         ("section", info.section),
         ("time left", info.time_left is not None and formats.span(info.time_left)),
@@ -63,6 +68,13 @@ def _facts(info: ActorInfo, now: float) -> Iterator[tuple[str, str]]:
         ("open files", info.open_files is not None and str(info.open_files)),
     ]
     return ((title, str(text)) for title, text in known if text)
+
+
+def _settings(info: ActorInfo) -> str:
+    """Those that differ from the defaults."""
+    found: Any = ProcessConfig.from_dict(info.config or {})
+    values = {option: reduce(getattr, option.path.split("."), found) for option in options()}
+    return ", ".join(f"{option.path}={value}" for option, value in values.items() if value != option.default)
 
 
 def _length(info: ActorInfo) -> str:

@@ -181,6 +181,8 @@ def line(info: ActorInfo, pace: Pace) -> Text:
         parts.append(info.note.splitlines()[0])
     if info.next_restart is not None:
         parts.append(f"next in {info.next_restart:.1f} s")
+    if info.paused:
+        parts.append("paused")
     if info.restart_held is not None:
         parts.append(info.restart_held)
     text = Text(no_wrap=True)

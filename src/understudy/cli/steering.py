@@ -1,4 +1,4 @@
-"""What `stop`, `kill`, `restart` and `shutdown` share: the wait for what comes of them, and how it is told."""
+"""What the verbs that give orders share: the wait for what comes of them, and how it is told."""
 
 from __future__ import annotations
 

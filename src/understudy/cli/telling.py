@@ -10,7 +10,7 @@ from understudy.cli import formats, styles
 from understudy.cli.sheet import Line
 from understudy.status import Event
 
-USUAL = ("state", "health", "restart", "held", "report", "dead_letter", "log")
+USUAL = ("state", "health", "restart", "held", "pause", "report", "dead_letter", "log")
 """What is told unless kinds are asked for: not how far each is, once a second."""
 
 
@@ -52,6 +52,10 @@ def _held(event: Event) -> Line:
     seconds = event.data.get("next_restart")
     when = "" if seconds is None else f", its turn comes within {formats.span(seconds)}"
     return [(f"{formats.first_line(event.after or 'held')}{when}", "yellow"), *_why(event)]
+
+
+def _pause(event: Event) -> Line:
+    return [(formats.first_line(event.after or "pause"), "yellow"), *_why(event)]
 
 
 def _report(event: Event) -> Line:
@@ -110,6 +114,7 @@ _TELL: dict[str, Callable[[Event], Line]] = {
     "health": _health,
     "restart": _restart,
     "held": _held,
+    "pause": _pause,
     "report": _report,
     "dead_letter": _dead_letter,
     "log": _log,

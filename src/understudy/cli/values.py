@@ -24,17 +24,17 @@ def arguments(given: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def settings(given: Iterable[str]) -> dict[str, Any]:
+def settings(given: Iterable[str], flag: str = "--config") -> dict[str, Any]:
     """Settings by their dotted paths, each of its type. Raises Refusal, with the nearest path for an unknown one."""
     known = {option.path: option for option in options()}
     found: dict[str, Any] = {}
-    for path, text in _pairs("--config", given):
+    for path, text in _pairs(flag, given):
         option = known.get(path)
         try:
             found[path] = _typed(option, text) if option is not None else _literal(text)
             ProcessConfig().override({path: found[path]})
         except (ConfigError, UnknownField) as error:
-            raise Refusal(f"--config {path}={text}: {error}") from None
+            raise Refusal(f"{flag} {path}={text}: {error}") from None
     return found
 
 

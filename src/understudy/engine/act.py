@@ -23,7 +23,8 @@ from understudy.engine.telling import Told
 from understudy.errors import TooLarge
 from understudy.hooks import HOOKS
 from understudy.outcome import build_error
-from understudy.process import Process, part_of
+from understudy.part import part_of
+from understudy.process import Process
 from understudy.runtime import Interruption
 from understudy.status import Crash
 from understudy.wire import messages
@@ -81,6 +82,14 @@ class Act:
         return self._rites(crash)
 
     def _laps(self) -> None:
+        while True:
+            self._halt.renewed = False
+            self._laps_after(self._sections.page.laps)
+            if self._halt.level != NO or not self._halt.renewed:
+                return
+
+    def _laps_after(self, done: int) -> None:
+        """Those after so many, by the settings as they are now."""
         timers = part_of(self._process).timers
         hooks = {name: self._hooks[name] for name in ("preloop", "loop", "postloop")}
         after_lap = None
@@ -98,20 +107,21 @@ class Act:
                     log.debug("lap %d took %.6f s (%s)", lap, self._actor.last_lap_time, sections)
 
         serving, parts = self._actor.serving, (self._sections, self._halt, self._config, hooks)
-        if serving is None:
-            begun = self._actor.attending
-            laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap, begun)
+        begun = self._actor.attending
+        if serving is None or begun:
+            laps.run(self._sections.page, self._halt, self._config, hooks, self._actor.times, after_lap, begun, done)
             if begun and self._halt.level == NO:
                 done, attend = self._sections.page.laps, begun[0]
                 laps.run_between(*parts, self._actor.times, after_lap, lambda _: attend(), done)
         elif hooks["loop"] is None:
             laps.serve(*parts, serving.serve_on)
         else:
-            laps.run_between(*parts, self._actor.times, after_lap, serving.serve_waiting)
+            laps.run_between(*parts, self._actor.times, after_lap, serving.serve_waiting, done)
 
     def _finish(self) -> int:
         self._link.flush()
         self._link.obey_page(self._sections.page)
+        self._halt.hold()
         if self._actor.serving is not None:
             self._actor.serving.finish(self._actor.lap)
         if not self._link.ordered:  # else the parent knows
@@ -260,6 +270,7 @@ class Act:
         if self._actor.serving is not None:
             self._actor.serving.mailbox.disown()
         self._halt.level = AFTER_SECTION
+        self._halt.heed = True
 
     def _leave_copy(self, error: BaseException | None) -> NoReturn:
         """The copy ran out of the hook in which it was forked: it ends as a plain fork of a script would."""

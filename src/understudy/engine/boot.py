@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from understudy import failpoints, runtime
-from understudy.config import ProcessConfig
+from understudy.config import ProcessConfig, adopt
 from understudy.engine.act import CRASHED, Act
 from understudy.engine.debugger import Debugger
 from understudy.engine.halt import Halt
@@ -23,7 +23,7 @@ from understudy.engine.sections import Sections
 from understudy.engine.stacks import Stacks
 from understudy.engine.streams import Tee, forward, forward_records
 from understudy.engine.telling import Told
-from understudy.process import part_of
+from understudy.part import part_of
 from understudy.receiving.marks import methods_of
 from understudy.spawners import circumstances, family, guard
 from understudy.spawners.base import Birth
@@ -126,6 +126,7 @@ def _open_and_play(
         failpoints.hit("child.open", birth.incarnation)
         known = len(sys.modules)
         process, config = loads([birth.blob])
+        adopt(config, birth.settings)
         imported = list(sys.modules)[known:] if len(sys.modules) > known else []
         circumstances.apply_to_loggers(birth.levels)
         forward_records()

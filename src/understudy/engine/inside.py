@@ -14,15 +14,17 @@ from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.engine.serving import Serving
-from understudy.errors import WrongProcess
+from understudy.errors import TooLarge, WrongProcess
 from understudy.group import GroupRef
 from understudy.lifecycle.names import check_name
+from understudy.part import part_of
 from understudy.receiving.deferred import Deferred
 from understudy.ref import ActorRef
 from understudy.spawners.base import Birth
 from understudy.stats import Stats
-from understudy.wire.messages import KillMe, Progress
+from understudy.wire.messages import Checkpoint, KillMe, Progress
 from understudy.wire.page import PLACE, PLACE_SHIFT
+from understudy.wire.pickling import dumps
 
 if TYPE_CHECKING:
     from understudy.engine.ticking import Ticking
@@ -47,6 +49,7 @@ class Actor:
         self.error: BaseException | None = None
         self.times = LapTimes()
         self._began = time.time()
+        self._checkpoints = 0
         self._birth, self._halt, self._sections = birth, halt, sections
         self._link, self._outbox = link, outbox
 
@@ -77,7 +80,8 @@ class Actor:
 
     @property
     def stopping(self) -> bool:
-        """Whether a stop stands."""
+        """Whether a stop stands; in a pause, when it is over."""
+        self._halt.check()
         return self._halt.level > 0
 
     @property
@@ -146,7 +150,7 @@ class Actor:
 
         own = {key: options.pop(key) for key in ("name", "host", "replicas", "config") if key in options}
         asked = wanted(target, args, options, link=link, **own)
-        return self._link.asking.spawn(asked, link=link, most=self._link.config.limits.spawn)
+        return self._link.asking.spawn(asked, link=link, most=self._link.limits.spawn)
 
     def steer(self, verb: str, who: Any, **options: Any) -> dict[str, Any]:
         """What became of an order for others, by name."""
@@ -172,6 +176,21 @@ class Actor:
             self.serving = self.begin_serving()
             self.attending.append(self.serving.attend)
         return self.serving
+
+    def checkpoint(self, process: Any) -> None:
+        """Keep its state for the lives that follow; returns when the parent has it."""
+        if threading.current_thread() is not threading.main_thread():
+            raise WrongProcess(f"checkpoint() is for the hooks of {self.name}: amid another thread it may change")
+        if self.post.is_copy:
+            raise WrongProcess(f"this is a forked copy of {self.name}: its state is not the actor's")
+        config = part_of(process).config
+        blob = dumps(process, "self", config)
+        if len(blob) > config.limits.checkpoint:
+            limit = config.limits.checkpoint
+            raise TooLarge(f"the checkpoint of {self.name} has {len(blob)} bytes; limits.checkpoint allows {limit}")
+        self._checkpoints += 1
+        self._outbox.say(Checkpoint(self._checkpoints, self._outbox.tag([blob]), (blob,)))
+        self._link.wait_kept(self._checkpoints)
 
     def progress(self, percent: float | None, note: str | None) -> None:
         """Tell how far the work is."""

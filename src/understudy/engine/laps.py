@@ -71,7 +71,7 @@ def noting(hook: Callable[[], Any], name: str, spent: dict[str, float]) -> Calla
     return noted
 
 
-def run(
+def run(  # noqa: C901 - spelled out, for each call would be dear
     page: Page,
     halt: Halt,
     config: ProcessConfig,
@@ -79,11 +79,13 @@ def run(
     times: LapTimes,
     after_lap: Callable[[int], None] | None,
     begun: Sequence[Callable[[], bool]],
+    done: int,
 ) -> None:
-    """Run laps until there is a reason not to; raises what a hook raises, or an interruption.
+    """Run laps, after so many, until there is a reason not to; raises what a hook raises, or an interruption.
 
-    As soon as ``begun`` has something to be done after each section, which tells whether a stop is to end the laps
-    there, the lap under way is the last one; `run_between` does the others.
+    It ends, too, where settings have changed: the next ones are for who runs laps by these. As soon as ``begun`` has
+    something to be done after each section, which tells whether a stop is to end the laps there, the lap under way is
+    the last one; `run_between` does the others.
 
     Every name that a lap reads is a local, and laps are counted by their places in the page: each lookup that is saved
     is a tenth of what a lap may cost.
@@ -96,28 +98,30 @@ def run(
     timeouts = config.timeouts
     limits = (timeouts.preloop, timeouts.loop, timeouts.postloop)
     preloop_s, loop_s, postloop_s = (NEVER if seconds is None else seconds for seconds in limits)
-    done, left = 0, NEVER if config.num_loops is None else config.num_loops
+    left = NEVER if config.num_loops is None else config.num_loops - done
     now = clock()
     while left > 0:
         batch = int(min(left, _BATCH))
         # `place` is that of the lap's first section, and the two others follow it.
         for place in range(place_of(done + 1, "preloop"), place_of(done + batch + 1, "preloop"), LAP_STEP):
-            if halt.level or begun:
-                page.words[LAPS] = lap_of(place) - 1  # not `words`: a copy that a hook forked has others by now
-                return
+            if halt.heed or begun:
+                if begun or halt.hold() or halt.renewed:
+                    page.words[LAPS] = lap_of(place) - 1  # not `words`: a copy that a hook forked has others by now
+                    return
+                now = clock()
             start = now
             if preloop is not None:
                 reals[deadline_at] = now + preloop_s
                 words[place_at] = place
                 preloop()
-                if halt.level == after_section or (begun and begun[0]()):
+                if (halt.heed and halt.hold() == after_section) or (begun and begun[0]()):
                     return
                 now = clock()
             reals[deadline_at] = now + loop_s
             words[place_at] = place + 1
             loop()
             if postloop is not None:
-                if halt.level == after_section or (begun and begun[0]()):
+                if (halt.heed and halt.hold() == after_section) or (begun and begun[0]()):
                     return
                 now = clock()
                 reals[deadline_at] = now + postloop_s
@@ -145,11 +149,11 @@ def serve(
     lap = 1
     sections.close(lap)
     preloop, postloop = hooks["preloop"], hooks["postloop"]
-    if halt.level:
+    if halt.hold():
         return
     if preloop is not None:
         sections.step("preloop", preloop, timeout_of(config.timeouts, "preloop"))
-    if halt.level != AFTER_SECTION:
+    if halt.hold() != AFTER_SECTION:
         serve_on(lap)
     if postloop is not None and halt.level == AFTER_LAP:
         sections.step("postloop", postloop, timeout_of(config.timeouts, "postloop"))
@@ -166,23 +170,22 @@ def run_between(
     lap: int = 0,
 ) -> None:
     """As `run`, from the lap after that one on; and before each section what is to be done there."""
-    found = [(name, hooks[name], timeout_of(config.timeouts, name)) for name in ("preloop", "loop", "postloop")]
-    steps = [(name, hook, seconds) for name, hook, seconds in found if hook is not None]
+    steps = [(name, hook) for name in ("preloop", "loop", "postloop") if (hook := hooks[name]) is not None]
     left = NEVER if config.num_loops is None else config.num_loops
     while lap < left:
         lap += 1
         sections.close(lap)
         serve_now(lap)
-        if halt.level != NO:
+        if halt.hold() != NO or halt.renewed:
             sections.page.words[LAPS] = lap - 1
             return
         start = monotonic()
-        for number, (name, hook, seconds) in enumerate(steps):
+        for number, (name, hook) in enumerate(steps):
             if number:
                 serve_now(lap)
-            if halt.level == AFTER_SECTION:
+            if halt.hold() == AFTER_SECTION:
                 return
-            sections.step(name, hook, seconds)
+            sections.step(name, hook, timeout_of(config.timeouts, name))
         times.fresh.append(monotonic() - start)
         if len(times.fresh) >= _BATCH:
             times.fold()

@@ -9,9 +9,10 @@ import threading
 import time
 import traceback
 from time import monotonic
+from typing import Any
 
 from understudy import failpoints
-from understudy.config import ProcessConfig
+from understudy.config import Limits, ProcessConfig, adopt
 from understudy.engine.asking import Asking
 from understudy.engine.halt import AFTER_SECTION, NO, Halt
 from understudy.engine.outbox import Outbox
@@ -45,7 +46,9 @@ class Link:
         self._sections: Sections
         self._stacks: Stacks
         self._output: Output | None
-        self.config = _UNTOLD
+        self._config = _UNTOLD
+        self._settings: dict[str, Any] = birth.settings
+        """What was configured while the actor runs, the last word of it."""
         self._shortest = NEVER
         self.office = Office(
             Myself(birth.system, birth.uid, birth.incarnation, birth.name),
@@ -66,6 +69,9 @@ class Link:
         """Whether the parent itself asked for the stop."""
         self.judged = threading.Event()
         self.acknowledged = threading.Event()
+        self._kept = 0
+        """The number of the last checkpoint that the parent has."""
+        self._kept_more = threading.Event()
         self._closing = False
         self._gone = threading.Event()
 
@@ -77,10 +83,18 @@ class Link:
 
     def take_on(self, config: ProcessConfig) -> None:
         """Use the settings of the actor, which are known only when its state is open."""
-        self.config = config
+        taken, self._config = self._birth.settings, config
+        while taken is not self._settings:  # looked at anew: orders may be heard meanwhile
+            taken = self._settings
+            adopt(config, taken)
         self._shortest = config.timeouts.shortest()
         forward().most = config.limits.records
         self.ring()
+
+    @property
+    def limits(self) -> Limits:
+        """Of the actor, once its state is open."""
+        return self._config.limits
 
     def ring(self) -> None:
         """Wake the thread."""
@@ -97,6 +111,12 @@ class Link:
         waiting, self._progress = self._progress, progress
         if waiting is None:
             self.ring()
+
+    def wait_kept(self, number: int) -> None:
+        """Until the parent has the checkpoint of that number; the deadline of the section bounds it."""
+        while self._kept < number:
+            self._kept_more.wait()
+            self._kept_more.clear()
 
     def flush(self) -> None:
         """Send what is held back."""
@@ -136,11 +156,11 @@ class Link:
 
     def _serve(self, beaten_at: float) -> None:
         while not self._closing:
-            self._listen(self._patience(beaten_at + self.config.heartbeat.interval))
+            self._listen(self._patience(beaten_at + self._config.heartbeat.interval))
             if self._halt.level != NO and not self._halt.event.is_set():
                 self._halt.event.set()
             now = monotonic()
-            if now >= beaten_at + self.config.heartbeat.interval:  # which the opened state may have changed
+            if now >= beaten_at + self._config.heartbeat.interval:  # which the opened state may have changed
                 if not guard.holds(self._leash):
                     os._exit(_ALONE)  # where the kernel sends no signal for the leash, we look
                 self._outbox.say_nowait(Beat())
@@ -220,9 +240,17 @@ class Link:
     def obey(self, orders: Orders) -> None:
         """Take all wishes that stand; to hear them twice changes nothing."""
         if orders.stop:
-            self.ordered = True
-            self._halt.order = orders.stop
-            self._halt.stop(AFTER_SECTION, "stop")
+            self._take_stop(orders.stop)
+        if orders.paused != self._halt.paused:
+            (self._halt.pause if orders.paused else self._halt.resume)()
+        if orders.settings != self._settings:
+            self._settings = orders.settings
+            if self._config is not _UNTOLD:
+                self._adopt()
+        if orders.checkpoint > self._kept:
+            self._kept = orders.checkpoint
+            self._outbox.unconfirmed = False
+            self._kept_more.set()
         if orders.verdict and not self.judged.is_set():
             self.verdict = orders.verdict
             self._outbox.unconfirmed = False
@@ -231,13 +259,26 @@ class Link:
             self._outbox.unconfirmed = False
             self.acknowledged.set()
 
+    def _adopt(self) -> None:
+        """A section under way keeps its deadline; what begins from now on goes by the new settings."""
+        adopt(self._config, self._settings)
+        self._shortest = self._config.timeouts.shortest()
+        self._halt.renew()
+
     def _tell_strays(self, count: int) -> None:
         self._sections.page.words[STRAYS] = count
 
     def obey_page(self, page: Page) -> None:
-        """Take the stop that stands there: the orders for it may still be on their way."""
+        """Take the stop and the pause that stand there: the orders for it may still be on their way."""
         if page.stop:
-            self.obey(Orders(0, stop=page.stop, verdict="", acknowledged=False))
+            self._take_stop(page.stop)
+        while self._halt.paused != page.paused:  # looked at anew: the order that it changed may be heard meanwhile
+            (self._halt.pause if page.paused else self._halt.resume)()
+
+    def _take_stop(self, stop: str) -> None:
+        self.ordered = True
+        self._halt.order = stop
+        self._halt.stop(AFTER_SECTION, "stop")
 
     def _drain(self) -> None:
         try:

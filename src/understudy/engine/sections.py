@@ -43,6 +43,7 @@ class Sections:
     def enter(self, page: Page, halt: Halt) -> None:
         """The part is given: from now on it is about these, and what was held back until now may come."""
         self.page, self._halt = page, halt
+        halt.page = page
         self._within_python = os.environ.get(MODE) == "async"
         signals.mask(signal.SIG_UNBLOCK, (INTERRUPT, signal.SIGTERM))
 

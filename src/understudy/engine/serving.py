@@ -112,6 +112,7 @@ class Serving:
         self.settle()
         self._flush()
         while True:
+            self._halt.check()
             self.mailbox.take_in()
             self.answers.catch_up()
             if self.ticking is not None and (due := self.ticking.next()) is not None:
@@ -196,6 +197,7 @@ class Serving:
     def serve_on(self, lap: int) -> None:
         """Handle and wait, until a stop stands."""
         while True:
+            self._halt.renewed = False  # each message goes by the settings of its moment
             self.serve(lap)
             if self._halt.level != NO:
                 return
@@ -234,7 +236,7 @@ class Serving:
         return unseal(entry.seal.sealed(entry.frames), self._birth.key, self.mailbox.borrower, entry.connection.ident)
 
     def _is_over(self) -> bool:
-        return self._halt.level != NO and not self._draining
+        return self._halt.heed and not self._draining and self._halt.hold() != NO
 
     def _patience(self, seconds: float | None) -> float | None:
         """For how long to wait, at most so many seconds."""
@@ -265,7 +267,7 @@ class Serving:
         try:
             while at < count:
                 now = clock()
-                if (halt.level and not draining) or now > until:
+                if (halt.heed and (halt.level or halt.paused) and not draining) or now > until:
                     break
                 body = bodies[at]
                 at = batch.at = at + 1

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from understudy.engine.entries import Connection, Single
+from understudy.engine.halt import NO
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.sections import Cut, Overrun, timeout_of
 from understudy.engine.serving import Serving
@@ -64,6 +65,7 @@ class Tasks(Serving):
     def __init__(self, *parts: Any) -> None:
         *others, self._loop, self._bell = parts
         super().__init__(*others)
+        self._halt.amid = _own_hand.get
         self._deadlines: dict[asyncio.Task[Any], float] = {}
         """Of those in hand, until when the loop is to have gone round."""
 
@@ -117,7 +119,8 @@ class Tasks(Serving):
                 self.answers.catch_up()
                 self.mailbox.take_in()
                 most = self._take_up_all(lap, most, moment)
-                if not self._deadlines and (self._is_over() or not (waits or (most and self.mailbox.entries))):
+                over = self._is_over() or not (waits or self._stands_still or (most and self.mailbox.entries))
+                if over and not self._deadlines:
                     break
                 self._flush()
                 self.mailbox.sureties.tell()
@@ -147,7 +150,15 @@ class Tasks(Serving):
     @property
     def _has_hands(self) -> bool:
         free = len(self._deadlines) < self._config.mailbox.concurrency
-        return free and self._crash is None and not self._is_over()
+        return free and self._crash is None and not self._is_over() and not self._stands_still
+
+    @property
+    def _stands_still(self) -> bool:
+        """Whether nothing more is taken up: what is in hand goes on to its end, for its deadlines are the loop's."""
+        return self._halt.paused and self._halt.level == NO
+
+    def _is_over(self) -> bool:
+        return self._halt.level != NO and not self._draining
 
     async def _cancel(self) -> None:
         """Those that are still in hand end here, within their time."""

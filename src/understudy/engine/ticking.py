@@ -35,8 +35,8 @@ class Ticking:
         return self._begun(self._agenda.every(monotonic(), seconds, message))
 
     def next(self, moment: float | None = None) -> Due | None:
-        """What is due, by now or that moment, if it is its turn; once a stop stands, nothing is."""
-        if self._halt.level != NO:
+        """What is due, by now or that moment, if it is its turn; once a stop stands, and in a pause, nothing is."""
+        if self._halt.level != NO or self._halt.paused:
             return None
         waiting = self._mailbox.entries
         if waiting and (self._was_last or _is_urgent(waiting[0])):
@@ -48,7 +48,7 @@ class Ticking:
 
     def patience(self, seconds: float | None) -> float | None:
         """For how long to wait, at most so many seconds: until something is due."""
-        at = self._agenda.next() if self._halt.level == NO else None
+        at = None if self._halt.level != NO or self._halt.paused else self._agenda.next()
         if at is None:
             return seconds
         left = max(0.0, at - monotonic())

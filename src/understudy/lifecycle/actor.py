@@ -96,6 +96,12 @@ class Actor:
     wish: Wish = Wish.NOTHING
     drain: bool = False
     """Whether the stop that is wished comes after the messages that have arrived; as the first who wished it said."""
+    paused: bool = False
+    """Whether it is to stand still, in this life and in those that follow; a stop goes before it."""
+    checkpoint: bytes | None = field(default=None, repr=False)
+    """The last state that one of its lives has told, opaque, for the next ones where ``restart.revive`` says so."""
+    kept: int = 0
+    """Its number among those of this incarnation; 0: it has told none."""
     ending: Ending | None = None
     ready_at: float | None = None
     first_ready_at: float | None = None

@@ -9,14 +9,16 @@ from typing import Any
 from understudy.lifecycle import budget as budgets
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Hold, Outcome, Wish
-from understudy.lifecycle.effects import ClearAlarm, Effect, Publish, Settle
-from understudy.lifecycle.events import Alarm, Event, Expired, Kill, Released, Restart, Stop
+from understudy.lifecycle.effects import ClearAlarm, Effect, Publish, Remind, SetAlarm, Settle
+from understudy.lifecycle.events import Alarm, Configure, Event, Expired, Kill, Pause, Released, Restart, Resume, Stop
 from understudy.lifecycle.moment import Moment
 from understudy.status import Status
 
 Step = tuple[Actor, tuple[Effect, ...]]
 Handler = Callable[[Actor, Any, Moment], Step]
 
+PAUSED, RUNS = "paused", "running"
+"""The two words of an event that tells of a pause."""
 WHY = {
     Hold.QUEUED: "as many restarts as a second may have were begun: it queues",
     Hold.QUARANTINE: "it is in quarantine, and others are tried before it",
@@ -64,10 +66,39 @@ def expired_waiting(actor: Actor, event: Expired, moment: Moment) -> Step:
             return actor, ()
 
 
+def pause(actor: Actor, _: Pause, __: Moment) -> Step:
+    """It stands still where it next looks, in whichever life; a life that begins looks before its first lap."""
+    if actor.paused:
+        return actor, ()
+    return replace(actor, paused=True), (Remind(), Publish("pause", RUNS, PAUSED, "by request"))
+
+
+def resume(actor: Actor, _: Resume, __: Moment) -> Step:
+    """It goes on; one resume ends any number of pauses."""
+    if not actor.paused:
+        return actor, ()
+    return replace(actor, paused=False), (Remind(), Publish("pause", PAUSED, RUNS, "by request"))
+
+
+def configure(actor: Actor, event: Configure, moment: Moment) -> Step:
+    """Its settings change, in this life and in those that follow: here at once, in its process with the order."""
+    changes = {**actor.spec.changes, **event.options}
+    spec = replace(actor.spec, config=actor.spec.config.override(event.options), changes=changes)
+    effects: tuple[Effect, ...] = (Remind(),)
+    if "join_in" in event.options and actor.first_ready_at is not None:
+        end = spec.config.join_in
+        left = None if end is None else max(0.0, actor.first_ready_at + end - moment.now)
+        effects = (*effects, ClearAlarm(Alarm.JOIN) if left is None else SetAlarm(Alarm.JOIN, left))
+    return replace(actor, spec=spec), effects
+
+
 WAITING: Mapping[type[Any], Handler] = {
     Stop: stop_waiting,
     Kill: kill_waiting,
     Restart: restart_now,
+    Pause: pause,
+    Resume: resume,
+    Configure: configure,
     Expired: expired_waiting,
     Released: start_again,
 }

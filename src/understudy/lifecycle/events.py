@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -74,6 +75,19 @@ class Resulted:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """The process tells its state as it is now; ``number`` counts those of this life."""
+
+    number: int
+    blob: bytes = field(repr=False)
+
+    @property
+    def cause(self) -> str:
+        """In words."""
+        return f"tells its checkpoint {self.number}, of {len(self.blob)} bytes"
+
+
+@dataclass(frozen=True, slots=True)
 class Errored:
     """The process tells its error and waits for a verdict."""
 
@@ -130,6 +144,32 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Somebody asked it to stand still."""
+
+    cause: str = "a pause is asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Somebody asked it to go on."""
+
+    cause: str = "a resume is asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Somebody set options of it, by their dotted paths."""
+
+    options: Mapping[str, Any]
+
+    @property
+    def cause(self) -> str:
+        """In words."""
+        return "configured: " + ", ".join(f"{path}={value}" for path, value in self.options.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
     """A clock ran out."""
 
@@ -176,12 +216,16 @@ Event = (
     | Ready
     | Finishing
     | Resulted
+    | Checkpointed
     | Errored
     | Rited
     | Died
     | Stop
     | Kill
     | Restart
+    | Pause
+    | Resume
+    | Configure
     | Expired
     | Released
     | Overran

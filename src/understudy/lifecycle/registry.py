@@ -184,7 +184,7 @@ class Registry:
             return effects
         if after.status.ended:
             # The outcome is with who settles; here it would be held twice.
-            self.actors[uid] = replace(after, result=None, rites=None, outcome=None)
+            self.actors[uid] = replace(after, result=None, rites=None, outcome=None, checkpoint=None)
             self.ended[after.status] += 1
             self._retire(after)
             self._weigh(uid, len(after.spec.blob) + sum(map(_weight, effects)))

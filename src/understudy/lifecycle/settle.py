@@ -110,6 +110,7 @@ def launch(actor: Actor) -> Step:
         verdict=None,
         next_restart=None,
         held=None,
+        kept=0,
     )
     return fresh, (Fork(), clock)
 
@@ -122,7 +123,7 @@ def recast(actor: Actor, spec: Spec | None) -> Step:
     if spec is None:
         return actor, ()
     spec = replace(spec, host=actor.spec.host)
-    return replace(actor, spec=spec, successor=None, first_ready_at=None), (ClearAlarm(Alarm.JOIN),)
+    return replace(actor, spec=spec, successor=None, first_ready_at=None, checkpoint=None), (ClearAlarm(Alarm.JOIN),)
 
 
 def _end(actor: Actor, outcome: Outcome, cause: str, crash: Crash | None) -> Step:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from understudy.config import ProcessConfig
 
@@ -29,3 +31,6 @@ class Spec:
     """What its process will need at once; the zygote keeps it warm."""
     takes: str = "perhaps"
     """Messages: ``always`` with handlers, ``never`` where nothing could wait for one, else ``perhaps``."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """What was configured since the spawn, by dotted paths: it stands in ``config``, and goes to each life beside the
+    original."""

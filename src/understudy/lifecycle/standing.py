@@ -35,6 +35,17 @@ def ordered(actor: Actor) -> str:
     return "drain" if actor.drain else "stop"
 
 
+def stands_still(actor: Actor) -> bool:
+    """Whether a pause is of consequence: who stops for good goes to its end all the same."""
+    return actor.paused and not actor.status.ended and actor.wish not in {Wish.STOP, Wish.KILL}
+
+
+def state_of(actor: Actor) -> bytes:
+    """From what its incarnation begins; last rites are held by the original."""
+    revives = actor.spec.config.restart.revive == "checkpoint" and actor.rites_for is None
+    return actor.checkpoint if revives and actor.checkpoint is not None else actor.spec.blob
+
+
 def _leaves(actor: Actor) -> bool:
     """Whether its life ends in order, and another one follows."""
     if actor.status is not Status.STOPPING or actor.rites_for is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.events import (
+    Checkpointed,
+    Configure,
     Died,
     Errored,
     Event,
@@ -13,7 +15,9 @@ from understudy.lifecycle.events import (
     ForkFailed,
     Kill,
     Overran,
+    Pause,
     Released,
+    Resume,
     Silent,
     Stop,
 )
@@ -50,8 +54,8 @@ def _told(event: Event, name: str) -> str:  # noqa: C901 - one line for each
             return f"a kill is asked ({cause})"
         case Expired(alarm):
             return f"the {alarm.value} clock ran out"
-        case Released(cause):
-            return cause
+        case Checkpointed() | Released() | Pause() | Resume() | Configure():
+            return event.cause
         case Overran(stage, place):
             where = f" __{place.section}__, lap {place.lap}" if place.section else ""
             return f"a section overran{where}: {stage.value}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
-from understudy.lifecycle.between import WAITING, Handler, Step
+from understudy.lifecycle.between import WAITING, Handler, Step, configure, pause, resume
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
@@ -27,6 +27,8 @@ from understudy.lifecycle.effects import (
 )
 from understudy.lifecycle.events import (
     Alarm,
+    Checkpointed,
+    Configure,
     Died,
     Errored,
     Event,
@@ -37,10 +39,12 @@ from understudy.lifecycle.events import (
     Heard,
     Kill,
     Overran,
+    Pause,
     Place,
     Ready,
     Restart,
     Resulted,
+    Resume,
     Rited,
     Silent,
     Stage,
@@ -127,6 +131,11 @@ def resulted(actor: Actor, event: Resulted, _: Moment) -> Step:
         return actor, (Remind(),)
     told = replace(actor, status=Status.STOPPING, result=event.payload)
     return told, (Remind(), *_exit_clock(actor))
+
+
+def checkpointed(actor: Actor, event: Checkpointed, _: Moment) -> Step:
+    """The last one is kept, each is acknowledged."""
+    return replace(actor, checkpoint=event.blob, kept=event.number), (Remind(),)
 
 
 def errored(actor: Actor, event: Errored, moment: Moment) -> Step:
@@ -308,12 +317,16 @@ def _unborn(actor: Actor) -> Step:
 
 _ALIVE: Mapping[type[Any], Handler] = {
     Resulted: resulted,
+    Checkpointed: checkpointed,
     Errored: errored,
     Finishing: finishing,
     Died: died,
     Stop: stop,
     Kill: kill,
     Restart: restart,
+    Pause: pause,
+    Resume: resume,
+    Configure: configure,
     Expired: expired,
     Overran: overran,
     Silent: silent,
@@ -322,13 +335,16 @@ _ALIVE: Mapping[type[Any], Handler] = {
 
 _LATE: Mapping[type[Any], Handler] = dict.fromkeys(
     # A fork is answered before anything can end for good, so Forked and ForkFailed are not among these.
-    (Ready, Finishing, Resulted, Errored, Rited, Died, Overran, Silent, Heard),
+    (Ready, Finishing, Resulted, Checkpointed, Errored, Rited, Died, Overran, Silent, Heard),
     late,
 )
 
-_ENDED: Mapping[type[Any], Handler] = {**_LATE, Stop: late, Kill: late, Restart: late, Expired: late}
+_ENDED: Mapping[type[Any], Handler] = {
+    **_LATE,
+    **dict.fromkeys((Stop, Kill, Restart, Pause, Resume, Configure, Expired), late),
+}
 
-_BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Finishing}}
+_BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Checkpointed, Finishing}}
 
 TABLE: Mapping[Status, Mapping[type[Any], Handler]] = {
     Status.CREATED: {},

@@ -16,7 +16,7 @@ _FIELDS = frozenset(each.name for each in fields(ActorInfo)) - {"name", "uid", "
 _NO_FIGURES: dict[str, Any] = dict.fromkeys(
     ("os_status", "cpu_percent", "memory_mb", "pss_mb", "threads", "open_files")
 )
-_OVER_ALL_LIVES = ("status", "lives_left", "started_at", "parent", "depth", "children")
+_OVER_ALL_LIVES = ("status", "lives_left", "started_at", "paused", "parent", "depth", "children")
 _STATUSES, _HEALTHS = frozenset(Status), frozenset(Health)
 
 
@@ -79,7 +79,7 @@ def _changed(info: ActorInfo, event: Event) -> ActorInfo:
             return replace(info, status=status, health=health_of(status), **told)
         case "health":
             return replace(info, health=Health(event.after)) if event.after in _HEALTHS else info
-        case "laps" | "progress" | "figures" | "held":
+        case "laps" | "progress" | "figures" | "held" | "pause":
             return replace(info, **told)
         case _:
             return info

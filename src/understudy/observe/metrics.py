@@ -128,6 +128,8 @@ def families(one: Reading) -> Iterator[Metric]:
     for reason in HELD:
         held.add_metric([reason], one.held.get(reason, 0))
     yield held
+    paused = sum(row.info.paused for row in one.actors)
+    yield GaugeMetricFamily("understudy_actors_paused", "Actors that were asked to stand still.", value=paused)
     for name, text, value in COUNTERS:
         yield CounterMetricFamily(f"understudy_{name}", text, value=value(one))
     for name, text, label, words, counts in SHARES:

@@ -1,12 +1,13 @@
-"""Remote: look at, stop, kill and restart the actors of a running system by name, from any process of the same user."""
+"""Remote: look at and steer the actors of a running system by name, from any process of the same user."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from understudy.config import live_options
 from understudy.errors import ConfigError
 from understudy.logs import Logs
 from understudy.observe.client import Client
@@ -20,10 +21,10 @@ class Remote:
     """A controller of a running system.
 
     ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Verbs for many take a name, a glob or an
-    iterable of these; `stop`, `kill` and `restart` give ``{name: "asked" | "already" | "ended"}``. A call that raises
-    WaitTimeout, for the system does not answer within ``timeout`` seconds (None: as long as it takes), may have been
-    heard all the same. After `close`, and where the system has gone, it is SystemClosed. Raises UnknownActor for an
-    unknown name or system, ConfigError for what is no name.
+    iterable of these; `stop`, `kill`, `restart`, `pause` and `resume` give ``{name: "asked" | "already" | "ended"}``. A
+    call that raises WaitTimeout, for the system does not answer within ``timeout`` seconds (None: as long as it takes),
+    may have been heard all the same. After `close`, and where the system has gone, it is SystemClosed. Raises
+    UnknownActor for an unknown name or system, ConfigError for what is no name.
     """
 
     def __init__(self, endpoint: str, *, timeout: float | None = 10.0) -> None:
@@ -44,6 +45,18 @@ class Remote:
     def restart(self, name: Names, *, grace: float | None = None) -> dict[str, str]:
         """Stop, then begin anew from the original state; for who had ``ended``, under a new uid."""
         return self._order("restart", name=_names(name), grace=grace)
+
+    def pause(self, name: Names) -> dict[str, str]:
+        """Stand still at the next check, as `ActorRef.pause`."""
+        return self._order("pause", name=_names(name))
+
+    def resume(self, name: Names) -> dict[str, str]:
+        """Go on."""
+        return self._order("resume", name=_names(name))
+
+    def configure(self, name: Names, options: Mapping[str, Any]) -> dict[str, str]:
+        """Set options while they run, as `ActorRef.configure`; raises ConfigError and UnknownField as that."""
+        return self._order("configure", name=_names(name), options=live_options(options))
 
     def shutdown(self, *, force: bool = False) -> dict[str, str]:
         """End every actor, by its ladder or with ``force`` by SIGKILL, and close the system.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Mapping
 from typing import Any
 
 from understudy import runtime
@@ -17,7 +18,7 @@ from understudy.router import verbs
 from understudy.router.calls import Calls
 from understudy.router.latch import Latch
 from understudy.router.letters import deliver, keep
-from understudy.router.listing import info, is_healthy
+from understudy.router.listing import is_healthy, whole
 from understudy.router.post import PARENT
 from understudy.router.sampling import Sampler
 from understudy.router.watch import Watch
@@ -125,11 +126,23 @@ class Answers:
         self._cell(uid)
         return self._calls.look(lambda: [self.ref(child) for child in self._world.registry.children(uid)])
 
+    def pause_uid(self, uid: int) -> str:
+        """As `ActorSystem.pause`."""
+        return self._word(uid, verbs.Pausing(self._spawned(uid)))
+
+    def resume_uid(self, uid: int) -> str:
+        """As `ActorSystem.resume`."""
+        return self._word(uid, verbs.Resuming(self._spawned(uid)))
+
+    def configure_uid(self, uid: int, options: Mapping[str, Any]) -> str:
+        """As `ActorSystem.configure`."""
+        return self._word(uid, verbs.Configuring(self._spawned(uid), options))
+
     def info_uid(self, uid: int) -> ActorInfo:
         """One row of ps, its figures measured here if they are too old."""
         self._cell(uid)
         self._sampler.refresh([self._world.registry.actors[uid]])
-        return info(self._world, self._watch, self._world.registry.actors[uid])
+        return whole(self._world, self._watch, self._world.registry.actors[uid])
 
     def healthy_uid(self, uid: int) -> bool:
         """Whether it fares well, now."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from understudy.config import live_options
 from understudy.errors import ProtocolError, UnderstudyError
 from understudy.observe.journal import PAGE
 from understudy.router import requests
@@ -60,6 +61,9 @@ VERBS: Mapping[str, Verb] = {
     ),
     "kill": Verb(requests.kill, {"name": NAMES}, changes=True),
     "restart": Verb(requests.restart, {"name": NAMES, "grace": GRACE}, changes=True),
+    "pause": Verb(requests.pause, {"name": NAMES}, changes=True),
+    "resume": Verb(requests.resume, {"name": NAMES}, changes=True),
+    "configure": Verb(requests.configure, {"name": NAMES, "options": Field("map", live_options)}, changes=True),
     "logs": Verb(
         requests.logs,
         {

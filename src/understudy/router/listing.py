@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from time import monotonic
 
 from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Body
-from understudy.lifecycle.standing import held_back
+from understudy.lifecycle.standing import held_back, stands_still
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.spawners import family
@@ -51,6 +52,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         laps_left=None if config.num_loops is None else max(0, config.num_loops - completed),
         time_left=time_left,
         section=section,
+        paused=stands_still(actor),
         progress=record.progress,
         note=record.note,
         next_restart=world.registry.next_restart(actor, now),
@@ -72,6 +74,11 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         depth=actor.depth,
         children=tuple(child.name for child in world.registry.children(actor.uid)),
     )
+
+
+def whole(world: World, watch: Watch, actor: Actor) -> ActorInfo:
+    """The same of one that is asked for alone: with its settings."""
+    return replace(info(world, watch, actor), config=actor.spec.config.to_dict())
 
 
 def health(actor: Actor, watch: Watch, os_status: str | None) -> Health:

@@ -41,10 +41,11 @@ class OrdersDesk:
         if last is not None and last.incarnation != actor.incarnation:
             last = None
         stacks = max(stacks, 0 if last is None else last.orders.stacks)
-        if not (stop or verdict or acknowledged or stacks) or actor.body is Body.NONE:
+        if actor.body is Body.NONE:
             return
         number = 1 if last is None else last.orders.number
-        orders = Orders(number, stop, verdict, acknowledged, stacks)
+        settings = dict(actor.spec.changes)
+        orders = Orders(number, stop, verdict, acknowledged, stacks, actor.paused, settings, actor.kept)
         if last is not None and orders == last.orders and last.heard:
             return
         if last is not None and orders != last.orders:

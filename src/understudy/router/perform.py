@@ -30,7 +30,7 @@ from understudy.lifecycle.effects import (
 )
 from understudy.lifecycle.events import Alarm, Expired, ForkFailed, Kill, Stop
 from understudy.lifecycle.ladder import by_ladder
-from understudy.lifecycle.standing import held_back, ordered
+from understudy.lifecycle.standing import held_back, ordered, stands_still, state_of
 from understudy.outcome import build_error
 from understudy.router import letters, spawning
 from understudy.router.folders import directory_of
@@ -72,7 +72,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
     except OSError as error:
         _not_born(world, actor, str(error))
         return
-    page.stop = ordered(actor)
+    page.stop, page.paused = ordered(actor), actor.paused
     record.begin(actor.incarnation, page, rites=actor.rites_for is not None)
     birth = Birth(
         system=world.system,
@@ -90,7 +90,8 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         levels=actor.spec.levels,
         terminal=actor.spec.terminal,
         output=directory_of(world, actor),
-        blob=actor.spec.blob,
+        settings=dict(actor.spec.changes),
+        blob=state_of(actor),
     )
     try:
         world.spawner(actor).fork(birth, page_fd)
@@ -112,8 +113,8 @@ def _not_born(world: World, actor: Actor, reason: str) -> None:
 
 def _remind(world: World, actor: Actor, _: Remind) -> None:
     page = world.records[actor.uid].page
-    if page is not None and (stop := ordered(actor)):
-        page.stop = stop
+    if page is not None:
+        page.stop, page.paused = ordered(actor), actor.paused
     world.orders.remind(actor)
 
 
@@ -229,12 +230,15 @@ def _publish(world: World, actor: Actor, effect: Publish) -> None:
             "pid": actor.pid,
             "lives_left": _lives_left(actor),
             "alive": not actor.status.ended,
+            "paused": stands_still(actor),
             "parent": None if (parent := world.registry.parent(actor)) is None else parent.name,
             "depth": actor.depth,
             **_next_life(world, actor),
         }
         if actor.status is Status.RUNNING and not world.cells[actor.uid].started.done():
             world.cells[actor.uid].started.set_result(None)
+    if effect.kind == "pause":
+        data = {"paused": stands_still(actor)}
     if effect.kind == "held":
         data = _next_life(world, actor)
     world.publisher.publish(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from understudy.errors import ProtocolError
-from understudy.lifecycle.events import Errored, Finishing, Kill, Ready, Resulted, Rited
+from understudy.lifecycle.events import Checkpointed, Errored, Finishing, Kill, Ready, Resulted, Rited
 from understudy.outcome import Sealed
 from understudy.router import spawning, steering
 from understudy.router.letters import deliver
@@ -63,7 +63,7 @@ class Reports:
             if not self._world.registry.is_current(identity.uid, identity.incarnation):
                 return
             self._seals.check(sealed, message.tag, functools.partial(self._read, identity, message))
-        elif isinstance(message, messages.Result | messages.Spawn):
+        elif isinstance(message, messages.Result | messages.Spawn | messages.Checkpoint):
             self._world.dropped += 1  # a result always holds something, be it None; and so does a spec
         else:
             self._read(identity, message)
@@ -136,6 +136,9 @@ class Reports:
     def _unblocked(self, identity: Identity, message: messages.Unblocked) -> None:
         self._world.post.unblocked(identity.uid, message.ask)
 
+    def _checkpoint(self, identity: Identity, message: messages.Checkpoint) -> None:
+        self._world.happen(identity.uid, Checkpointed(message.number, bytes(message.frames[0])))
+
     def _finishing(self, identity: Identity, message: messages.Finishing) -> None:
         self._world.happen(identity.uid, Finishing(message.cause, message.stop))
 
@@ -205,6 +208,7 @@ READERS: dict[type[Any], Callable[[Reports, Identity, Any], None]] = {
     messages.Unblocked: Reports._unblocked,  # noqa: SLF001
     messages.Spawn: Reports._spawn,  # noqa: SLF001
     messages.Steer: Reports._steer,  # noqa: SLF001
+    messages.Checkpoint: Reports._checkpoint,  # noqa: SLF001
     messages.Finishing: Reports._finishing,  # noqa: SLF001
     messages.KillMe: Reports._kill_me,  # noqa: SLF001
     messages.Error: Reports._error,  # noqa: SLF001

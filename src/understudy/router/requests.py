@@ -17,6 +17,7 @@ from understudy.router.desk import Desk, Later
 from understudy.router.errands import Outcome
 from understudy.router.listing import info as info_of
 from understudy.router.listing import summary as summary_of
+from understudy.router.listing import whole
 from understudy.router.outputs import Cursor
 from understudy.status import ActorInfo, Health
 from understudy.wire.codec import VERSION, unpack
@@ -65,7 +66,7 @@ def ps(desk: Desk, *, all: bool) -> Any:
 def info(desk: Desk, name: str) -> Any:
     """The row of one actor."""
     find = desk.world.registry.find
-    return desk.measured([find(name)], lambda: _info(desk, find(name)).to_dict())
+    return desk.measured([find(name)], lambda: whole(desk.world, desk.watch, find(name)).to_dict())
 
 
 def healthy(desk: Desk, name: str) -> Any:
@@ -98,6 +99,21 @@ def kill(desk: Desk, name: list[str]) -> dict[str, str]:
 def restart(desk: Desk, name: list[str], grace: float | None) -> dict[str, str]:
     """Stop and begin anew."""
     return verbs.Restarting(name, grace).do(desk.world)
+
+
+def pause(desk: Desk, name: list[str]) -> dict[str, str]:
+    """Stand still."""
+    return verbs.Pausing(name).do(desk.world)
+
+
+def resume(desk: Desk, name: list[str]) -> dict[str, str]:
+    """Go on."""
+    return verbs.Resuming(name).do(desk.world)
+
+
+def configure(desk: Desk, name: list[str], options: dict[str, Any]) -> dict[str, str]:
+    """Set options."""
+    return verbs.Configuring(name, options).do(desk.world)
 
 
 def logs(desk: Desk, name: list[str], lines: int, after: Cursor | None) -> Later:

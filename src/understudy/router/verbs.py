@@ -7,16 +7,17 @@ router's thread. There it is carried out.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from time import monotonic
 from typing import Any, NamedTuple
 
+from understudy.config import live_options, stands
 from understudy.errors import ConfigError, UnknownActor
 from understudy.globs import is_glob
 from understudy.lifecycle import ladder
 from understudy.lifecycle.actor import Actor, Wish
-from understudy.lifecycle.events import Kill, Restart, Stop
+from understudy.lifecycle.events import Configure, Kill, Pause, Restart, Resume, Stop
 from understudy.lifecycle.ladder import Rung
 from understudy.lifecycle.spec import Spec
 from understudy.ref import ActorRef
@@ -168,6 +169,53 @@ class Restarting(Order):
         else:
             world.happen(actor.uid, Restart(ladder.graceful(self._grace, monotonic()), self._spec))
         return self._word(actor)
+
+
+class Pausing(Order):
+    """Let them stand still at their next check."""
+
+    def _one(self, world: World, actor: Actor) -> str:
+        word = self._word(actor)
+        world.happen(actor.uid, Pause())
+        return word
+
+    def _word(self, actor: Actor) -> str:
+        if actor.status.ended:
+            return ENDED
+        return ALREADY if actor.paused else ASKED
+
+
+class Resuming(Order):
+    """Let them go on."""
+
+    def _one(self, world: World, actor: Actor) -> str:
+        word = self._word(actor)
+        world.happen(actor.uid, Resume())
+        return word
+
+    def _word(self, actor: Actor) -> str:
+        if actor.status.ended:
+            return ENDED
+        return ASKED if actor.paused else ALREADY
+
+
+class Configuring(Order):
+    """Set options while they run."""
+
+    def __init__(self, selector: Any, options: Mapping[str, Any]) -> None:
+        super().__init__(selector)
+        self._options = live_options(options)
+
+    def _one(self, world: World, actor: Actor) -> str:
+        word = self._word(actor)
+        if word == ASKED:
+            world.happen(actor.uid, Configure(self._options))
+        return word
+
+    def _word(self, actor: Actor) -> str:
+        if actor.status.ended:
+            return ENDED
+        return ALREADY if stands(actor.spec.config, self._options) else ASKED
 
 
 def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "stop", *, drain: bool = False) -> None:

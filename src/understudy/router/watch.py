@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from time import monotonic
 
+from understudy.config import Heartbeat
 from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.events import Alarm, Heard, Overran, Place, Silent, Stage
 from understudy.router.world import World
@@ -26,6 +27,7 @@ class _Sight:
 
     incarnation: int
     heard_at: float
+    beat: Heartbeat
     misses: int = 0
     interrupted: tuple[int, float] | None = None
 
@@ -39,7 +41,7 @@ class Watch:
 
     def begin(self, actor: Actor) -> None:
         """The actor is READY."""
-        self._sights[actor.uid] = _Sight(actor.incarnation, monotonic())
+        self._sights[actor.uid] = _Sight(actor.incarnation, monotonic(), actor.spec.config.heartbeat)
         self._look(actor.uid)
 
     def heard(self, uid: int) -> None:
@@ -85,6 +87,8 @@ class Watch:
 
     def _beats(self, actor: Actor, sight: _Sight, now: float) -> float:
         beat = actor.spec.config.heartbeat
+        if beat is not sight.beat:  # it was configured: what came until now came by other terms
+            sight.beat, sight.heard_at = beat, now
         next_miss = ceil((sight.heard_at + beat.interval * (sight.misses + 1) + _SLACK) / _STEP) * _STEP
         if now < next_miss:
             return next_miss

@@ -79,6 +79,8 @@ class Birth:
     terminal: str | None
     output: str | None
     """The directory of its own files for stdout and stderr; None: it has the parent's."""
+    settings: dict[str, Any]
+    """What was configured since the spawn, by dotted paths."""
     blob: bytes = field(repr=False)
 
     def to_file(self) -> int:
@@ -100,6 +102,7 @@ class Birth:
                 self.levels,
                 self.terminal,
                 self.output,
+                self.settings,
             ]
         )
         return to_file("understudy-birth", len(head).to_bytes(8, "little"), head, self.blob)

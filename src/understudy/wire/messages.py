@@ -155,6 +155,16 @@ class Spawn:
 
 
 @dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The object as it is, for the lives that follow; the process waits until orders bear that ``number``."""
+
+    KIND: ClassVar[str] = "checkpoint"
+    number: int
+    tag: bytes | None = None
+    frames: tuple[Any, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Steer:
     """Stop, kill or restart these, by uid, name or glob; ``children``: tell whom these have spawned."""
 
@@ -240,7 +250,22 @@ Mail = Meet | Seek | Blocked | Unblocked | Letter
 """What is said about messages to other actors; these themselves go another way."""
 Family = Spawn | Steer
 """What an actor wants of the parent; each is answered."""
-Report = Ready | Beat | Heard | Progress | Log | Mail | Family | Finishing | KillMe | Error | Result | Rites | Bye
+Report = (
+    Ready
+    | Beat
+    | Heard
+    | Progress
+    | Log
+    | Mail
+    | Family
+    | Checkpoint
+    | Finishing
+    | KillMe
+    | Error
+    | Result
+    | Rites
+    | Bye
+)
 REPORTS: tuple[type[Any], ...] = get_args(Report)
 
 
@@ -254,7 +279,10 @@ class Orders:
     ``number`` rises with each change. ``stop`` asks for the end after the section; ``drain``, after the messages that
     have arrived; ``restart``, with another life to follow. ``verdict`` answers an error with
     ``again``, ``rites`` or ``end`` ("" while there is none); ``acknowledged`` says that the result, or what the rites
-    came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was).
+    came to, is safe; ``stacks`` is the number of the last dump of stacks that was asked for (0: none was). ``paused``:
+    it is to stand still at its next check, until it hears otherwise or is to end. ``settings`` are all that were
+    configured since the spawn, by their dotted paths. ``checkpoint`` is the number of the last one that is
+    safe (0: none).
     """
 
     KIND: ClassVar[str] = "orders"
@@ -263,6 +291,9 @@ class Orders:
     verdict: Verdict
     acknowledged: bool
     stacks: int = 0
+    paused: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    checkpoint: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 bytes 0..4095        words: phase, place, laps, messages, the stderr ring's position, a stop, the deadline, a debugger,
                      the dumps of stacks that were asked for and told, where this life's lines of its stderr file begin,
-                     letters and answers that were dropped
+                     letters and answers that were dropped, messages that were begun, a pause
 4096..16383          the last bytes that passed through sys.stderr, a ring
 16384..65535         what the fault handler wrote
 65536..131071        the last dump of stacks that the process told by itself
@@ -33,6 +33,7 @@ _DEBUGGED = 9
 _ASKED, _TOLD, _FORCED, _FORCED_AT, _STDERR_FROM = range(10, 15)
 DROPPED, STRAYS = 15, 16
 BEGUN = 17
+_PAUSED = 18
 _VERSION = 0x756E6401
 
 
@@ -132,6 +133,15 @@ class Page:
     @stop.setter
     def stop(self, stop: str) -> None:
         self.words[_STOP] = STOPS.index(stop)
+
+    @property
+    def paused(self) -> bool:
+        """Whether a pause stands: written by the parent, for a life that begins in it, or has not heard of it yet."""
+        return bool(self.words[_PAUSED])
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self.words[_PAUSED] = paused
 
     @property
     def debugged(self) -> bool:

@@ -19,7 +19,7 @@ from tests.unit.lifecycle.world import World
 from understudy.errors import DepthExceeded, NameTaken, ParentStopping
 from understudy.lifecycle import ladder
 from understudy.lifecycle.actor import Body, Tie, Wish
-from understudy.lifecycle.events import Event, Kill, Restart, Stop
+from understudy.lifecycle.events import Configure, Event, Kill, Pause, Restart, Resume, Stop
 from understudy.lifecycle.governor import Governor
 from understudy.status import Status
 
@@ -48,6 +48,8 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
+        self.paused: dict[int, bool] = {}
+        """What each was asked for last."""
 
     def living(self, number: int) -> int | None:
         """One that has not ended."""
@@ -112,14 +114,21 @@ class Machine(RuleBasedStateMachine):
             possible = self.world.possible(uid)
             possible[choice if choice < len(possible) else 0]()
 
-    @rule(number=pick, grace=graces, verb=st.sampled_from(["stop", "kill", "restart", "restart"]))
+    @rule(
+        number=pick,
+        grace=graces,
+        verb=st.sampled_from(["stop", "kill", "restart", "restart", "pause", "resume", "configure"]),
+    )
     def is_wished(self, number: int, grace: float | None, verb: str) -> None:
         uid = self.living(number)
         rungs = ladder.graceful(grace, self.world.now)
         wishes: dict[str, Event] = {"stop": Stop(rungs), "kill": Kill(), "restart": Restart(rungs)}
+        wishes |= {"pause": Pause(), "resume": Resume(), "configure": Configure({"join_in": grace or None})}
         if uid is not None:
             if verb == "restart" and self.world.registry.actors[uid].status is Status.RESTARTING:
                 self.world.lives[uid] = 0
+            if verb in {"pause", "resume"}:
+                self.paused[uid] = verb == "pause"
             self.world.happen(uid, wishes[verb])
 
     @rule(seconds=st.sampled_from([0.1, 0.6, 2.0, 15.0]))
@@ -150,6 +159,7 @@ class Machine(RuleBasedStateMachine):
         self.a_name_is_free_exactly_when_its_actor_has_ended()
         self.whoever_waits_has_a_clock()
         self.nobody_goes_on_without_the_life_that_spawned_it()
+        self.a_pause_stands_until_it_is_taken_back()
 
     def a_process_is_where_the_registry_believes_it(self) -> None:
         for actor in self.world.registry.listed():
@@ -197,6 +207,10 @@ class Machine(RuleBasedStateMachine):
                     assert actor.wish is Wish.KILL or parent.status is not Status.KILLED or parent.wish is Wish.STOP
         for actor in registry.listed():
             assert all(child.kin and child.kin.parent == actor.uid for child in registry.children(actor.uid))
+
+    def a_pause_stands_until_it_is_taken_back(self) -> None:
+        for actor in self.world.registry.listed():
+            assert actor.paused == self.paused.get(actor.uid, False)
 
     def whoever_waits_has_a_clock(self) -> None:
         for actor in self.world.registry.living():

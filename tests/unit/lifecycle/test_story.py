@@ -10,6 +10,8 @@ from tests.unit.lifecycle.scene import DONE, EXIT_1, IN_LOOP, SIGSEGV, START, UN
 from understudy.lifecycle import ladder
 from understudy.lifecycle.events import (
     Alarm,
+    Checkpointed,
+    Configure,
     Died,
     Errored,
     Event,
@@ -19,6 +21,7 @@ from understudy.lifecycle.events import (
     Heard,
     Kill,
     Overran,
+    Pause,
     Place,
     Ready,
     Restart,
@@ -57,6 +60,9 @@ def test_a_step_has_its_time_the_actor_with_its_incarnation_what_happened_and_th
         (Stop(drain=True), "a stop is asked (stop, after what has arrived)"),
         (Kill("self.kill()"), "a kill is asked (self.kill())"),
         (Restart(), "restart"),
+        (Pause(), "a pause is asked"),
+        (Checkpointed(2, b"12345"), "tells its checkpoint 2, of 5 bytes"),
+        (Configure({"timeouts.loop": 2.0, "num_loops": 9}), "configured: timeouts.loop=2.0, num_loops=9"),
         (Expired(Alarm.JOIN), "the join clock ran out"),
         (Overran(Stage.INTERRUPT, Place()), "a section overran: interrupt"),
         (Overran(Stage.KILL, IN_LOOP), "a section overran __loop__, lap 17: kill"),

@@ -68,6 +68,7 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
         tags,
         opaque,
     ),
+    messages.Checkpoint: st.builds(messages.Checkpoint, counts, tags, opaque),
     messages.Result: st.builds(messages.Result, records, tags, opaque),
     messages.Rites: st.builds(
         messages.Rites, one_of(messages.Word), texts, texts, texts, records, st.none() | floats, tags, opaque

@@ -20,7 +20,7 @@ def remind_when_it_waits():
     main = threading.main_thread().ident or 0
 
     def remind():
-        until(lambda: sys._current_frames()[main].f_code.co_name in {"sleep", "poll"}, 30, "its wait")
+        until(lambda: sys._current_frames()[main].f_code.co_name in {"_wait", "poll"}, 30, "its wait")
         _thread.interrupt_main(signal.SIGTERM)
 
     threading.Thread(target=remind, daemon=True).start()

@@ -62,7 +62,7 @@ def test_hooks_may_name_the_globals_of_the_script_and_its_own_system(tmp_path):
                 if self.way == "look":
                     self.told = LIMITS, system.name, len(refs)
                 elif self.way == "use":
-                    self.told = system.spawn(Named, "look")
+                    self.told = system.shutdown()
                 elif self.way == "caught":
                     try:
                         system.ps()
@@ -86,7 +86,7 @@ def test_hooks_may_name_the_globals_of_the_script_and_its_own_system(tmp_path):
     assert done.stdout.splitlines() == [
         "({'most': 4}, 'theatre-of-globals', 0) {'most': 3}",
         "({'most': 4}, 'theatre-of-globals', 1) {'most': 3}",
-        f"WrongProcess spawn: {clear} user",
+        f"WrongProcess shutdown: {clear} user",
         f"ps: {clear} looker",
     ], done.stderr
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ from understudy.mail.crowd import Crowd
 from understudy.mail.link import Link, Peer
 from understudy.mail.office import Myself, Office
 from understudy.mail.sender import Sender
-from understudy.wire.letters import Packer
+from understudy.wire.letters import Packer, Seal
 from understudy.wire.messages import Fate
 
 pytestmark = [pytest.mark.requirement("A7"), pytest.mark.fault("F44")]
@@ -30,6 +31,7 @@ class Outlet:
     def __init__(self) -> None:
         self.sent: dict[bytes, list[tuple[str, int]]] = {}
         self.came: deque[list[bytes]] = deque()
+        self.late: list[list[bytes]] = []
         self.strikes_at = -1
         """Before how many more sends something strikes."""
 
@@ -53,6 +55,12 @@ class Outlet:
 
     def take(self) -> list[bytes] | None:
         return self.came.popleft() if self.came else None
+
+    def wait(self, seconds: float | None, wake_fd: int) -> bool:
+        """What ZeroMQ has not read yet comes by then."""
+        self.came.extend(self.late)
+        self.late.clear()
+        return bool(self.came)
 
     def close(self, linger: float) -> None: ...
 
@@ -178,3 +186,28 @@ def test_what_waited_for_room_goes_before_what_its_thread_has_gathered_since(sce
     assert scene.outlet.sent[scene.link.route] == [("tell", 1), ("tell", 2), ("tell", 3)]
     assert list(scene.link.bodies) == [b"\3"]
     scene.link.bodies.clear()
+
+
+@pytest.mark.parametrize(("state", "deaths"), [("ended", 1), ("waiting", 1)])
+def test_an_answer_that_left_before_the_end_is_heard_though_the_end_is_known_earlier(scene, state, deaths):
+    """The news of an end comes another way than answers do, which a thread of ZeroMQ has to read."""
+    given: list[Any] = []
+    with scene.sender.held():
+        scene.sender.put(scene.link, 1, Seal(0, b"\xc0", None, ()), (), given.append)
+        reply = Packer(SYSTEM).answer("reply", WHO, 1, 1, 1, [0, b"\xa6answer", None, [], 1])
+        scene.outlet.late.append([scene.link.route, reply])
+        scene.stands(state, deaths)
+        if state == "ended":
+            scene.sender.hear_out(WHO)
+        else:
+            scene.sender.follow(scene.link)
+    assert [said.content.seal.inline for said, _ in given] == [b"\xa6answer"]
+
+
+def test_who_rings_while_an_answer_is_waited_for_is_not_missed(scene):
+    with scene.sender.held():
+        scene.sender.put(scene.link, 1, Seal(0, b"\xc0", None, ()), (), print)
+        scene.stands("ended", 1)
+        scene.sender.ring()
+        scene.sender.hear_out(WHO)
+    assert select.select([scene.sender._ear.read], [], [], 0)[0]

@@ -28,6 +28,8 @@ LENT = 0.5
 """Seconds in which what is lent may be taken up, or given back, once nobody lends any more."""
 _QUIET = 0.0002
 """Seconds for which the flusher waits for a socket that is in use."""
+_LAST_WORDS = 0.1
+"""Seconds for which an answer of who is known to have ended is waited for: ZeroMQ's thread may not have read it."""
 _AGAIN = 0.005
 """Seconds after which it looks again."""
 
@@ -47,6 +49,7 @@ class Counter(Turns):
         """Letters that were read here by `drain` and the like."""
         self._overflow = Overflow(office)
         self._bell: Bell | None = Bell()
+        self._is_rung = False
         self._packer = letters.Packer(office.system)
         self._borrowing = of_socket(self, office.flusher)
         self.borrower = self._borrowing.borrower
@@ -64,10 +67,6 @@ class Counter(Turns):
                 route = self._outlet.connect(peer.uid, life)
             found = self.links[peer.uid] = Link(peer, life, route, packer, lambda kind: heading(packer, kind, peer.uid))
         return found
-
-    def seal_whole(self, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
-        """As `seal`, with nothing of it lent: memory that is given back could not be sent anew."""
-        return letters.enclosed(seal(message, "message", self._office.key, None))
 
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
         """A message on its way to that actor; raises SerializationError."""
@@ -262,7 +261,7 @@ class Counter(Turns):
         while link.is_behind:
             uid, deaths = link.peer.uid, link.peer.deaths
             if link.life <= deaths:
-                self._read()  # what it said before it ended
+                self.hear_out(uid)
                 self._outlet.disconnect(uid, link.life)
                 link.begin(deaths + 1, self._outlet.connect(uid, deaths + 1))
             while link.again:
@@ -275,15 +274,19 @@ class Counter(Turns):
                 self._outlet.send_one(link.route, link.head(letters.SYNC, loans))
             link.synced = link.life
 
-    def heed_deaths(self) -> bool:
-        """Follow those who have died since; whether there were any.
-
-        Nobody may be waiting for it: a mailbox that raises where it is full would be taken for full for ever.
-        """
-        behind = [link for link in list(self.links.values()) if link.is_behind]
-        for link in behind:
-            self.follow(link)
-        return bool(behind)
+    def hear_out(self, uid: int) -> None:
+        """What it said before it ended: an answer among it may still be on its way through this process."""
+        self._read()
+        until = monotonic() + _LAST_WORDS
+        while any(of == uid for of, _ in self.expected.values()) and (left := until - monotonic()) > 0:
+            if self._outlet.wait(left, self._ear.read):
+                self._read()
+            else:
+                self._ear.hush()
+                self._is_rung = True
+        if self._is_rung:  # for something else, which is not to be missed
+            self._is_rung = False
+            self.ring()
 
     def _sort(self, frames: list[Any]) -> None:
         try:

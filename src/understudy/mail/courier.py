@@ -310,7 +310,7 @@ class Courier:
         asked = self._asked.get(peer.uid, {})
         late = [parcel for parcel in asked.values() if peer.over or peer.deaths >= parcel.life]
         if late:
-            sender.drain()  # it may have answered before it ended
+            sender.hear_out(peer.uid)
         for parcel in late:
             if sender.expected.pop(parcel.number or 0, None) is not None:
                 self._forget(parcel)

@@ -15,7 +15,7 @@ from understudy.mail.ended import closed, died
 from understudy.mail.link import RELIABLE, Chained, Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
-from understudy.wire.sealing import INLINE, withdraw
+from understudy.wire.sealing import INLINE, seal, withdraw
 
 if TYPE_CHECKING:
     from understudy.mail.office import Office
@@ -91,6 +91,10 @@ class Sender(Counter):
             self._later.append((link, lambda: self.amid(self._tell, link, sealed, frames, urgent)))
         else:
             self.amid(self._tell, link, sealed, frames, urgent)
+
+    def seal_whole(self, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
+        """As `seal`, with nothing of it lent: memory that is given back could not be sent anew."""
+        return letters.enclosed(seal(message, "message", self._office.key, None))
 
     def tell_reliably(self, link: Link, message: Any, *, urgent: bool) -> None:
         """One that is kept until it is done, and sent anew to each life until then."""
@@ -222,6 +226,16 @@ class Sender(Counter):
     def owes(self) -> bool:
         """Whether anything that was sent is not handled yet, as far as is known: it may be here still."""
         return bool(self._overflow) or any(link.load or link.sure for link in list(self.links.values()))
+
+    def heed_deaths(self) -> bool:
+        """Follow those who have died since; whether there were any.
+
+        Nobody may be waiting for it: a mailbox that raises where it is full would be taken for full for ever.
+        """
+        behind = [link for link in list(self.links.values()) if link.is_behind]
+        for link in behind:
+            self.follow(link)
+        return bool(behind)
 
     def has_thread(self) -> None:
         """Another thread took it over."""
@@ -366,7 +380,7 @@ class Sender(Counter):
         with self._office.blocking(number, peer.uid) as watch:
             while not box:
                 if peer.over or peer.deaths > deaths:
-                    self.drain()  # it may have answered before it ended
+                    self.amid(self.hear_out, peer.uid)
                     if not box:
                         raise died(peer, "ended before it answered")
                     return

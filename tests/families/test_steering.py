@@ -64,4 +64,5 @@ def test_what_is_refused_is_raised_in_the_actor(boss, act, kind, text):
         boss.ask(act, 30)
     assert type(caught.value.__cause__) is kind
     assert text in str(caught.value.__cause__)
+    boss.wait_ready(20)
     assert boss.info().status is Status.RUNNING

@@ -371,6 +371,7 @@ class Juggles(Process):
 def test_remotes_pause_and_resume_and_observers_see_it(system):
     ref, other = system.spawn(Walks, name="lead"), system.spawn(Walks, name="chorus")
     goes_on(ref)
+    ref.wait_ready(20)  # it walks a moment before the parent knows
     with Remote(system.endpoint) as remote, Observer(system.endpoint, kinds="pause") as observer:
         assert not observer.actors["lead"].paused
         assert remote.pause("lead") == {"lead": "asked"}

@@ -49,7 +49,6 @@ class Counter(Turns):
         """Letters that were read here by `drain` and the like."""
         self._overflow = Overflow(office)
         self._bell: Bell | None = Bell()
-        self._is_rung = False
         self._packer = letters.Packer(office.system)
         self._borrowing = of_socket(self, office.flusher)
         self.borrower = self._borrowing.borrower
@@ -277,16 +276,17 @@ class Counter(Turns):
     def hear_out(self, uid: int) -> None:
         """What it said before it ended: an answer among it may still be on its way through this process."""
         self._read()
-        until = monotonic() + _LAST_WORDS
-        while any(of == uid for of, _ in self.expected.values()) and (left := until - monotonic()) > 0:
-            if self._outlet.wait(left, self._ear.read):
-                self._read()
-            else:
-                self._ear.hush()
-                self._is_rung = True
-        if self._is_rung:  # for something else, which is not to be missed
-            self._is_rung = False
-            self.ring()
+        until, rung = monotonic() + _LAST_WORDS, False
+        try:
+            while any(of == uid for of, _ in self.expected.values()) and (left := until - monotonic()) > 0:
+                if self._outlet.wait(left, self._ear.read):
+                    self._read()
+                else:
+                    self._ear.hush()
+                    rung = True
+        finally:
+            if rung:  # for something else, which is not to be missed
+                self.ring()
 
     def _sort(self, frames: list[Any]) -> None:
         try:

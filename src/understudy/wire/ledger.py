@@ -49,10 +49,6 @@ class Ledger:
                 words[at + 3] = 0
                 self._hands[words[at], words[at + 1]] = at
 
-    def knows(self, name: bytes) -> bool:
-        """Whether an earlier life, or this one, has heard that sender."""
-        return number_of(name) in self.spots
-
     def spot(self, name: bytes, begun: int) -> int:
         """Where that sender's seq stands: the one that it has, or a new one, which begins there.
 

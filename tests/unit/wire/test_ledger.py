@@ -22,6 +22,7 @@ from understudy.wire.ledger import (
     first_number,
     is_of,
     name_of,
+    number_of,
     restore,
 )
 
@@ -79,7 +80,7 @@ def test_each_life_goes_on_where_the_one_before_was(steps: list[tuple[str, int, 
             case "die":
                 ledger = heir(ledger)
         for known, (begun, ahead) in model.items():
-            assert ledger.knows(NAMES[known])
+            assert number_of(NAMES[known]) in ledger.spots
             spot = ledger.spot(NAMES[known], 99)
             assert (ledger.words[spot], ledger.ahead(spot)) == (begun, {seq for seq in ahead if seq > begun})
     found = {number: (begun, set(ahead)) for number, begun, *ahead in accounts(copied(ledger.words))}
@@ -104,8 +105,8 @@ def test_who_comes_again_in_no_later_life_makes_room_and_beyond_that_nobody_is_r
     assert ledger.words[new] == 7
     assert not ledger.ahead(new), "what it has is of nobody before"
     assert [ledger.spot(named(1), 1) for _ in range(9)].count(NOWHERE) == 0
-    assert ledger.knows(names[0])
-    assert not ledger.knows(names[5])
+    assert number_of(names[0]) in ledger.spots
+    assert number_of(names[5]) not in ledger.spots
 
 
 def test_a_sender_without_a_name_is_remembered_by_no_life():

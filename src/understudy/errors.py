@@ -132,7 +132,31 @@ class AskCycle(UnderstudyError):
 
 
 class PoolTaskError(UnderstudyError):
-    """A task of a pool failed."""
+    """A task of a pool came to no outcome of its own: its worker died, or its timeout was over.
+
+    ``key`` is the one that it was given, ``order`` its number in the pool, from 0. ``worker`` and ``pid`` say whose
+    hands it was in, ``report`` (None where there is none) how that died. ``may_have_run``: it was begun, and may have
+    done some or all of its work. ``others`` are the further errors, where this one is raised for several tasks.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        key: Any = None,
+        order: int = 0,
+        worker: str = "",
+        pid: int | None = None,
+        may_have_run: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.key = key
+        self.order = order
+        self.worker = worker
+        self.pid = pid
+        self.report: DeathReport | None = None
+        self.others: tuple[BaseException, ...] = ()
+        self.may_have_run = may_have_run
 
 
 class ProtocolError(UnderstudyError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -103,6 +104,21 @@ class Halt:
             elif (left := until - monotonic()) > 0:
                 self._wait(lambda: self.level != NO or (holds and self.paused), left)
             else:
+                return True
+        return False
+
+    def wait_readable(self, fileno: int) -> bool:
+        """Until that descriptor can be read: True; False as soon as a stop stands. A pause is waited for, too."""
+        bell = self.waiter = self.waiter or Bell()
+        poll = select.poll()
+        poll.register(fileno, select.POLLIN)
+        poll.register(bell.read, select.POLLIN)
+        while self.level == NO:
+            self.check()
+            found = dict(poll.poll(GLANCE * 1000))
+            if bell.read in found:
+                bell.hush()
+            elif found:
                 return True
         return False
 

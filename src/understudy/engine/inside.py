@@ -104,6 +104,16 @@ class Actor:
         """True if it slept the whole time."""
         return self._halt.sleep(seconds)
 
+    def limit(self, seconds: float | None) -> None:
+        """The section under way has so many seconds from now, None: as many as it likes; in the main thread."""
+        self._sections.renew(seconds)
+        if seconds is not None:
+            self._link.ring()
+
+    def wait_readable(self, fileno: int) -> bool:
+        """In the main thread: whether that can be read; it is waited for until a stop stands, which ends the wait."""
+        return self._halt.wait_readable(fileno)
+
     @property
     def redelivered(self) -> bool:
         """As `Process.redelivered`."""

@@ -1,0 +1,155 @@
+"""Results of many calls, in order or as they come: with as many under way at once as are looked ahead, no more."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import Future
+from queue import SimpleQueue
+from time import monotonic
+from typing import Any
+
+from understudy.pool.task import TaskFuture
+
+Start = Callable[[list[tuple[Any, ...]]], TaskFuture]
+"""Begins the calls of these rows as one task."""
+SLICES = 4
+"""Tasks for each worker that `map` makes of what it is given, where it may choose."""
+
+
+def slice_of(count: int, workers: int) -> int:
+    """How many of so many calls are one task, where nobody says."""
+    return max(1, -(-count // (workers * SLICES)))
+
+
+def in_order(futures: Iterable[TaskFuture], timeout: float | None) -> Iterator[Any]:
+    """The results of all that are under way; those that are not asked for any more are cancelled."""
+    until = None if timeout is None else monotonic() + timeout
+    left = deque(futures)
+
+    def results() -> Iterator[Any]:
+        try:
+            while left:
+                yield from _rows(left.popleft(), until)
+        finally:
+            for future in left:
+                future.cancel()
+
+    return results()
+
+
+def look_ahead(start: Start, rows: Iterable[tuple[Any, ...]], chunk: int, ahead: int) -> Iterator[Any]:
+    """The results in order, of rows without an end, too."""
+    batches = _batches(rows, chunk)
+    under_way = deque(map(start, itertools.islice(batches, ahead)))
+    try:
+        while under_way:
+            yield from _rows(under_way.popleft(), None)
+            under_way.extend(map(start, itertools.islice(batches, 1)))
+    finally:
+        for future in under_way:
+            future.cancel()
+
+
+def as_they_come(start: Start, rows: Iterable[tuple[Any, ...]], chunk: int, ahead: int) -> Iterator[Any]:
+    """The same in the order in which they are done."""
+    batches = _batches(rows, chunk)
+    done: SimpleQueue[TaskFuture] = SimpleQueue()
+    under_way: set[TaskFuture] = set()
+
+    def begin(count: int) -> None:
+        for batch in itertools.islice(batches, count):
+            future = start(batch)
+            under_way.add(future)
+            Future.add_done_callback(future, done.put)  # type: ignore[arg-type]  # which waits for nobody
+
+    begin(ahead)
+    try:
+        while under_way:
+            future = done.get()
+            under_way.discard(future)
+            begin(1)
+            yield from _rows(future, None)
+    finally:
+        for future in under_way:
+            future.cancel()
+
+
+async def awaited(start: Start, rows: Any, chunk: int, ahead: int) -> AsyncIterator[Any]:
+    """The results in order, for asyncio; the rows may be asynchronous as well."""
+    import asyncio
+
+    source = _abatches(rows, chunk)
+    under_way: deque[TaskFuture] = deque()
+    try:
+        while True:
+            while len(under_way) < ahead:
+                batch = await anext(source, None)
+                if batch is None:
+                    break
+                under_way.append(start(batch))
+            if not under_way:
+                return
+            future = under_way.popleft()
+            await asyncio.wait([asyncio.wrap_future(future)])
+            for row in _rows(future, None):
+                yield row
+    finally:
+        for future in under_way:
+            future.cancel()
+
+
+def _rows(future: TaskFuture, until: float | None) -> Iterator[Any]:
+    """What the calls of one task returned; those before one that failed, too."""
+    try:
+        error = future.exception(None if until is None else max(0.0, until - monotonic()))
+        rows = future.rows if error is not None else future.result()
+        yield from _letting_go(rows)
+        if error is not None:
+            raise error
+    finally:
+        future.cancel()
+        error = None
+        del future
+
+
+def _letting_go(rows: list[Any]) -> Iterator[Any]:
+    """Each, which is held here no more when it is given."""
+    rows.reverse()
+    while rows:
+        yield rows.pop()
+
+
+def _batches(rows: Iterable[tuple[Any, ...]], chunk: int) -> Iterator[list[tuple[Any, ...]]]:
+    source = iter(rows)
+    while batch := [*itertools.islice(source, chunk)]:
+        yield batch
+
+
+async def _abatches(rows: Any, chunk: int) -> AsyncIterator[list[tuple[Any, ...]]]:
+    if not hasattr(rows, "__aiter__"):
+        for batch in _batches(rows, chunk):
+            yield batch
+        return
+    batch: list[tuple[Any, ...]] = []
+    async for row in rows:
+        batch.append(row)
+        if len(batch) == chunk:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def settled(futures: Iterable[Future[Any]], timeout: float | None) -> bool:
+    """Whether all are done within that time."""
+    until = None if timeout is None else monotonic() + timeout
+    for future in futures:
+        try:
+            future.exception(None if until is None else max(0.0, until - monotonic()))
+        except TimeoutError:
+            return False
+    return True
+
+

@@ -1,0 +1,203 @@
+"""One task of a pool, its future, and what it comes to."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import BrokenExecutor, Future, InvalidStateError
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from understudy.errors import PoolTaskError, UnderstudyError
+from understudy.pool.frames import opened
+from understudy.pool.functions import Function
+from understudy.outcome import RemoteTraceback
+from understudy.status import DeathReport
+from understudy.wire.sealing import Sealed
+
+DEADLY = 3
+"""Workers that die with one task in hand before it is given to no other one."""
+
+
+class PoolClosed(UnderstudyError, RuntimeError):
+    """The pool was shut down, or is about to be: it takes no further task."""
+
+
+class PoolBroken(UnderstudyError, BrokenExecutor):
+    """A pool has no worker and gets none: its initializer raised, or no process could be had; the cause says why."""
+
+
+class Callbacks:
+    """The thread of the users' callbacks, begun with the first: whatever they do, results go on arriving."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self.thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def call(self, act: Callable[[], object]) -> None:
+        """Call it there; it must not raise."""
+        with self._lock:
+            if self.thread is None:
+                self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self.thread.start()
+        self._calls.put(act)
+
+    def close(self) -> None:
+        """End the thread when all that was given is called; called in the thread itself it is not waited for."""
+        with self._lock:
+            thread, self.thread = self.thread, None
+        if thread is not None:
+            self._calls.put(None)
+            if thread is not threading.current_thread():
+                thread.join()
+
+    def _run(self) -> None:
+        while (act := self._calls.get()) is not None:
+            act()
+
+
+class TaskFuture(Future[Any]):
+    """As the standard's; its callbacks have a thread of their own."""
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        super().__init__()
+        self._callbacks = callbacks
+        self.rows: list[Any] = []
+        """Of several calls that are one task: what those before the one that failed came to."""
+
+    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
+        """As the standard's: called at once, in this thread, if it is done."""
+        if self.done():
+            super().add_done_callback(fn)
+        else:
+            super().add_done_callback(lambda done: self._callbacks.call(lambda: _call(fn, done)))
+
+
+def _call(fn: Callable[[Future[Any]], object], done: Future[Any]) -> None:
+    try:
+        fn(done)
+    except BaseException:  # noqa: BLE001 - whatever it is, the callbacks of others are called
+        logging.getLogger("concurrent.futures").exception("exception calling callback for %r", done)
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """What is to be done, and for whom; a duty of the schedule."""
+
+    number: int
+    future: TaskFuture
+    function: Function | None
+    whole: Sealed | None
+    """The function, where it goes along."""
+    arguments: Sealed | None
+    pace: Hashable
+    timeout: float | None = None
+    retries: int = 0
+    priority: int = 0
+    key: Any = None
+    by_rows: bool = False
+    deaths: int = 0
+    is_begun: bool = False
+    is_unwanted: bool = False
+
+    def begin(self) -> bool:
+        """It is given to a worker; whether it is still wanted."""
+        if not self.is_begun:
+            self.is_begun = self.future.set_running_or_notify_cancel()
+        return self.is_begun and not self.is_unwanted
+
+    def finish(self, value: Any) -> None:
+        """Its outcome is that."""
+        self._let_go()
+        with contextlib.suppress(InvalidStateError):  # somebody has set it himself
+            self.future.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Its outcome is an error."""
+        self._let_go()
+        with contextlib.suppress(InvalidStateError):
+            self.future.set_exception(error)
+
+    def may_try_again(self) -> bool:
+        """Whether another worker is to begin it; that is counted."""
+        if self.retries <= 0 or self.deaths >= DEADLY or self.is_unwanted:
+            return False
+        self.retries -= 1
+        return True
+
+    def _let_go(self) -> None:
+        self.function = self.whole = self.arguments = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who did it: the worker's name and process."""
+
+    worker: str
+    pid: int | None
+
+
+def late(task: Task, place: Place) -> PoolTaskError:
+    """It ran beyond its timeout and was interrupted."""
+    seconds = task.timeout or 0.0
+    error = told(task, place, f"ran {seconds:g} s, its timeout", may_have_run=True)
+    error.__cause__ = TimeoutError(f"{seconds:g} s were over")
+    return error
+
+
+def lost(task: Task, place: Place, report: DeathReport | None, cause: BaseException | None) -> PoolTaskError:
+    """Its worker died."""
+    how = "ended" if cause is None else str(cause)
+    what = f"its worker {place.worker} (pid {place.pid}) died: {how}"
+    if task.deaths >= DEADLY:
+        what += f"; {task.deaths} workers died with it in hand"
+    error = told(task, place, what, may_have_run=True)
+    error.report = report
+    error.__cause__ = cause
+    return error
+
+
+def told(task: Task, place: Place, what: str, *, may_have_run: bool) -> PoolTaskError:
+    """An error of a pool's about that task."""
+    name = f"task {task.number}" if task.key is None else f"task {task.key!r}"
+    return PoolTaskError(
+        f"{name}: {what}",
+        key=task.key,
+        order=task.number,
+        worker=place.worker,
+        pid=place.pid,
+        may_have_run=may_have_run,
+    )
+
+
+def raised(
+    task: Task, place: Place, words: Sequence[Any], parts: Sequence[bytearray], key: bytes
+) -> BaseException:
+    """What it raised, as it was; where that does not open, an error that tells of it."""
+    name, text, story, body = words
+    trouble = ""
+    if body is not None:
+        try:
+            error = opened(body, parts, key)
+        except Exception as problem:  # noqa: BLE001 - a user's class may raise anything when it is opened
+            trouble = f" (it does not open here: {type(problem).__name__}: {problem})"
+        else:
+            if isinstance(error, BaseException):
+                _last_cause(error).__cause__ = RemoteTraceback(story)
+                return error
+    failed = told(task, place, f"{name}: {text}{trouble}", may_have_run=True)
+    failed.__cause__ = RemoteTraceback(story)
+    return failed
+
+
+def _last_cause(error: BaseException) -> BaseException:
+    met = {id(error)}
+    while error.__cause__ is not None and id(error.__cause__) not in met:
+        error = error.__cause__
+        met.add(id(error))
+    return error

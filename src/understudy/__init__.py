@@ -26,6 +26,7 @@ process takes over from the original serialized state. Where things live, from t
     router      the parent's thread
     engine      what runs in the child
     system      ActorSystem, which puts it all together
+    pool        Pool, an executor whose workers are actors
 """
 
 import importlib as _importlib
@@ -90,6 +91,11 @@ if _typing.TYPE_CHECKING:
     from understudy.logs import Logs as Logs
     from understudy.observe import Observer as Observer
     from understudy.observe import Remote as Remote
+    from understudy.pool import Pool as Pool
+    from understudy.pool import PoolBroken as PoolBroken
+    from understudy.pool import PoolClosed as PoolClosed
+    from understudy.pool import PoolStats as PoolStats
+    from understudy.pool import TaskRecord as TaskRecord
     from understudy.process import Process as Process
     from understudy.receiving.deferred import Deferred as Deferred
     from understudy.receiving.marks import callable_remotely as callable_remotely
@@ -174,6 +180,11 @@ else:
         "Logs": "logs",
         "Observer": "observe",
         "Remote": "observe",
+        "Pool": "pool",
+        "PoolBroken": "pool",
+        "PoolClosed": "pool",
+        "PoolStats": "pool",
+        "TaskRecord": "pool",
         "Process": "process",
         "Deferred": "receiving.deferred",
         "callable_remotely": "receiving.marks",
@@ -262,6 +273,10 @@ __all__ = [
     "OnFinishError",
     "OnFinishTimeoutError",
     "ParentStopping",
+    "Pool",
+    "PoolBroken",
+    "PoolClosed",
+    "PoolStats",
     "PoolTaskError",
     "PostLoopError",
     "PostLoopTimeoutError",
@@ -289,6 +304,7 @@ __all__ = [
     "Summary",
     "SystemClosed",
     "Target",
+    "TaskRecord",
     "Timeouts",
     "Timer",
     "Timers",

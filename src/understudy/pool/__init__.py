@@ -1,17 +1,19 @@
 """Pool: a `concurrent.futures.Executor` whose workers are actors.
 
-    schedule    which worker gets which tasks: pure
-    frames      what is said, as bytes: pure
-    functions   which functions need not be sent again
-    task        one task and its future
-    channel     sockets and claims
-    worker      the actor that does the tasks
-    staff       the workers, as the pool sees them
-    core        the thread that hears them, and the handing out
-    streaming   map and its kin
-    pool        Pool
+schedule    which worker gets which tasks: pure
+frames      what is said, as bytes: pure
+functions   which functions need not be sent again
+task        one task and its future
+channel     sockets and claims
+worker      the actor that does the tasks
+staff       the workers, as the pool sees them
+core        the thread that hears them, and the handing out
+streaming   map and its kin
+pool        Pool
 """
 
+from understudy.pool.keyed import TaskRecord as TaskRecord
 from understudy.pool.pool import Pool as Pool
+from understudy.pool.pool import PoolStats as PoolStats
 from understudy.pool.task import PoolBroken as PoolBroken
 from understudy.pool.task import PoolClosed as PoolClosed

@@ -1,8 +1,9 @@
 """The way from a pool to a worker and back: a Unix socket for tasks and results, and a pipe of claims.
 
-Why not a mailbox: what is written to these is the kernel's at once, whatever becomes of who wrote it. A worker that dies
-in one task has told of all that it did before; and each claim in the pipe is got by one of two, the worker that is about
-to begin that task or the pool that takes it back, and those that nobody has got say what a dead worker had not begun.
+Why not a mailbox: what is written to these is the kernel's at once, whatever becomes of who wrote it. A worker that
+dies in one task has told of all that it did before; and each claim in the pipe is got by one of two, the worker that is
+about to begin that task or the pool that takes it back, and those that nobody has got say what a dead worker had not
+begun.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import itertools
 import os
 import socket
 import struct
+from _operator import _compare_digest as compare_digest
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -66,6 +68,7 @@ class Stream:
     def __init__(self, link: socket.socket, most: int | None = None) -> None:
         self.link = link
         self._reader = Reader() if most is None else Reader(most)
+        self._waits = link.getblocking()
         self._waiting: deque[memoryview] = deque()
 
     @property
@@ -105,7 +108,7 @@ class Stream:
                 return found or None
             read += count
             found.extend(self._reader.filled(count))
-            if count < len(room) and found:
+            if found and (self._waits or count < len(room)):
                 break
         return found
 
@@ -131,7 +134,7 @@ class Entrance:
                 raise error from None
             break
         self.link.listen(128)
-        self.link.setblocking(False)
+        self.link.settimeout(0)
 
     def strangers(self) -> list[Stream]:
         """Who has come."""
@@ -139,7 +142,7 @@ class Entrance:
         with contextlib.suppress(BlockingIOError):
             while True:
                 link, _ = self.link.accept()
-                link.setblocking(False)
+                link.settimeout(0)
                 found.append(Stream(link, _FIRST_WORD))
         return found
 
@@ -154,7 +157,7 @@ class Entrance:
 
     def knows(self, number: int, proof: Any) -> bool:
         """Whether that is what the worker of that number would say."""
-        return type(proof) is bytes and keys.same(_proof(self.secret, HELLO, number), proof)
+        return type(proof) is bytes and _same(_proof(self.secret, HELLO, number), proof)
 
     def close(self) -> None:
         """Nobody comes in any more."""
@@ -164,13 +167,18 @@ class Entrance:
 
 
 def come_in(path: str, secret: bytes, number: int) -> tuple[Stream, Claims]:
-    """In a worker: its end of both; raises ProtocolError where it is not its pool that listens there, and OSError."""
+    """In a worker: its end of both.
+
+    Raises EOFError or OSError where the pool is gone, ProtocolError where somebody else listens in its place.
+    """
     link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         link.connect(path)
         (word,) = Writer().message(HELLO, [number, _proof(secret, HELLO, number)])
         link.sendall(word)
         data, fds, _, _ = socket.recv_fds(link, _FIRST_WORD, 1)
+        if not data:
+            raise EOFError("the pool has no use for this worker any more")
         reader = Reader(_FIRST_WORD)
         reader.room()[: len(data)] = data
         said = reader.filled(len(data))
@@ -182,6 +190,10 @@ def come_in(path: str, secret: bytes, number: int) -> tuple[Stream, Claims]:
         link.close()
         raise
     return Stream(link), Claims((fds[0], -1))
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    return len(one) == len(other) and compare_digest(one, other)
 
 
 def _proof(secret: bytes, word: str, number: int) -> bytes:

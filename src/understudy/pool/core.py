@@ -7,7 +7,6 @@ with him. So one lock is held by whoever is at it, and nobody waits for it but t
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import selectors
 import threading
@@ -19,22 +18,21 @@ from typing import Any
 
 from understudy.errors import ProtocolError, UnderstudyError
 from understudy.pool import frames
+from understudy.pool.accounts import Accounts
 from understudy.pool.channel import Stream
 from understudy.pool.functions import Functions
+from understudy.pool.reception import Reception
 from understudy.pool.schedule import Mode, Schedule
 from understudy.pool.staff import Hand, Staff, death_of
-from understudy.pool.task import Callbacks, Place, PoolBroken, PoolClosed, Task, late, lost, raised, told
+from understudy.pool.task import PoolBroken, PoolClosed, Task, lost, raised
 from understudy.wire.bell import Bell
 
 GATHER = 64
 """Tasks that wait for the thread before whoever submits them hands them out himself."""
 _FAULTS = 3
 """Workers in a row that die before they take tasks, until no further one is tried."""
-_STRANGERS = 32
 _BATCH = 1 << 20
 """Bytes of tasks in one message."""
-
-Finish = Callable[[], None]
 
 
 class Core:
@@ -46,14 +44,9 @@ class Core:
         self.key = self.staff.entrance.secret
         self.functions = Functions(self.key)
         self.schedule: Schedule[Task] = Schedule(size, mode)
-        self.callbacks = Callbacks(f"{name}-callbacks")
-        self.numbers = itertools.count()
-        """Of the next task."""
-        self.unfinished: dict[int, Task] = {}
-        self.counts = dict.fromkeys(("done", "failed", "retried", "lost"), 0)
+        self.accounts = Accounts(name)
         self._arrivals: deque[Task] = deque()
         self._requests: deque[Callable[[], None]] = deque()
-        self._finished: deque[Finish] = deque()
         self._lock = threading.Lock()
         self._bell = Bell()
         self._is_hungry = True
@@ -61,13 +54,13 @@ class Core:
         self._faults = 0
         self._mourned: dict[int, list[Task]] = {}
         """By the worker, what it had in hand when it was gone: told when it is known how it ended."""
-        self._strangers: list[Stream] = []
         self.closing = False
         self.trouble: BaseException | None = None
         """Why it is broken."""
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._bell.read, selectors.EVENT_READ, None)
         self._selector.register(self.staff.entrance.link, selectors.EVENT_READ, None)
+        self._reception = Reception(self.staff.entrance, self._selector, self._welcome)
         self.thread = threading.Thread(target=self._run, name=f"{name}-results", daemon=True)
         self.thread.start()
         _cores.add(self)
@@ -84,17 +77,27 @@ class Core:
     @property
     def is_within(self) -> bool:
         """Whether this is the thread of the pool, or that of its callbacks, which wait for no end of it."""
-        return threading.current_thread() in {self.thread, self.callbacks.thread}
+        return threading.current_thread() in {self.thread, self.accounts.callbacks.thread}
 
     def submit(self, task: Task) -> None:
         """Have it done; raises PoolBroken, PoolClosed."""
         self.check_open()
-        self.unfinished[task.number] = task
+        self.accounts.enter(task)
         self._arrivals.append(task)
         if self._is_hungry or len(self._arrivals) >= GATHER:
             self._nudge()
         if self.closing or self.trouble is not None:
             self._bell.ring()  # meanwhile: the thread says what becomes of it
+
+    def hire_first(self) -> None:
+        """Have one worker come up now; raises what `spawn` raises, and is closed then."""
+        try:
+            self.staff.hire()
+        except BaseException:
+            self.closing = True
+            self._bell.ring()
+            self.thread.join()
+            raise
 
     def ask(self, request: Callable[[], None]) -> None:
         """Have the thread do that, under the lock."""
@@ -131,9 +134,12 @@ class Core:
         now = monotonic()
         for worker, tasks in self.schedule.give(now):
             self._send(self.staff.hands[worker], tasks)
+        if self.schedule.backlog.dropped:
+            self._forget_dropped()
         if self._is_short:
             self._bell.ring()
-        self._is_hungry = self.schedule.is_hungry or self._is_short
+        # Where it is not, somebody has work under way, or is about to come, and the thread wakes at his next word.
+        self._is_hungry = len(self.staff.hands) < self.size or self.schedule.is_hungry
 
     @property
     def _is_short(self) -> bool:
@@ -170,12 +176,13 @@ class Core:
         while self._arrivals:
             self.schedule.backlog.append(self._arrivals.popleft())
         for task in self.schedule.backlog.clear():
-            if task.is_begun:
-                nobody = Place(self.name, None)
-                self._fail(task, told(task, nobody, "the pool was shut down before a worker took it", may_have_run=False))
-            else:
-                self.unfinished.pop(task.number, None)
-                self._finished.append(lambda task=task: _cancel(task))
+            self.accounts.give_back(task, self.name)
+
+    def _forget_dropped(self) -> None:
+        dropped = self.schedule.backlog.dropped
+        while dropped:
+            self.accounts.cancel(dropped.pop())
+        self._bell.ring()
 
     def _cut(self, task: Task) -> None:
         """End the worker that has it in hand; all else that this holds goes to others first."""
@@ -189,24 +196,19 @@ class Core:
                 self._hand_out()
                 return
 
-    def _fail(self, task: Task, error: BaseException) -> None:
-        self.counts["failed"] += 1
-        self.unfinished.pop(task.number, None)
-        self._finished.append(lambda: task.fail(error))
-
     def _break(self, error: BaseException) -> None:
         """There are no workers, and none can be had."""
         if self.trouble is None:
             self.trouble = error
         while self._arrivals:
             self.schedule.backlog.append(self._arrivals.popleft())
-        for task in [*self.unfinished.values()]:
+        for task in [*self.accounts.unfinished.values()]:
             broken = PoolBroken(f"the pool {self.name} is broken: {error}")
             broken.__cause__ = error
             if task.begin() or task.is_begun:
-                self._fail(task, broken)
+                self.accounts.fail(task, broken)
             else:
-                self.unfinished.pop(task.number, None)
+                self.accounts.cancel(task)
         self.schedule.backlog.clear()
         for number in [*self.schedule.desks]:
             self.schedule.leave(number)
@@ -229,18 +231,18 @@ class Core:
                     self._hand_out()
                     self._watch_streams()
                 self._hire()
-                self._tell()
+                self.accounts.tell()
         except BaseException as error:
             with self._lock:
                 self._break(error)
-            self._tell()
+            self.accounts.tell()
             raise
         finally:
             self._end()
 
     def _is_over(self) -> bool:
         return (self.closing or self.trouble is not None) and not (
-            self.unfinished or self._arrivals or self._requests or self._finished
+            self.accounts.are_open or self._arrivals or self._requests
         )
 
     def _balance(self) -> float | None:
@@ -256,13 +258,9 @@ class Core:
         if what == self._bell.read:
             self._bell.hush()
         elif what is self.staff.entrance.link:
-            for stranger in self.staff.entrance.strangers():
-                self._strangers.append(stranger)
-                self._selector.register(stranger.link, selectors.EVENT_READ, stranger)
-            for stranger in self._strangers[:-_STRANGERS]:
-                self._turn_away(stranger)
+            self._reception.open()
         elif isinstance(data, Stream):
-            self._greet(data)
+            self._reception.greet(data)
         elif isinstance(data, Hand):
             with self._lock:
                 if events & selectors.EVENT_WRITE and data.stream is not None:
@@ -271,31 +269,17 @@ class Core:
                 if events & selectors.EVENT_READ:
                     self._hear(data)
 
-    def _greet(self, stranger: Stream) -> None:
-        """Let in who knows the secret."""
-        try:
-            said = stranger.receive()
-            if said == []:
-                return
-            hand = self.staff.hands.get(said[0].content[0]) if said else None
-            stream = None
-            if hand is not None and hand.stream is None and said:
-                stream = self.staff.entrance.admit(stranger, said[0], hand.claims)
-        except (OSError, ProtocolError, TypeError, KeyError, IndexError):
-            hand = stream = None
-        if hand is None or stream is None:
-            self._turn_away(stranger)
-            return
-        self._strangers.remove(stranger)
-        self._selector.unregister(stranger.link)
+    def _welcome(self, number: int, stranger: Stream, said: frames.Message) -> Stream | None:
+        """The stream of the worker that has come, if it is one and alone."""
         with self._lock:
-            hand.come(stream)
-        self._selector.register(stream.link, selectors.EVENT_READ, hand)
-
-    def _turn_away(self, stranger: Stream) -> None:
-        self._strangers.remove(stranger)
-        self._selector.unregister(stranger.link)
-        stranger.close()
+            hand = self.staff.hands.get(number)
+            if hand is None or hand.stream is not None:
+                return None
+            stream = self.staff.entrance.admit(stranger, said, hand.claims)
+            if stream is not None:
+                hand.come(stream)
+                self._selector.register(stream.link, selectors.EVENT_READ, hand)
+            return stream
 
     def _hear(self, hand: Hand) -> None:
         """Under the lock: what a worker has said."""
@@ -305,8 +289,11 @@ class Core:
             said = hand.stream.receive()
         except (OSError, ProtocolError):
             said = None
-        for message in said or ():
-            self._heed(hand, message)
+        try:
+            for message in said or ():
+                self._heed(hand, message)
+        except (ProtocolError, TypeError, ValueError):  # it is out of its mind: it ends when the stream does
+            said = None
         if said is None:
             self._lose(hand)
 
@@ -323,36 +310,13 @@ class Core:
 
     def _settle(self, hand: Hand, message: frames.Message) -> None:
         """What a task came to."""
-        kind, (number, seconds, *words) = message.kind, message.content
+        number, seconds = message.content[:2]
         task = self.schedule.told(hand.number, number, seconds, monotonic())
-        if task is None:
-            return
-        hand.done += 1
-        if kind == frames.DONE:
-            try:
-                value = frames.opened(words[0], message.parts, self.key)
-            except Exception as trouble:  # noqa: BLE001 - a user's class may raise anything when it is opened
-                error = told(task, hand.place, f"its result does not open here: {trouble!r}", may_have_run=True)
-                error.__cause__ = trouble
-                self._fail(task, error)
-                return
-            self.counts["done"] += 1
-            self.unfinished.pop(number, None)
-            self._finished.append(lambda: task.finish(value))
-            return
-        if words[0] is not None:
-            task.future.rows = frames.opened(words[0], message.parts, self.key)
-        if kind == frames.FAILED:
-            self._fail(task, raised(task, hand.place, words[1:], message.parts, self.key))
-        else:
-            self._again(task, lambda: late(task, hand.place))
-
-    def _again(self, task: Task, error: Callable[[], BaseException]) -> None:
-        if task.may_try_again():
-            self.counts["retried"] += 1
-            self.schedule.backlog.put_back([task])
-        else:
-            self._fail(task, error())
+        if task is not None:
+            hand.done += 1
+            task.hand = hand
+            if not self.accounts.settle(task, hand.place, message, self.key):
+                self.schedule.backlog.put_back([task])
 
     def _lose(self, hand: Hand) -> None:
         """A worker is gone: others do what it had not begun."""
@@ -363,7 +327,7 @@ class Core:
             self._selector.unregister(hand.stream.link)
         self.staff.part(hand)
         if begun:
-            self.counts["lost"] += 1
+            self.accounts.counts["lost"] += 1
             self._mourned[hand.number] = begun
         if not was_ready:
             self._note_fault(hand)
@@ -388,7 +352,10 @@ class Core:
             report, cause = death_of(hand)
             for task in begun:
                 task.deaths += 1
-                self._again(task, lambda task=task: lost(task, hand.place, report, cause))
+                if self.accounts.tries_again(task):
+                    self.schedule.backlog.put_back([task])
+                else:
+                    self.accounts.fail(task, lost(task, hand.place, report, cause))
 
     def _note_fault(self, hand: Hand) -> None:
         self._faults += 1
@@ -414,15 +381,10 @@ class Core:
                         self._break(error)
                 return
 
-    def _tell(self) -> None:
-        while self._finished:
-            self._finished.popleft()()
-
     def _end(self) -> None:
         _cores.discard(self)
         with self._lock:
-            for stranger in [*self._strangers]:
-                self._turn_away(stranger)
+            self._reception.close()
             self.staff.close()
             self._selector.close()
 
@@ -430,11 +392,6 @@ class Core:
         """In a forked copy: let go of what would keep the workers from seeing the end of the original."""
         for hand in self.staff.hands.values():
             hand.close()
-
-
-def _cancel(task: Task) -> None:
-    task.future.cancel()
-    task.future.set_running_or_notify_cancel()
 
 
 _cores: weakref.WeakSet[Core] = weakref.WeakSet()

@@ -147,7 +147,11 @@ class Reader:
         if not sizes:
             found.append(Message(kind, content, []))
             return
-        self._amid, self._at, self._got = Message(kind, content, [bytearray(size) for size in sizes]), 0, 0
+        self._at = self._got = 0
+        self._amid = Message(kind, content, [bytearray(size) for size in sizes])
+        self._fill_up(found)
+
+    def _fill_up(self, found: list[Message]) -> None:
         while self._amid is not None and self._begin < self._end:  # what has come of them already
             room = self.room()
             size = min(len(room), self._end - self._begin)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import atexit
 import itertools
 import os
+import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from understudy import runtime
-from understudy.callables import generates, name_of
-from understudy.errors import ConfigError, NotAnActor, SystemClosed, WrongProcess
+from understudy.errors import ConfigError, SystemClosed
 from understudy.handle import SystemHandle
+from understudy.lifecycle.names import check_name
 from understudy.pool.core import Core
+from understudy.pool.keyed import Config, Keyed, Many, Performances, TaskRecord, process_of
+from understudy.pool.progress import Bar
 from understudy.pool.schedule import Mode
 from understudy.pool.staff import Staff
-from understudy.pool.streaming import as_they_come, awaited, in_order, look_ahead, slice_of
+from understudy.pool.submitting import Submitter, Way, check_count, checked
 from understudy.pool.task import Task, TaskFuture
-from understudy.settings import check_timeout, shown
+from understudy.process import Process
+from understudy.settings import shown
 from understudy.system import ActorSystem
-from understudy.wire.sealing import Sealed, seal
 
 T = TypeVar("T")
 
@@ -33,126 +34,23 @@ _numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How tasks are to be done."""
+class PoolStats:
+    """A pool at one moment.
 
-    timeout: float | None = None
-    retries: int = 0
-    priority: int = 0
-    key: Any = None
+    ``workers`` of at most ``size`` are there, ``busy`` of them have tasks. ``waiting`` tasks are with no worker,
+    ``held`` with one. Since the pool began ``done`` ones returned, ``failed`` ones did not, ``retried`` ones were begun
+    anew, and ``lost`` workers died amid tasks.
+    """
 
-
-class Submitter(Executor):
-    """What takes tasks for a pool, to be done in one way."""
-
-    _core: Core
-    _way: Way
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> TaskFuture:
-        """Have a worker call that; the future has what it returns, or raises.
-
-        Function and arguments are serialized now, so that what changes later makes no difference. Raises
-        SerializationError for what cannot travel, NotAnActor for what is no function or a generator function,
-        PoolClosed after `shutdown`, PoolBroken where no worker can be had, WrongProcess in a forked copy.
-        """
-        return self._start(fn, args, kwargs).future
-
-    def map(
-        self, fn: Callable[..., T], *iterables: Iterable[Any], timeout: float | None = None, chunksize: int | None = None
-    ) -> Iterator[T]:
-        """The results of calls with one argument of each iterable, in order.
-
-        All are read, and begun, at once; `imap` looks ahead only so far. ``chunksize`` calls are one task, None: as
-        many as make a few for each worker. The iterator raises TimeoutError ``timeout`` seconds from now, and what a
-        call raised, after the results before it. Raises what `submit` raises.
-        """
-        seconds, rows = check_timeout(timeout), [*zip(*iterables, strict=False)]
-        size = slice_of(len(rows), self._core.size) if chunksize is None else _check_count("chunksize", chunksize)
-        start = self._starter(fn)
-        return in_order([start(rows[at : at + size]) for at in range(0, len(rows), size)], seconds)
-
-    def imap(
-        self, fn: Callable[..., T], *iterables: Iterable[Any], chunksize: int = 1, ahead: int | None = None
-    ) -> Iterator[T]:
-        """As `map`, of iterables without an end, too: no more than ``ahead`` tasks are under way (None: 32 a worker)."""
-        rows = zip(*iterables, strict=False)
-        return look_ahead(self._starter(fn), rows, _check_count("chunksize", chunksize), self._ahead(ahead))
-
-    def imap_unordered(
-        self, fn: Callable[..., T], *iterables: Iterable[Any], chunksize: int = 1, ahead: int | None = None
-    ) -> Iterator[T]:
-        """As `imap`, in the order in which they are done."""
-        rows = zip(*iterables, strict=False)
-        return as_they_come(self._starter(fn), rows, _check_count("chunksize", chunksize), self._ahead(ahead))
-
-    def starmap(
-        self, fn: Callable[..., T], rows: Iterable[Iterable[Any]], *, timeout: float | None = None,
-        chunksize: int | None = None,
-    ) -> Iterator[T]:  # fmt: skip
-        """As `map`, of calls whose arguments stand in rows."""
-        seconds, taken = check_timeout(timeout), [tuple(row) for row in rows]
-        size = slice_of(len(taken), self._core.size) if chunksize is None else _check_count("chunksize", chunksize)
-        start = self._starter(fn)
-        return in_order([start(taken[at : at + size]) for at in range(0, len(taken), size)], seconds)
-
-    def amap(self, fn: Callable[..., T], rows: Any, *, chunksize: int = 1, ahead: int | None = None) -> AsyncIterator[T]:
-        """As `imap` of one iterable, which may be asynchronous, for ``async for``."""
-        size, most = _check_count("chunksize", chunksize), self._ahead(ahead)
-        return awaited(self._starter(fn), _singles(rows), size, most)
-
-    async def run(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
-        """What `submit` would give, awaited; to cancel who awaits it cancels the task, or ends its worker amid it."""
-        import asyncio
-
-        task = self._start(fn, args, kwargs)
-        try:
-            found: T = await asyncio.wrap_future(task.future)
-        except asyncio.CancelledError:
-            self._core.abandon(task)
-            raise
-        return found
-
-    # --- pieces
-
-    def _start(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Task:
-        task = self._task(fn, [[*args], kwargs])
-        self._core.submit(task)
-        return task
-
-    def _task(self, fn: Callable[..., Any], arguments: list[Any], *, by_rows: bool = False) -> Task:
-        core, way = self._core, self._way
-        if os.getpid() != core.pid:
-            raise WrongProcess(f"this is a forked copy: the pool {core.name} takes tasks in the process that made it")
-        core.check_open()
-        function = core.functions.find(fn)
-        whole: Sealed | None = None
-        if function is None:
-            _check_function(fn)
-            whole = seal(fn, "the function", core.key)
-        return Task(
-            next(core.numbers),
-            TaskFuture(core.callbacks),
-            function,
-            whole,
-            seal(arguments, "the arguments", core.key),
-            (fn.__code__ if hasattr(fn, "__code__") else type(fn), by_rows and len(arguments[0])),
-            way.timeout,
-            way.retries,
-            way.priority,
-            way.key,
-            by_rows,
-        )
-
-    def _starter(self, fn: Callable[..., Any]) -> Callable[[list[tuple[Any, ...]]], TaskFuture]:
-        def start(rows: list[tuple[Any, ...]]) -> TaskFuture:
-            task = self._task(fn, [[*column] for column in zip(*rows, strict=True)], by_rows=True)
-            self._core.submit(task)
-            return task.future
-
-        return start
-
-    def _ahead(self, ahead: int | None) -> int:
-        return self._core.size * _AHEAD if ahead is None else _check_count("ahead", ahead)
+    size: int
+    workers: int
+    busy: int
+    waiting: int
+    held: int
+    done: int
+    failed: int
+    retried: int
+    lost: int
 
 
 class Pool(Submitter):
@@ -162,7 +60,8 @@ class Pool(Submitter):
     needed, named ``<name>/1`` and so on. With ``mode="parallel"`` tasks begin in batches, one for each worker, the
     next batch when all of one are done. ``initializer`` is called with ``initargs`` in each worker first. A worker
     ends after ``max_tasks_per_worker`` tasks, and another takes its place. ``timeout`` in seconds, and ``retries``, are
-    for each task, as `options` says. ``system`` is where the workers live; None: the default system.
+    for each task, as `options` says. With ``progress`` a bar on the terminal shows how far it is. ``system`` is where
+    the workers live; None: the default system.
 
     A worker that dies costs the task that it had in hand: that raises PoolTaskError, or is begun anew if it has
     retries. Raises ConfigError, which is a ValueError.
@@ -179,13 +78,14 @@ class Pool(Submitter):
         timeout: float | None = None,
         retries: int = 0,
         name: str | None = None,
+        progress: bool = False,
         system: ActorSystem | SystemHandle | None = None,
     ) -> None:
-        size = _processors() if max_workers is None else _check_count("max_workers", max_workers)
+        size = _processors() if max_workers is None else check_count("max_workers", max_workers)
         if initializer is not None and not callable(initializer):
             raise ConfigError(f"initializer={shown(initializer)}: it is a function, or None")
-        most = None if max_tasks_per_worker is None else _check_count("max_tasks_per_worker", max_tasks_per_worker)
-        self._way = _checked(Way(timeout, retries))
+        most = None if max_tasks_per_worker is None else check_count("max_tasks_per_worker", max_tasks_per_worker)
+        self._way = checked(Way(timeout, retries))
         home: Any = ActorSystem.default() if system is None else system
         if runtime.inside is None and not home.is_open:
             raise SystemClosed(f"the system {home.name} was shut down; make another")
@@ -194,6 +94,12 @@ class Pool(Submitter):
         self._core = Core(
             lambda ended: Staff(home, self.name, initializer, args, most, ended), size, _check_mode(mode), self.name
         )
+        self._keyed, self._performances = Keyed(), Performances(home, self._core)
+        self._bar = Bar(self.name)
+        if progress:
+            self._core.accounts.told = _telling(self._core, self._bar)
+        if runtime.inside is not None:  # where actors may spawn none, that is said here
+            self._core.hire_first()
         self._let_go = weakref.finalize(self, self._core.shut, cancel=False)
         self._let_go.atexit = False
         _pools.add(self._core)
@@ -218,11 +124,81 @@ class Pool(Submitter):
         of a higher ``priority`` are begun before others that wait. ``key`` is what errors call it.
         """
         way = self._way
-        return _Options(self, _checked(
+        return _Options(self, checked(
             Way(
                 way.timeout if timeout is None else timeout, way.retries if retries is None else retries, priority, key
             )
         ))  # fmt: skip
+
+    # --- tasks under keys
+
+    def submit_function(self, key: Hashable, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> TaskFuture:
+        """As `submit`, under a key by which `result` and `record` find it. Raises ConfigError for one that is taken."""
+        self._keyed.check(key)
+        return self._keyed.add(self.options(key=key)._start(fn, args, kwargs), fn)  # noqa: SLF001 - ours
+
+    def submit_process(
+        self, key: Hashable, target: type[Process] | Process, /, *args: Any, config: Config = None, **kwargs: Any
+    ) -> TaskFuture:
+        """Run a Process as a task: an actor of its own, ``<name>/<key>`` if the key can be part of a name.
+
+        As many as the pool has workers are up at once. Its lives and timeouts are those of its ``config``. The future
+        has what ``__result__`` returns; PoolTaskError for an actor that failed has its error as the cause. Raises
+        ConfigError for what is no Process, what its constructor raises, and WrongProcess inside an actor.
+        """
+        self._keyed.check(key)
+        process = process_of(target, args, kwargs)
+        task = Task(
+            next(self._core.accounts.numbers),
+            TaskFuture(self._core.accounts.callbacks),
+            None,
+            None,
+            None,
+            None,
+            key=key,
+        )
+        self._performances.begin(task, process, {"name": _name_for(self.name, key), "config": config})
+        return self._keyed.add(task, process)
+
+    def submit_many(self, tasks: Many) -> list[TaskFuture]:
+        """Submit rows of a key, a function or Process class, and its arguments."""
+        return [
+            (self.submit_process if _is_process(target) else self.submit_function)(key, target, *args)
+            for key, target, *args in tasks
+        ]
+
+    def result(self, key: Hashable, timeout: float | None = None) -> Any:
+        """What the task of that key came to, waiting ``timeout`` seconds; raises its error, TimeoutError, KeyError."""
+        return self._keyed.result(key, timeout)
+
+    def record(self, key: Hashable) -> TaskRecord:
+        """What is known of the task of that key; raises KeyError."""
+        return self._keyed.record(key)
+
+    def results(self, timeout: float | None = None) -> dict[Any, Any]:
+        """The results of all tasks with keys, by these, when all are done.
+
+        Raises PoolTaskError for the first that failed, with those of the others in ``others``, and TimeoutError.
+        """
+        return self._keyed.results(timeout)
+
+    def forget(self, key: Hashable) -> None:
+        """Keep the task of that key no more; it may be used anew. Raises KeyError."""
+        self._keyed.forget(key)
+
+    def stats(self) -> PoolStats:
+        """The pool at this moment, counted."""
+        core = self._core
+        desks = [*core.schedule.desks.values()]
+        held = sum(len(desk.given) for desk in desks)
+        return PoolStats(
+            size=core.size,
+            workers=len(core.staff.hands),
+            busy=sum(bool(desk.given) for desk in desks),
+            waiting=max(0, len(core.accounts.unfinished) - held),
+            held=held,
+            **core.accounts.counts,
+        )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - the standard's
         """Take no further task, and let the workers go when all that was submitted is done.
@@ -230,6 +206,8 @@ class Pool(Submitter):
         With ``cancel_futures`` what no worker has is cancelled. With ``wait`` it returns when the workers have ended.
         """
         close(self._core, wait=wait, cancel=cancel_futures)
+        if wait:
+            self._bar.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -267,17 +245,32 @@ def close(core: Core, *, wait: bool, cancel: bool) -> None:
     if wait and not core.is_within:
         core.thread.join()
         core.staff.wait()
-        core.callbacks.close()
+        core.accounts.callbacks.close()
+
+
+def _telling(core: Core, bar: Bar) -> Callable[[], None]:
+    def tell() -> None:
+        done = core.accounts.counts["done"] + core.accounts.counts["failed"]
+        bar.show(done, done + len(core.accounts.unfinished))
+
+    return tell
+
+
+def _name_for(pool: str, key: Hashable) -> str | None:
+    """The name of the actor of that key; None where that makes none."""
+    name = f"{pool}/{key}"
+    try:
+        return check_name(name)
+    except ConfigError:
+        return None
+
+
+def _is_process(target: Any) -> bool:
+    return isinstance(target, Process) or (isinstance(target, type) and issubclass(target, Process))
 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _check_count(name: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(f"{name}={shown(value)}: it is a whole number from 1")
-    return value
 
 
 def _check_mode(mode: object) -> Mode:
@@ -288,37 +281,14 @@ def _check_mode(mode: object) -> Mode:
     raise ConfigError(f"mode={shown(mode)}: it is 'async' or 'parallel'")
 
 
-def _checked(way: Way) -> Way:
-    for name in ("retries", "priority"):
-        value = getattr(way, name)
-        if isinstance(value, bool) or not isinstance(value, int) or (name == "retries" and value < 0):
-            raise ConfigError(f"{name}={shown(value)}: it is a whole number" + (" from 0" if name == "retries" else ""))
-    return replace(way, timeout=check_timeout(way.timeout))
-
-
-def _check_function(fn: Any) -> None:
-    if not callable(fn):
-        raise NotAnActor(f"{shown(fn)} is no function: a pool calls what it is given")
-    if generates(fn):
-        raise NotAnActor(f"{name_of(fn)} is a generator function: calling it would run nothing of it")
-
-
-def _singles(rows: Any) -> Any:
-    if hasattr(rows, "__aiter__"):
-        return _asingles(rows)
-    return ((row,) for row in rows)
-
-
-async def _asingles(rows: Any) -> AsyncIterator[tuple[Any, ...]]:
-    async for row in rows:
-        yield (row,)
-
-
 _pools: weakref.WeakSet[Core] = weakref.WeakSet()
 
 
-@atexit.register
 def _finish_all() -> None:
     """At exit what was submitted is done first, as by the standard's executors."""
     for core in [*_pools]:
         close(core, wait=True, cancel=False)
+
+
+# Before the systems are closed, and those before other threads are waited for: the last that came is asked first.
+threading._register_atexit(_finish_all)  # type: ignore[attr-defined]  # noqa: SLF001 - the public one comes too late

@@ -1,7 +1,8 @@
 """Which worker gets which tasks, and of whom some are taken back: decided without a clock, a thread or a socket.
 
-A worker holds one task, or as many as it is expected to do in `AHEAD` seconds, so that it never waits for the next; what
-it has not begun can be taken back, so that none of them waits behind a long one while another worker has nothing to do.
+A worker holds one task, or as many as it is expected to do in `AHEAD` seconds, so that it never waits for the next;
+what it has not begun can be taken back, so that none of them waits behind a long one while another worker has nothing
+to do.
 """
 
 from __future__ import annotations
@@ -26,14 +27,10 @@ Mode = Literal["async", "parallel"]
 class Duty(Protocol):
     """One task, as far as it matters here."""
 
-    @property
-    def number(self) -> int: ...
-    @property
-    def priority(self) -> int: ...
-    @property
-    def pace(self) -> Hashable:
-        """Tasks of one pace take about as long."""
-        ...
+    number: int
+    priority: int
+    pace: Hashable
+    """Tasks of one pace take about as long."""
 
     def begin(self) -> bool:
         """It is given to a worker now; whether it is still wanted."""
@@ -50,6 +47,8 @@ class Backlog(Generic[D]):
         self._lines: dict[int, deque[D]] = {}
         self._order: list[int] = []
         self._count = 0
+        self.dropped: list[D] = []
+        """Those that were not wanted any more when their turn came, for whoever keeps account."""
 
     def append(self, task: D) -> None:
         """At the end of its line."""
@@ -74,6 +73,7 @@ class Backlog(Generic[D]):
                 self._order.pop()
             if task.begin():
                 return task
+            self.dropped.append(task)
         return None
 
     def clear(self) -> list[D]:

@@ -132,24 +132,11 @@ async def _abatches(rows: Any, chunk: int) -> AsyncIterator[list[tuple[Any, ...]
         for batch in _batches(rows, chunk):
             yield batch
         return
-    batch: list[tuple[Any, ...]] = []
+    gathered: list[tuple[Any, ...]] = []
     async for row in rows:
-        batch.append(row)
-        if len(batch) == chunk:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def settled(futures: Iterable[Future[Any]], timeout: float | None) -> bool:
-    """Whether all are done within that time."""
-    until = None if timeout is None else monotonic() + timeout
-    for future in futures:
-        try:
-            future.exception(None if until is None else max(0.0, until - monotonic()))
-        except TimeoutError:
-            return False
-    return True
-
-
+        gathered.append(row)
+        if len(gathered) == chunk:
+            yield gathered
+            gathered = []
+    if gathered:
+        yield gathered

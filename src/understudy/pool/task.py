@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import BrokenExecutor, Future, InvalidStateError
 from dataclasses import dataclass
-from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from understudy.errors import PoolTaskError, UnderstudyError
+from understudy.outcome import RemoteTraceback
+from understudy.pool.callbacks import Callbacks, call_back
 from understudy.pool.frames import opened
 from understudy.pool.functions import Function
-from understudy.outcome import RemoteTraceback
 from understudy.status import DeathReport
 from understudy.wire.sealing import Sealed
 
@@ -28,37 +26,6 @@ class PoolClosed(UnderstudyError, RuntimeError):
 
 class PoolBroken(UnderstudyError, BrokenExecutor):
     """A pool has no worker and gets none: its initializer raised, or no process could be had; the cause says why."""
-
-
-class Callbacks:
-    """The thread of the users' callbacks, begun with the first: whatever they do, results go on arriving."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self.thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def call(self, act: Callable[[], object]) -> None:
-        """Call it there; it must not raise."""
-        with self._lock:
-            if self.thread is None:
-                self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self.thread.start()
-        self._calls.put(act)
-
-    def close(self) -> None:
-        """End the thread when all that was given is called; called in the thread itself it is not waited for."""
-        with self._lock:
-            thread, self.thread = self.thread, None
-        if thread is not None:
-            self._calls.put(None)
-            if thread is not threading.current_thread():
-                thread.join()
-
-    def _run(self) -> None:
-        while (act := self._calls.get()) is not None:
-            act()
 
 
 class TaskFuture(Future[Any]):
@@ -75,14 +42,24 @@ class TaskFuture(Future[Any]):
         if self.done():
             super().add_done_callback(fn)
         else:
-            super().add_done_callback(lambda done: self._callbacks.call(lambda: _call(fn, done)))
+            super().add_done_callback(lambda done: self._callbacks.call(lambda: call_back(fn, done)))
 
 
-def _call(fn: Callable[[Future[Any]], object], done: Future[Any]) -> None:
-    try:
-        fn(done)
-    except BaseException:  # noqa: BLE001 - whatever it is, the callbacks of others are called
-        logging.getLogger("concurrent.futures").exception("exception calling callback for %r", done)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who did it: the worker's name and process."""
+
+    worker: str
+    pid: int | None
+
+
+class Placed(Protocol):
+    """A worker."""
+
+    @property
+    def place(self) -> Place:
+        """Who it is."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -101,14 +78,19 @@ class Task:
     priority: int = 0
     key: Any = None
     by_rows: bool = False
+    hand: Placed | None = None
+    """Who has done it."""
     deaths: int = 0
     is_begun: bool = False
+    is_told: bool = False
+    """Whether its future was cancelled, and who waits for it has been told."""
     is_unwanted: bool = False
 
     def begin(self) -> bool:
         """It is given to a worker; whether it is still wanted."""
         if not self.is_begun:
-            self.is_begun = self.future.set_running_or_notify_cancel()
+            self.is_begun = not self.is_told and self.future.set_running_or_notify_cancel()
+            self.is_told = not self.is_begun
         return self.is_begun and not self.is_unwanted
 
     def finish(self, value: Any) -> None:
@@ -123,6 +105,13 @@ class Task:
         with contextlib.suppress(InvalidStateError):
             self.future.set_exception(error)
 
+    def cancel(self) -> None:
+        """It is not begun any more."""
+        self._let_go()
+        if not self.is_told:
+            self.future.cancel()
+            self.is_told = not self.future.set_running_or_notify_cancel()
+
     def may_try_again(self) -> bool:
         """Whether another worker is to begin it; that is counted."""
         if self.retries <= 0 or self.deaths >= DEADLY or self.is_unwanted:
@@ -132,14 +121,6 @@ class Task:
 
     def _let_go(self) -> None:
         self.function = self.whole = self.arguments = None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Who did it: the worker's name and process."""
-
-    worker: str
-    pid: int | None
 
 
 def late(task: Task, place: Place) -> PoolTaskError:
@@ -175,9 +156,7 @@ def told(task: Task, place: Place, what: str, *, may_have_run: bool) -> PoolTask
     )
 
 
-def raised(
-    task: Task, place: Place, words: Sequence[Any], parts: Sequence[bytearray], key: bytes
-) -> BaseException:
+def raised(task: Task, place: Place, words: Sequence[Any], parts: Sequence[bytearray], key: bytes) -> BaseException:
     """What it raised, as it was; where that does not open, an error that tells of it."""
     name, text, story, body = words
     trouble = ""
@@ -193,6 +172,17 @@ def raised(
     failed = told(task, place, f"{name}: {text}{trouble}", may_have_run=True)
     failed.__cause__ = RemoteTraceback(story)
     return failed
+
+
+def opened_rows(body: Any, parts: Sequence[bytearray], key: bytes) -> list[Any]:
+    """What the calls before one that failed came to; none where that does not open here."""
+    if body is None:
+        return []
+    try:
+        rows = opened(body, parts, key)
+    except Exception:  # noqa: BLE001 - a user's class may raise anything; the error of the task is what is told
+        return []
+    return rows if isinstance(rows, list) else []
 
 
 def _last_cause(error: BaseException) -> BaseException:

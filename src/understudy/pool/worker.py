@@ -20,6 +20,7 @@ from understudy.settings import shown
 from understudy.wire import keys
 from understudy.wire.sealing import PICKLED, Sealed, seal
 
+
 class Pool(NamedTuple):
     """Where a worker finds its pool, and what that wants of each: plain values of its state."""
 
@@ -39,7 +40,11 @@ class Worker(Process):
 
     def __loop__(self) -> None:
         if self.bench is None:
-            stream, claims = come_in(self.pool.path, self.pool.secret, self.number)
+            try:
+                stream, claims = come_in(self.pool.path, self.pool.secret, self.number)
+            except (EOFError, OSError):  # it was shut down meanwhile
+                self.stop()
+                return
             self.bench = Bench(inside_of(self, "work"), stream, claims, self.pool)
             self.bench.open(self.pool)
         if not self.bench.work():

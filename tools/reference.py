@@ -53,6 +53,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "Sampling",
     ),
     "Messages": ("receives", "callable_remotely", "Deferred", "Reminder"),
+    "Pools": ("Pool", "PoolStats", "TaskRecord", "PoolBroken"),
     "Measuring": ("timethis", "Timer", "Timers"),
     "State": ("travels",),
     "Protocols": ("Target", "Spawner"),
@@ -74,7 +75,7 @@ _ERRORS = "Errors"
 def page(names: Iterable[str] = tuple(understudy.__all__)) -> str:
     """The text of docs/reference.md for these public names."""
     names = tuple(names)
-    raised = sorted((name for name in names if _is_error(getattr(understudy, name))), key=list(vars(errors)).index)
+    raised = [name for name in vars(errors) if name in names and _is_error(getattr(understudy, name))]
     groups = {title: [name for name in members if name in names] for title, members in GROUPS.items()}
     placed = {name for members in groups.values() for name in members}
     groups[_REST] = [name for name in names if name not in placed and name not in raised]

@@ -65,6 +65,7 @@ if _typing.TYPE_CHECKING:
     from understudy.errors import OnFinishError as OnFinishError
     from understudy.errors import OnFinishTimeoutError as OnFinishTimeoutError
     from understudy.errors import ParentStopping as ParentStopping
+    from understudy.errors import PoolClosed as PoolClosed
     from understudy.errors import PoolTaskError as PoolTaskError
     from understudy.errors import PostLoopError as PostLoopError
     from understudy.errors import PostLoopTimeoutError as PostLoopTimeoutError
@@ -93,7 +94,6 @@ if _typing.TYPE_CHECKING:
     from understudy.observe import Remote as Remote
     from understudy.pool import Pool as Pool
     from understudy.pool import PoolBroken as PoolBroken
-    from understudy.pool import PoolClosed as PoolClosed
     from understudy.pool import PoolStats as PoolStats
     from understudy.pool import TaskRecord as TaskRecord
     from understudy.process import Process as Process
@@ -155,6 +155,7 @@ else:
         "OnFinishError": "errors",
         "OnFinishTimeoutError": "errors",
         "ParentStopping": "errors",
+        "PoolClosed": "errors",
         "PoolTaskError": "errors",
         "PostLoopError": "errors",
         "PostLoopTimeoutError": "errors",
@@ -182,7 +183,6 @@ else:
         "Remote": "observe",
         "Pool": "pool",
         "PoolBroken": "pool",
-        "PoolClosed": "pool",
         "PoolStats": "pool",
         "TaskRecord": "pool",
         "Process": "process",

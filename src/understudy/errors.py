@@ -28,6 +28,7 @@ UnderstudyError
   MailboxFull                      the mailbox takes no more
   AskCycle                         actors ask one another in a circle
   PoolTaskError                    a task of a pool failed
+  PoolClosed (RuntimeError)        the pool was shut down
   ProtocolError                    a frame is not of this protocol
   AccessDenied                     the key does not allow this
 """
@@ -157,6 +158,10 @@ class PoolTaskError(UnderstudyError):
         self.report: DeathReport | None = None
         self.others: tuple[BaseException, ...] = ()
         self.may_have_run = may_have_run
+
+
+class PoolClosed(UnderstudyError, RuntimeError):
+    """The pool was shut down, or is about to be: it takes no further task."""
 
 
 class ProtocolError(UnderstudyError):

@@ -16,4 +16,3 @@ from understudy.pool.keyed import TaskRecord as TaskRecord
 from understudy.pool.pool import Pool as Pool
 from understudy.pool.pool import PoolStats as PoolStats
 from understudy.pool.task import PoolBroken as PoolBroken
-from understudy.pool.task import PoolClosed as PoolClosed

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import selectors
 import threading
 import weakref
 from collections import deque
@@ -16,16 +15,15 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from understudy.errors import ProtocolError, UnderstudyError
+from understudy.errors import PoolClosed, ProtocolError, UnderstudyError
 from understudy.pool import frames
 from understudy.pool.accounts import Accounts
 from understudy.pool.channel import Stream
+from understudy.pool.ears import Ears
 from understudy.pool.functions import Functions
-from understudy.pool.reception import Reception
 from understudy.pool.schedule import Mode, Schedule
 from understudy.pool.staff import Hand, Staff, death_of
-from understudy.pool.task import PoolBroken, PoolClosed, Task, lost, raised
-from understudy.wire.bell import Bell
+from understudy.pool.task import PoolBroken, Task, lost, raised
 
 GATHER = 64
 """Tasks that wait for the thread before whoever submits them hands them out himself."""
@@ -48,7 +46,6 @@ class Core:
         self._arrivals: deque[Task] = deque()
         self._requests: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
-        self._bell = Bell()
         self._is_hungry = True
         """Whether a further task is to be handed out at once."""
         self._faults = 0
@@ -57,10 +54,7 @@ class Core:
         self.closing = False
         self.trouble: BaseException | None = None
         """Why it is broken."""
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._bell.read, selectors.EVENT_READ, None)
-        self._selector.register(self.staff.entrance.link, selectors.EVENT_READ, None)
-        self._reception = Reception(self.staff.entrance, self._selector, self._welcome)
+        self._ears = Ears(self.staff.entrance, self._welcome)
         self.thread = threading.Thread(target=self._run, name=f"{name}-results", daemon=True)
         self.thread.start()
         _cores.add(self)
@@ -87,7 +81,7 @@ class Core:
         if self._is_hungry or len(self._arrivals) >= GATHER:
             self._nudge()
         if self.closing or self.trouble is not None:
-            self._bell.ring()  # meanwhile: the thread says what becomes of it
+            self._ears.ring()  # meanwhile: the thread says what becomes of it
 
     def hire_first(self) -> None:
         """Have one worker come up now; raises what `spawn` raises, and is closed then."""
@@ -95,14 +89,14 @@ class Core:
             self.staff.hire()
         except BaseException:
             self.closing = True
-            self._bell.ring()
+            self._ears.ring()
             self.thread.join()
             raise
 
     def ask(self, request: Callable[[], None]) -> None:
         """Have the thread do that, under the lock."""
         self._requests.append(request)
-        self._bell.ring()
+        self._ears.ring()
 
     def shut(self, *, cancel: bool) -> None:
         """Take no further task; with ``cancel`` nothing is begun any more, else all that was submitted is done."""
@@ -137,7 +131,7 @@ class Core:
         if self.schedule.backlog.dropped:
             self._forget_dropped()
         if self._is_short:
-            self._bell.ring()
+            self._ears.ring()
         # Where it is not, somebody has work under way, or is about to come, and the thread wakes at his next word.
         self._is_hungry = len(self.staff.hands) < self.size or self.schedule.is_hungry
 
@@ -158,7 +152,7 @@ class Core:
         if content:
             hand.send(writer.message(frames.TASKS, content))
         if hand.stream is not None and hand.stream.is_behind:
-            self._bell.ring()
+            self._ears.ring()
 
     def _words(self, writer: frames.Writer, hand: Hand, task: Task) -> list[Any]:
         number, body = None, None
@@ -182,7 +176,7 @@ class Core:
         dropped = self.schedule.backlog.dropped
         while dropped:
             self.accounts.cancel(dropped.pop())
-        self._bell.ring()
+        self._ears.ring()
 
     def _cut(self, task: Task) -> None:
         """End the worker that has it in hand; all else that this holds goes to others first."""
@@ -223,13 +217,13 @@ class Core:
             while not self._is_over():
                 with self._lock:
                     due = self._balance()
-                for key, events in self._selector.select(None if due is None else max(0.0, due - monotonic())):
-                    self._serve(key.fileobj, key.data, events)
+                for hand, may_write, may_read in self._ears.wait(due):
+                    self._serve(hand, may_write=may_write, may_read=may_read)
                 with self._lock:
                     while self._requests:
                         self._requests.popleft()()
                     self._hand_out()
-                    self._watch_streams()
+                    self._ears.mind(self.staff.hands.values())
                 self._hire()
                 self.accounts.tell()
         except BaseException as error:
@@ -254,20 +248,13 @@ class Core:
             self._hand_out()
         return due
 
-    def _serve(self, what: Any, data: Any, events: int) -> None:
-        if what == self._bell.read:
-            self._bell.hush()
-        elif what is self.staff.entrance.link:
-            self._reception.open()
-        elif isinstance(data, Stream):
-            self._reception.greet(data)
-        elif isinstance(data, Hand):
-            with self._lock:
-                if events & selectors.EVENT_WRITE and data.stream is not None:
-                    with contextlib.suppress(OSError):  # which reading tells, too
-                        data.stream.flush()
-                if events & selectors.EVENT_READ:
-                    self._hear(data)
+    def _serve(self, hand: Hand, *, may_write: bool, may_read: bool) -> None:
+        with self._lock:
+            if may_write and hand.stream is not None:
+                with contextlib.suppress(OSError):  # which reading tells, too
+                    hand.stream.flush()
+            if may_read:
+                self._hear(hand)
 
     def _welcome(self, number: int, stranger: Stream, said: frames.Message) -> Stream | None:
         """The stream of the worker that has come, if it is one and alone."""
@@ -278,7 +265,7 @@ class Core:
             stream = self.staff.entrance.admit(stranger, said, hand.claims)
             if stream is not None:
                 hand.come(stream)
-                self._selector.register(stream.link, selectors.EVENT_READ, hand)
+                self._ears.listen_to(hand, stream)
             return stream
 
     def _hear(self, hand: Hand) -> None:
@@ -324,7 +311,7 @@ class Core:
         desk = self.schedule.desks.get(hand.number)
         begun = self.schedule.leave(hand.number, hand.claims.take(len(desk.given)) if desk is not None else ())
         if hand.stream is not None:
-            self._selector.unregister(hand.stream.link)
+            self._ears.forget(hand.stream)
         self.staff.part(hand)
         if begun:
             self.accounts.counts["lost"] += 1
@@ -363,14 +350,6 @@ class Core:
             _, cause = death_of(hand)
             self._break(cause or RuntimeError(f"{_FAULTS} workers in a row ended before they took tasks"))
 
-    def _watch_streams(self) -> None:
-        """Be told when those that are behind can be written to."""
-        for hand in self.staff.hands.values():
-            if hand.stream is not None and hand.stream.link.fileno() in self._selector.get_map():
-                events = selectors.EVENT_READ | (selectors.EVENT_WRITE if hand.stream.is_behind else 0)
-                if self._selector.get_key(hand.stream.link).events != events:
-                    self._selector.modify(hand.stream.link, events, hand)
-
     def _hire(self) -> None:
         while self.trouble is None and self._is_short:
             try:
@@ -384,9 +363,8 @@ class Core:
     def _end(self) -> None:
         _cores.discard(self)
         with self._lock:
-            self._reception.close()
             self.staff.close()
-            self._selector.close()
+            self._ears.close()
 
     def disown(self) -> None:
         """In a forked copy: let go of what would keep the workers from seeing the end of the original."""

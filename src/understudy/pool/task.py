@@ -20,10 +20,6 @@ DEADLY = 3
 """Workers that die with one task in hand before it is given to no other one."""
 
 
-class PoolClosed(UnderstudyError, RuntimeError):
-    """The pool was shut down, or is about to be: it takes no further task."""
-
-
 class PoolBroken(UnderstudyError, BrokenExecutor):
     """A pool has no worker and gets none: its initializer raised, or no process could be had; the cause says why."""
 

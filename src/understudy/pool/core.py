@@ -287,7 +287,7 @@ class Core:
     def _heed(self, hand: Hand, message: frames.Message) -> None:
         kind, content = message.kind, message.content
         if kind == frames.READY:
-            self._faults = 0
+            self._faults, hand.is_ready = 0, True
             self.schedule.join(hand.number, monotonic())
         elif kind == frames.SPOILT:
             first = Task(0, None, None, None, None, None)  # type: ignore[arg-type]
@@ -307,7 +307,6 @@ class Core:
 
     def _lose(self, hand: Hand) -> None:
         """A worker is gone: others do what it had not begun."""
-        was_ready = hand.number in self.schedule.desks
         desk = self.schedule.desks.get(hand.number)
         begun = self.schedule.leave(hand.number, hand.claims.take(len(desk.given)) if desk is not None else ())
         if hand.stream is not None:
@@ -316,8 +315,6 @@ class Core:
         if begun:
             self.accounts.counts["lost"] += 1
             self._mourned[hand.number] = begun
-        if not was_ready:
-            self._note_fault(hand)
         if hand.has_ended or not self.staff.hears_of_ends:
             self._mourn(hand)
 
@@ -329,12 +326,13 @@ class Core:
             return
         if hand.number in self.staff.hands:
             self.staff.part(hand)
-            self._note_fault(hand)
         self._mourn(hand)
 
     def _mourn(self, hand: Hand) -> None:
-        """What it had in hand is lost, or tried again."""
+        """It is known how it ended: what it had in hand is lost, or tried again."""
         begun = self._mourned.pop(hand.number, [])
+        if not hand.is_ready:
+            self._note_fault(hand)
         if begun:
             report, cause = death_of(hand)
             for task in begun:

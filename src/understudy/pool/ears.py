@@ -16,16 +16,19 @@ class Ears:
     """One poller; all but `ring` is for the pool's thread, or under its lock."""
 
     def __init__(self, entrance: Entrance, welcome: Welcome) -> None:
-        self._bell = Bell()
+        bell = Bell()
+        self._bell: Bell | None = bell
         self._entrance = entrance
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._bell.read, selectors.EVENT_READ, None)
+        self._selector.register(bell.read, selectors.EVENT_READ, None)
         self._selector.register(entrance.link, selectors.EVENT_READ, None)
         self._reception = Reception(entrance, self._selector, welcome)
 
     def ring(self) -> None:
-        """Wake who waits."""
-        self._bell.ring()
+        """Wake who waits; when nobody does any more, nothing."""
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
 
     def listen_to(self, hand: Hand, stream: Stream) -> None:
         """Hear of what that worker says."""
@@ -52,10 +55,11 @@ class Ears:
                 self._reception.greet(key.data)
             elif key.fileobj is self._entrance.link:
                 self._reception.open()
-            else:
+            elif self._bell is not None:
                 self._bell.hush()
 
     def close(self) -> None:
         """Hear nothing more."""
         self._reception.close()
         self._selector.close()
+        self._bell = None

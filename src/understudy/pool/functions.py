@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from understudy.callables import generates, name_of
+from understudy.errors import NotAnActor
+from understudy.settings import shown
 from understudy.wire.sealing import Sealed, seal
 from understudy.wire.travelling.names import importable
 
@@ -48,10 +51,11 @@ class Functions:
         self._last = 0
 
     def find(self, function: Any) -> Function | None:
-        """As it is sent; None for one that goes along with each task. Raises SerializationError."""
+        """As it is sent; None for one that goes along with each task. Raises NotAnActor, SerializationError."""
         known = self._known.get(id(function))
         if known is not None and known.call is function and known.is_as_it_was():
             return known
+        _check(function)
         captured: list[tuple[Callable[[], Any], Any]] = []
         if not (importable(function) or _gather(function, captured, set())):
             return None
@@ -61,6 +65,14 @@ class Functions:
             self._known.pop(next(iter(self._known)))
         self._known[id(function)] = made
         return made
+
+
+def _check(function: Any) -> None:
+    """Raise NotAnActor for what no worker could call."""
+    if not callable(function):
+        raise NotAnActor(f"{shown(function)} is no function: a pool calls what it is given")
+    if generates(function):
+        raise NotAnActor(f"{name_of(function)} is a generator function: calling it would run nothing of it")
 
 
 def _gather(function: Any, captured: list[tuple[Callable[[], Any], Any]], met: set[int]) -> bool:

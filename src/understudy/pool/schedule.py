@@ -102,7 +102,7 @@ class Backlog(Generic[D]):
 class Desk(Generic[D]):
     """What one worker holds."""
 
-    __slots__ = ("ahead", "given", "heard_at")
+    __slots__ = ("ahead", "given", "heard_at", "is_robbed")
 
     def __init__(self, now: float) -> None:
         self.given: dict[int, tuple[D, float]] = {}
@@ -111,6 +111,8 @@ class Desk(Generic[D]):
         """These seconds together."""
         self.heard_at = now
         """When it last told of one, or got the first."""
+        self.is_robbed = False
+        """Whether something was taken back since: it gets nothing ahead until it has told of what it does."""
 
     def put(self, task: D, seconds: float) -> None:
         """Hold one more."""
@@ -154,7 +156,7 @@ class Schedule(Generic[D]):
         task = None if desk is None else desk.take(number)
         if desk is None or task is None:
             return None
-        desk.heard_at = now
+        desk.heard_at, desk.is_robbed = now, False
         expected = self._paces.get(task.pace)
         if len(self._paces) > MOST:
             self._paces.clear()
@@ -186,7 +188,9 @@ class Schedule(Generic[D]):
     @property
     def is_hungry(self) -> bool:
         """Whether a further task would be given to somebody at once."""
-        return self.mode == "parallel" or any(len(desk.given) < 2 for desk in self.desks.values())  # noqa: PLR2004
+        return self.mode == "parallel" or any(
+            len(desk.given) < (1 if desk.is_robbed else 2) for desk in self.desks.values()
+        )
 
     def spare(self, now: float) -> tuple[list[tuple[int, int]], float | None]:
         """Of whom to take back how many that are not begun, for others have nothing to do; and when to look again."""
@@ -204,6 +208,7 @@ class Schedule(Generic[D]):
         """These were taken back from it."""
         desk = self.desks.get(worker)
         if desk is not None:
+            desk.is_robbed = True
             self.backlog.put_back(self._taken(desk, numbers))
 
     @staticmethod
@@ -221,6 +226,8 @@ class Schedule(Generic[D]):
         return given
 
     def _has_room(self, desk: Desk[D]) -> bool:
+        if desk.is_robbed:
+            return not desk.given
         return len(desk.given) < 2 or (desk.ahead < AHEAD and len(desk.given) < MOST)  # noqa: PLR2004
 
     def _hand(self, desk: Desk[D], now: float) -> D | None:

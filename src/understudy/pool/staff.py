@@ -35,6 +35,8 @@ class Hand:
     """Those that it has been sent."""
     done: int = 0
     """How many tasks it has done."""
+    is_ready: bool = False
+    """Whether it has taken tasks."""
     has_ended: bool = False
     """Whether its end is known; the stream may still hold what it said before."""
 

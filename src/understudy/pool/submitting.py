@@ -8,8 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from understudy.callables import generates, name_of
-from understudy.errors import ConfigError, NotAnActor, WrongProcess
+from understudy.errors import ConfigError, WrongProcess
 from understudy.pool.core import Core
 from understudy.pool.streaming import as_they_come, awaited, in_order, look_ahead, slice_of
 from understudy.pool.task import Task, TaskFuture
@@ -123,7 +122,6 @@ class Submitter(Executor):
         function = core.functions.find(fn)
         whole: Sealed | None = None
         if function is None:
-            _check_function(fn)
             whole = seal(fn, "the function", core.key)
         return Task(
             next(core.accounts.numbers),
@@ -168,13 +166,6 @@ def checked(way: Way) -> Way:
     if seconds is not None and seconds <= 0:
         raise ConfigError(f"timeout={shown(way.timeout)}: it is a number of seconds above 0, or None")
     return replace(way, timeout=seconds)
-
-
-def _check_function(fn: Any) -> None:
-    if not callable(fn):
-        raise NotAnActor(f"{shown(fn)} is no function: a pool calls what it is given")
-    if generates(fn):
-        raise NotAnActor(f"{name_of(fn)} is a generator function: calling it would run nothing of it")
 
 
 def _singles(rows: Any) -> Any:

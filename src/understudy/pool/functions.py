@@ -7,7 +7,7 @@ goes along with each task then.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,34 @@ _LASTING = (
 )  # fmt: skip
 
 
+_ABSENT = object()
+
+
+@dataclass(slots=True)
+class Captured:
+    """What a function, and those that it refers to, refer to: where that is, and what was found there."""
+
+    functions: list[tuple[types.FunctionType, Any, Any]] = field(default_factory=list)
+    names: list[tuple[dict[str, Any], str, Any]] = field(default_factory=list)
+    cells: list[tuple[types.CellType, Any]] = field(default_factory=list)
+
+    def stands(self) -> bool:
+        """Whether it still is what is found there."""
+        for function, code, defaults in self.functions:
+            if function.__code__ is not code or function.__defaults__ is not defaults or function.__kwdefaults__:
+                return False
+        for known, name, found in self.names:
+            if known.get(name, _ABSENT) is not found:
+                return False
+        try:
+            for cell, found in self.cells:
+                if cell.cell_contents is not found:
+                    return False
+        except ValueError:  # it is empty by now
+            return False
+        return True
+
+
 @dataclass(slots=True, eq=False)
 class Function:
     """One function as it is sent, under its number."""
@@ -31,15 +59,7 @@ class Function:
     number: int
     call: Any
     sealed: Sealed
-    captured: list[tuple[Callable[[], Any], Any]] = field(default_factory=list)
-    """What it refers to: how to look, and what was found when it was sealed."""
-
-    def is_as_it_was(self) -> bool:
-        """Whether it still refers to the same."""
-        try:
-            return all(look() is found for look, found in self.captured)
-        except (NameError, ValueError):  # a cell that is empty by now
-            return False
+    captured: Captured
 
 
 class Functions:
@@ -53,10 +73,10 @@ class Functions:
     def find(self, function: Any) -> Function | None:
         """As it is sent; None for one that goes along with each task. Raises NotAnActor, SerializationError."""
         known = self._known.get(id(function))
-        if known is not None and known.call is function and known.is_as_it_was():
+        if known is not None and known.call is function and known.captured.stands():
             return known
         _check(function)
-        captured: list[tuple[Callable[[], Any], Any]] = []
+        captured = Captured()
         if not (importable(function) or _gather(function, captured, set())):
             return None
         self._last += 1
@@ -75,27 +95,26 @@ def _check(function: Any) -> None:
         raise NotAnActor(f"{name_of(function)} is a generator function: calling it would run nothing of it")
 
 
-def _gather(function: Any, captured: list[tuple[Callable[[], Any], Any]], met: set[int]) -> bool:
+def _gather(function: Any, captured: Captured, met: set[int]) -> bool:
     """Note what a function refers to; whether all of that lasts."""
     if id(function) in met:
         return True
     met.add(id(function))
-    if type(function) is not types.FunctionType or function.__dict__:
+    if type(function) is not types.FunctionType or function.__dict__ or function.__kwdefaults__:
         return False
-    captured.append((lambda: function.__code__, function.__code__))
-    captured.append((lambda: function.__defaults__, function.__defaults__))
-    captured.append((lambda: function.__kwdefaults__, function.__kwdefaults__))
-    if function.__kwdefaults__ or not all(isinstance(one, _LASTING) for one in function.__defaults__ or ()):
+    captured.functions.append((function, function.__code__, function.__defaults__))
+    found = [*(function.__defaults__ or ())]
+    try:
+        cells = [(cell, cell.cell_contents) for cell in function.__closure__ or ()]
+    except ValueError:  # one that is empty yet
         return False
-    for look in _references(function):
-        try:
-            found = look()
-        except ValueError:  # a cell that is empty yet
-            return False
-        captured.append((look, found))
-        if not (_lasts(found) or _gather(found, captured, met)):
-            return False
-    return True
+    captured.cells.extend(cells)
+    known = function.__globals__
+    # Many are names of attributes; and one that is no global yet may be one later.
+    names = [(known, name, known.get(name, _ABSENT)) for name in {*_names(function.__code__)}]
+    captured.names.extend(names)
+    found += [value for _, value in cells] + [value for _, _, value in names if value is not _ABSENT]
+    return all(_lasts(value) or _gather(value, captured, met) for value in found)
 
 
 def _lasts(found: Any) -> bool:
@@ -105,18 +124,9 @@ def _lasts(found: Any) -> bool:
     return isinstance(found, _LASTING) or importable(found) is not None
 
 
-def _references(function: types.FunctionType) -> Iterator[Callable[[], Any]]:
-    for cell in function.__closure__ or ():
-        yield lambda cell=cell: cell.cell_contents  # type: ignore[misc]
-    names = {name for code in _codes(function.__code__) for name in code.co_names}
-    known = function.__globals__
-    for name in names:  # many are attributes; one that is no global yet may be one later
-        yield lambda name=name: known.get(name)  # type: ignore[misc]
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    """That of a function, and of those within it."""
-    yield code
+def _names(code: types.CodeType) -> Iterator[str]:
+    """Those that a function uses, and those within it."""
+    yield from code.co_names
     for one in code.co_consts:
         if isinstance(one, types.CodeType):
-            yield from _codes(one)
+            yield from _names(one)

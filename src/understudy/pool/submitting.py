@@ -129,7 +129,7 @@ class Submitter(Executor):
             function,
             whole,
             seal(arguments, "the arguments", core.key),
-            (fn.__code__ if hasattr(fn, "__code__") else type(fn), by_rows and len(arguments[0])),
+            (getattr(fn, "__code__", None) or type(fn), len(arguments[0]) if by_rows else 0),
             way.timeout,
             way.retries,
             way.priority,

@@ -149,7 +149,7 @@ def test_arrays_are_lent_from_a_loop_too_and_come_back_when_an_ask_is_given_up(s
             assert await there_and_back() == (8 << 20, False, 16 << 20, False)
         courier = slate._post.courier
         lender = courier._lendings[slate.uid].lender
-        assert sum(arena.capacity for arena in lender._arenas) == 64 << 20, "the same memory each time"
+        assert sum(arena.capacity for arena in lender.stock._arenas) == 64 << 20, "the same memory each time"
         gate = tmp_path / "gate"
         await slate.aio.tell({"until": str(gate)})
         with pytest.raises(AskTimeout):

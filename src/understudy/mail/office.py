@@ -223,11 +223,13 @@ class Office:
         peer = self._peers.get(uid)
         return peer if peer is not None and peer.met.is_set() else None
 
+    def acquaintance(self, uid: int, name: str) -> Peer:
+        """An actor that may not be met yet; there is one of each uid, whichever thread comes first."""
+        return self._peers.get(uid) or self._peers.setdefault(uid, Peer(uid, name))
+
     def peer(self, uid: int, name: str) -> Peer:
         """What is known of an actor; at first it is asked for."""
-        known = self._peers.get(uid)
-        if known is None:
-            known = self._peers.setdefault(uid, Peer(uid, name))
+        known = self.acquaintance(uid, name)
         if not known.met.is_set():
             # Without a lock, and once more if another thread is at it: the router may be held up by who waits for that.
             self._meet(Meet(uid))
@@ -237,9 +239,8 @@ class Office:
 
     def has_lost(self, uid: int, incarnation: int, name: str) -> bool:
         """Whether that life of an actor has ended, as far as is known; at first it is asked for, and not waited for."""
-        peer = self._peers.get(uid)
-        if peer is None:
-            peer = self._peers.setdefault(uid, Peer(uid, name))
+        peer = self.acquaintance(uid, name)
+        if not peer.met.is_set():
             self._meet(Meet(uid))
         return peer.met.is_set() and (peer.over or peer.deaths >= incarnation)
 

@@ -97,7 +97,7 @@ class Lender:
     @property
     def numbers(self) -> list[int]:
         """The loans that are not back yet, and may come back."""
-        return [] if self.stock.is_closed else [*self._out.copy()]
+        return [] if self._closed or self.stock.is_closed else [*self._out.copy()]
 
     @property
     def out(self) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
@@ -32,6 +34,7 @@ class Stock:
         self.is_closed = not hasattr(os, "memfd_create")
         self._lock = threading.RLock()
         self._amid = False
+        self._steps: deque[Callable[[], object]] = deque()
 
     @property
     def is_copy(self) -> bool:
@@ -48,55 +51,97 @@ class Stock:
         Memory in which nothing else is lent is let go of, and lives on with who reads it. With the last one that lends
         all memory goes.
         """
-        if self.is_copy:
-            return
-        with self._lock:
-            self._lenders.pop(id(out), None)
-            for arena in self._arenas.copy():
-                for number in out.copy():
-                    arena.abandon(number)
-            out.clear()
-            self._sweep(lambda _: not self._lenders)
+        if not self.is_copy:
+            self._do(lambda: self._abandon(out))
 
     def place(self, number: int, nbytes: int) -> Arena | None:
         """Keep a place for a loan; None where there is none, also amid another step of this very thread."""
-        with self._lock:
-            # Amid: a finalizer or a signal handler of this very thread sends, too.
-            if self.is_closed or self._amid:
-                return None
-            self._amid = True
-            try:
-                size = room(nbytes)
-                # Where some is abandoned, last: that goes when the rest of it is back.
-                found = (one for one in sorted(self._arenas, key=_has_abandoned) if one.take(number, size))
-                arena = next(found, None) or self._made(number, size)
-                if arena is not None:
-                    arena.used = self._clock()
-                return arena
-            finally:
-                self._amid = False
+        try:
+            with self._lock:
+                # Amid: a finalizer or a signal handler of this very thread sends, too.
+                if self.is_closed or self._amid:
+                    return None
+                self._amid = True
+                try:
+                    return self._placed(number, room(nbytes))
+                finally:
+                    self._amid = False
+        finally:
+            self._catch_up()
 
     def free(self, numbers: Iterable[int]) -> None:
         """Nobody reads those loans any more. A number that is not out is ignored."""
-        with self._lock:
-            for number in numbers:
-                for arena in self._arenas.copy():
-                    arena.free(number)
-            self._sweep(lambda _: False)
+        gone = [*numbers]
+        self._do(lambda: self._free(gone))
 
     def let_go(self, idle: float) -> bool:
         """Let go of memory of which nothing is lent, nor was in the last `idle` seconds; whether any is left."""
-        with self._lock:
-            long_ago = self._clock() - idle
-            self._sweep(lambda arena: arena.used <= long_ago)
-            return bool(self._arenas)
+        long_ago = self._clock() - idle
+        self._do(lambda: self._drop_idle(long_ago))
+        return bool(self._arenas)
 
     def close(self) -> None:
         """Nothing more is lent, by nobody; all memory is let go of, and who has begun to read goes on."""
-        with self._lock:
-            self.is_closed = True
-            self._sweep(lambda _: True)
-            self._arenas.clear()
+        self.is_closed = True
+        self._do(self._let_go_of_all)
+
+    def _do(self, step: Callable[[], object]) -> None:
+        """At once; or else by who has the lock, another thread or what this one is amid, when he lets go of it.
+
+        Nobody waits for the lock here: who has it may be struck by a handler or a finalizer that waits for this thread.
+        A step that was interrupted is done again.
+        """
+        self._steps.append(step)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        while self._steps and not self._amid and self._lock.acquire(blocking=False):
+            try:
+                self._take_steps()
+            finally:
+                self._lock.release()
+
+    def _take_steps(self) -> None:
+        if self._amid:
+            return
+        self._amid = True  # whoever strikes here and lends would else find a place in what is about to go
+        try:
+            while self._steps:
+                self._steps[0]()
+                self._steps.popleft()
+            for arena in self._arenas.copy():
+                if arena.is_abandoned:
+                    self._arenas.remove(arena)
+        finally:
+            self._amid = False
+
+    def _free(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            for arena in self._arenas:
+                arena.free(number)
+
+    def _abandon(self, out: set[int]) -> None:
+        self._lenders.pop(id(out), None)
+        for number in out.copy():
+            for arena in self._arenas:
+                arena.abandon(number)
+        if not self._lenders:
+            self._drop_idle(math.inf)
+
+    def _drop_idle(self, long_ago: float) -> None:
+        self._drop([arena for arena in self._arenas if arena.used <= long_ago and not arena.loans])
+
+    def _let_go_of_all(self) -> None:
+        self._drop_idle(math.inf)
+        self._arenas.clear()
+
+    def _placed(self, number: int, size: int) -> Arena | None:
+        # Where some is abandoned, last: that goes when the rest of it is back.
+        found = (one for one in sorted(self._arenas, key=_has_abandoned) if one.take(number, size))
+        arena = next(found, None) or self._made(number, size)
+        if arena is not None:
+            arena.used = self._clock()
+        return arena
 
     def _made(self, number: int, size: int) -> Arena | None:
         """A further arena; those that are idle make way for it. It holds no memory before it is written to."""
@@ -108,22 +153,6 @@ class Stock:
         arena.take(number, size)
         self._arenas.append(arena)
         return arena
-
-    def _sweep(self, may_go: Callable[[Arena], bool]) -> None:
-        """Let go of arenas with nothing but abandoned loans, and of those without any that may go.
-
-        Not amid another step of this thread: what is abandoned then goes with the next one.
-        """
-        if self._amid:
-            return
-        self._amid = True  # whoever strikes here and lends would else find a place in what is about to go
-        try:
-            for arena in self._arenas.copy():
-                if arena.is_abandoned:
-                    self._arenas.remove(arena)
-            self._drop([arena for arena in self._arenas if not arena.loans and may_go(arena)])
-        finally:
-            self._amid = False
 
     def _drop(self, idle: list[Arena]) -> None:
         for arena in idle:

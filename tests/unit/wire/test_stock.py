@@ -175,6 +175,35 @@ def test_who_ends_amid_a_step_of_the_same_thread_disturbs_nothing():
     assert not is_open(left)
 
 
+def test_what_is_back_waits_for_nobody_who_places_something_meanwhile():
+    """For that one may be struck by what waits for who gives it back."""
+    placing, done = threading.Event(), threading.Event()
+
+    def clock() -> float:
+        placing.set()
+        assert done.wait(20), "nobody has to wait for the clock"
+        return 0.0
+
+    stock = Stock(clock=clock)
+    done.set()
+    one, two = Lender(stock), Lender(stock)
+    back, left = lent(one, 1), lent(two, 2)
+    placing.clear()
+    done.clear()
+    more: list[Loan | None] = []
+    places = threading.Thread(target=lambda: more.append(one.lend(array(3, MIB))))
+    places.start()
+    assert placing.wait(20)
+    one.returned(back.number)
+    two.close()
+    done.set()
+    places.join()
+    (arena,) = stock._arenas
+    assert arena.loans == [left.number, more[0].number]  # type: ignore[union-attr]
+    one.returned(more[0].number)  # type: ignore[union-attr]
+    assert stock._arenas == []
+
+
 def test_who_ends_while_it_writes_has_lent_nothing(monkeypatch: pytest.MonkeyPatch):
     stock = Stock(limit=MIB)
     one, two = Lender(stock), Lender(stock)

@@ -16,6 +16,8 @@ _IDLE = 10.0
 class Store(Stock):
     """What all threads of this process share that send to one receiver."""
 
+    __slots__ = ()
+
     def flush_late(self) -> float | None:
         """Let go of what was idle for long; seconds until there may be more of it."""
         return _IDLE if self.let_go(_IDLE) else None

@@ -14,6 +14,7 @@ import stat
 import sys
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 
 from understudy.wire.mapping import READ, WRITE, Mapping
 
@@ -121,7 +122,8 @@ class Arena:
     def empty(self) -> None:
         """Give its memory back, whoever still maps it; only where nothing is lent of it."""
         if not self._is_copy():
-            self._memory.advise(_REMOVE)
+            with suppress(OSError):  # where the program locked its pages in: then it goes with the last who maps it
+                self._memory.advise(_REMOVE)
 
     def _is_copy(self) -> bool:
         """Whether this is another process, forked off the maker: it shares the memory, but none of it is its own."""

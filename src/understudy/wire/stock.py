@@ -6,11 +6,11 @@ import math
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from understudy.wire.arena import Arena, room
+from understudy.wire.locks import if_free
 
 LIMIT = 256 << 20
 """Bytes lent between two processes at a time, each way."""
@@ -24,6 +24,11 @@ class Stock:
     Any thread may use it, a finalizer and a signal handler too. A set of numbers stands for each of those that lend.
     """
 
+    # One to each whom a process speaks to, and most are never lent anything.
+    __slots__ = (
+        "__weakref__", "_amid", "_arenas", "_clock", "_lenders", "_limit", "_lock", "_pid", "_steps", "is_closed",
+    )  # fmt: skip
+
     def __init__(self, *, limit: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         """Without a limit it is `LIMIT`."""
         self._limit = LIMIT if limit is None else limit
@@ -34,7 +39,7 @@ class Stock:
         self.is_closed = not hasattr(os, "memfd_create")
         self._lock = threading.RLock()
         self._amid = False
-        self._steps: deque[Callable[[], object]] = deque()
+        self._steps: list[Callable[[], object]] = []
 
     @property
     def is_copy(self) -> bool:
@@ -95,11 +100,15 @@ class Stock:
         self._catch_up()
 
     def _catch_up(self) -> None:
-        while self._steps and not self._amid and self._lock.acquire(blocking=False):
-            try:
-                self._take_steps()
-            finally:
-                self._lock.release()
+        while self._steps and not self._amid:
+            for _ in if_free(self._lock):
+                try:
+                    self._take_steps()
+                finally:
+                    self._lock.release()
+                break
+            else:
+                return
 
     def _take_steps(self) -> None:
         if self._amid:
@@ -108,10 +117,12 @@ class Stock:
         try:
             while self._steps:
                 self._steps[0]()
-                self._steps.popleft()
+                del self._steps[0]
             for arena in self._arenas.copy():
                 if arena.is_abandoned:
                     self._arenas.remove(arena)
+            if not self._lenders:
+                self._drop_idle(math.inf)
         finally:
             self._amid = False
 
@@ -125,8 +136,6 @@ class Stock:
         for number in out.copy():
             for arena in self._arenas:
                 arena.abandon(number)
-        if not self._lenders:
-            self._drop_idle(math.inf)
 
     def _drop_idle(self, long_ago: float) -> None:
         self._drop([arena for arena in self._arenas if arena.used <= long_ago and not arena.loans])

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.wire.fire import under_fire
 from understudy.wire.sockets import Exchange, Inlet, Outlet
-
-
-class Struck(Exception):
-    """What a signal's handler raises."""
-
-
-def strike(*_: object) -> None:
-    raise Struck
 
 
 @pytest.fixture
@@ -27,31 +18,12 @@ def ends(tmp_path: Path) -> Iterator[tuple[Inlet, Outlet, bytes]]:
     reading, writing = os.pipe()
     exchange = Exchange(str(tmp_path))
     inlet, outlet = exchange.inlet(1, 1, reading, 100), exchange.outlet(b"a sender")
-    former = signal.signal(signal.SIGALRM, strike)
     yield inlet, outlet, outlet.connect(1, 1)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, former)
     outlet.close(0)
     inlet.close(0)
     exchange.close()
     os.close(reading)
     os.close(writing)
-
-
-def under_fire(act: Callable[[], Any], times: int) -> int:
-    """Do it so often, with a signal a little later each time; how often it was struck."""
-    struck = 0
-    for at in range(times):
-        try:
-            signal.setitimer(signal.ITIMER_REAL, at % 60 * 1e-6 + 1e-6)
-            act()
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        except Struck:
-            struck += 1
-    with suppress(Struck):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    assert struck > 10, "else nothing is shown"
-    return struck
 
 
 FRAMES = [b"%d" % number for number in range(20)]

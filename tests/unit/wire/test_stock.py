@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.wire.fire import under_fire
 from tests.unit.wire.peers import array, digest
-from understudy.wire.arena import LEAST
+from understudy.wire.arena import LEAST, Arena
 from understudy.wire.bulk import Borrower, Lender, Loan
 from understudy.wire.stock import Stock
 
@@ -218,6 +221,52 @@ def test_who_ends_while_it_writes_has_lent_nothing(monkeypatch: pytest.MonkeyPat
         assert one.lend(bytes(MIB)) is None
     assert one.numbers == []
     assert lent(two, 2)
+    stock.close()
+
+
+def test_whatever_strikes_who_gives_back_leaves_the_stock_to_the_other_threads():
+    stock = Stock(limit=2 * MIB)
+    one, two = Lender(stock), Lender(stock)
+    lent(one, 1)
+
+    def act() -> None:
+        for _ in range(20):
+            if (loan := two.lend(bytes(MIB))) is not None:
+                two.returned(loan.number)
+
+    under_fire(act, 400)
+    two.forfeit()  # what was lent amid a strike
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lent, two, 2).result(20)
+    stock.close()
+
+
+def test_who_ends_as_it_is_about_to_place_something_leaves_no_memory(monkeypatch: pytest.MonkeyPatch):
+    stock = Stock()
+    one = Lender(stock)
+
+    placing = Stock.place
+
+    def place(self: Stock, number: int, nbytes: int) -> Arena | None:
+        one.close([])
+        return placing(self, number, nbytes)
+
+    monkeypatch.setattr(Stock, "place", place)
+    assert one.lend(bytes(MIB)) is None
+    assert stock._arenas == []
+
+
+def test_memory_whose_pages_are_locked_in_is_let_go_of_all_the_same():
+    stock = Stock()
+    one = Lender(stock)
+    loan = lent(one, 1)
+    (arena,) = stock._arenas
+    page = ctypes.c_void_p(ctypes.addressof(arena._memory.part(0, 1)))
+    assert ctypes.CDLL(None, use_errno=True).mlock(page, ctypes.c_size_t(1)) == 0
+    del arena
+    one.returned(loan.number)
+    one.close()
+    assert not is_open(loan)
     stock.close()
 
 

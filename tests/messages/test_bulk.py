@@ -20,7 +20,7 @@ import pytest
 from tests.stage import gone, hold, note, noted, notes, parent, said, until
 from understudy import ActorDied, ActorSystem, AskTimeout, MailboxFull, Process
 from understudy.mail import borrowing, lending
-from understudy.wire import stock
+from understudy.wire import arena, bulk, stock
 
 LONG = 60
 MIB = 1 << 20
@@ -110,6 +110,22 @@ class Keeper(Process):
 
     def pid(self):
         return os.getpid()
+
+
+class Falling(Keeper):
+    """Is killed as it maps the first that it is sent: right before that, and in the next life right after it."""
+
+    def __preloop__(self):
+        super().__preloop__()
+        really = arena.mapped
+
+        def falls(*where):
+            memory = really(*where) if self.incarnation == 2 else None
+            if self.incarnation <= 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return memory or really(*where)
+
+        bulk.mapped = falls  # type: ignore[attr-defined]
 
 
 class Table:
@@ -558,6 +574,21 @@ def test_what_a_killed_receiver_had_is_free_again_for_its_next_life_and_let_go_o
     with pytest.raises(ActorDied):
         ref.ask(["look_again"], LONG)
     until(lambda: has_let_go(os.getpid()), 20, "the end of what was lent to who has ended")
+
+
+@pytest.mark.fault("F44")
+@pytest.mark.requirement("A7")
+def test_what_was_lent_to_one_that_is_killed_as_it_maps_that_is_free_for_its_next_life(system):
+    ref = system.spawn(Falling, lives=3)
+    for life in (1, 2):
+        with pytest.raises(ActorDied) as caught:
+            ref.ask(["keep", of(life)], LONG)
+        assert caught.value.incarnation == life
+    assert ref.ask(["keep", of(3)], LONG) == [SIZE, 3, 3, False, *LENT]
+    assert [(life.signal, life.section) for life in ref.history()[:2]] == [("SIGKILL", "receive")] * 2
+    until(lambda: ref.ask(["pid"], LONG) and lender(ref).out == 1, 20, "only what is kept being lent")
+    ref.ask(["drop"], LONG)
+    until(lambda: ref.ask(["pid"], LONG) and loans(os.getpid()) == 0, 20, "all being back")
 
 
 @pytest.mark.requirement("A7")

@@ -15,6 +15,8 @@ from understudy.wire.locks import if_free
 LIMIT = 256 << 20
 """Bytes lent between two processes at a time, each way."""
 _FIRST = 64 << 20
+_PATIENCE = 1.0
+"""Seconds to wait for another thread that looks for a place, which takes moments."""
 _has_abandoned = attrgetter("has_abandoned")
 
 
@@ -60,17 +62,24 @@ class Stock:
             self._do(lambda: self._abandon(out))
 
     def place(self, number: int, nbytes: int) -> Arena | None:
-        """Keep a place for a loan; None where there is none, also amid another step of this very thread."""
+        """Keep a place for a loan; None where there is none, also amid another step of this very thread.
+
+        And where another thread is at it for long: it was struck, perhaps by what waits for this one.
+        """
         try:
-            with self._lock:
-                # Amid: a finalizer or a signal handler of this very thread sends, too.
-                if self.is_closed or self._amid:
-                    return None
-                self._amid = True
+            for _ in if_free(self._lock, _PATIENCE):
                 try:
-                    return self._placed(number, room(nbytes))
+                    # Amid: a finalizer or a signal handler of this very thread sends, too.
+                    if self.is_closed or self._amid:
+                        break
+                    self._amid = True
+                    try:
+                        return self._placed(number, room(nbytes))
+                    finally:
+                        self._amid = False
                 finally:
-                    self._amid = False
+                    self._lock.release()
+            return None
         finally:
             self._catch_up()
 

@@ -207,6 +207,30 @@ def test_what_is_back_waits_for_nobody_who_places_something_meanwhile():
     assert stock._arenas == []
 
 
+def test_who_would_lend_waits_no_longer_than_a_moment_for_another_who_places_something(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("understudy.wire.stock._PATIENCE", 0.01)
+    placing, done = threading.Event(), threading.Event()
+
+    def clock() -> float:
+        placing.set()
+        assert done.wait(20), "nobody has to wait for the clock"
+        return 0.0
+
+    stock = Stock(clock=clock)
+    one, two = Lender(stock), Lender(stock)
+    with ThreadPoolExecutor(1) as pool:
+        placed = pool.submit(lent, one, 1)
+        assert placing.wait(20)
+        assert two.lend(array(2, MIB)) is None, "it is sent"
+        done.set()
+        assert reads(placed.result(20), 1)
+    assert (one.out, two.out) == (1, 0)
+    assert lent(two, 2)
+    stock.close()
+
+
 def test_who_ends_while_it_writes_has_lent_nothing(monkeypatch: pytest.MonkeyPatch):
     stock = Stock(limit=MIB)
     one, two = Lender(stock), Lender(stock)

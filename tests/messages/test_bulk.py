@@ -518,6 +518,18 @@ def test_answers_to_all_threads_of_a_process_have_one_limit_together(system):
 
 
 @pytest.mark.requirement("A7")
+def test_messages_to_an_actor_and_answers_to_it_have_one_limit_together(system):
+    one, other = system.spawn(Keeper, limit=LITTLE), system.spawn(Keeper)
+    for number in range(6):
+        other.ask(["get", one, "make", number], LONG)
+        one.ask(["get", other, "keep", of(number)], LONG)
+    kept = other.ask(["look_again"], LONG)
+    assert [seen[:3] for seen in kept] == [[SIZE, number, number] for number in range(6) for _ in range(2)]
+    assert [seen[4:] == LENT for seen in kept] == [True] * 8 + [False] * 4
+    assert loans(one.ask(["pid"], LONG)) == LITTLE // SIZE
+
+
+@pytest.mark.requirement("A7")
 def test_a_thread_that_ends_with_loans_out_leaves_the_others_theirs_and_its_memory_goes_with_them(system):
     ref = system.spawn(Keeper)
     ref.ask(["keep", of(1)], LONG)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from understudy.mail.lending import Lending, Store
+from understudy.mail.lending import Lending
 from understudy.wire import letters
 
 
@@ -15,19 +15,11 @@ class Connection:
 
     __slots__ = (
         "ahead", "done", "given_up", "has_left", "held", "ident", "incarnation", "inherited", "last", "lending", "lent",
-        "loans", "name", "spot", "store", "sure", "told", "told_done", "uid",
+        "loans", "name", "spot", "sure", "told", "told_done", "uid",
     )  # fmt: skip
 
     def __init__(
-        self,
-        ident: bytes,
-        uid: int,
-        incarnation: int,
-        name: str,
-        spot: int,
-        last: int,
-        ahead: set[int],
-        store: Store,
+        self, ident: bytes, uid: int, incarnation: int, name: str, spot: int, last: int, ahead: set[int]
     ) -> None:
         self.ident, self.uid, self.incarnation, self.name = ident, uid, incarnation, name
         self.spot = spot
@@ -45,8 +37,6 @@ class Connection:
         self.held = 0
         self.told = last
         """The credit that it knows of."""
-        self.store = store
-        """Of answers to any thread of its process."""
         self.lending: Lending | None = None
         """Of answers."""
         self.lent: dict[int, int] = {}

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from typing import Any
-from weakref import WeakValueDictionary
 
 from understudy.engine.entries import Batch, Connection, Entry, Single, Sure, is_urgent
 from understudy.engine.halt import GLANCE
@@ -14,7 +13,7 @@ from understudy.engine.nowhere import Nowhere
 from understudy.engine.sureties import DEADLY, Sureties
 from understudy.errors import ProtocolError
 from understudy.mail.borrowing import Borrowing
-from understudy.mail.lending import Lending, Store
+from understudy.mail.lending import Lending
 from understudy.mail.office import Office
 from understudy.spawners.base import Birth
 from understudy.wire import letters
@@ -44,8 +43,6 @@ class Mailbox:
         self._office, self._bell = office, bell
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
-        self._stores: WeakValueDictionary[tuple[int, int], Store] = WeakValueDictionary()
-        """By asking process: uid and incarnation."""
         self.ledger = page.ledger()
         self.poisoned: Callable[[Single, int], None] = lambda *_: None
         """Told of a reliable message that nobody will handle, for so many died that had it in hand."""
@@ -67,7 +64,7 @@ class Mailbox:
         """What lends answers that are too large to be sent."""
         if connection.lending is None:
             look = _forfeiting(self._office, connection.uid, connection.incarnation, connection.name)
-            connection.lending = Lending(self._office.flusher, connection.store, look)
+            connection.lending = Lending(self._office.flusher, self._office.stores.of(connection.uid), look)
             if connection.has_left:  # meanwhile: this may be any thread
                 connection.lending.lender.close()
         return connection.lending
@@ -368,8 +365,7 @@ class Mailbox:
         before = max(0, letter.seq - 1)
         spot = self.ledger.spot(ident, before)
         last, ahead = (before, set[int]()) if spot == NOWHERE else (self.ledger.words[spot], self.ledger.ahead(spot))
-        store = self._stores.setdefault((letter.sender, letter.incarnation), Store())
-        made = Connection(ident, letter.sender, letter.incarnation, letter.name, spot, last, ahead, store)
+        made = Connection(ident, letter.sender, letter.incarnation, letter.name, spot, last, ahead)
         made.done = made.told_done = before if spot == NOWHERE else self.ledger.done(spot)
         self._connections[ident] = made
         return made

@@ -10,7 +10,6 @@ from understudy.engine.halt import NO, Halt
 from understudy.engine.hand import Hand
 from understudy.engine.mailbox import Mailbox
 from understudy.engine.timers import Agenda, Appointment, Due, Reminder
-from understudy.mail.lending import Store
 from understudy.wire.ledger import NOWHERE
 
 
@@ -23,7 +22,7 @@ class Ticking:
     def __init__(self, mailbox: Mailbox, halt: Halt) -> None:
         self._mailbox, self._halt = mailbox, halt
         self._agenda = Agenda()
-        self.nobody = Connection(b"", 0, 0, "", NOWHERE, 0, set(), Store())
+        self.nobody = Connection(b"", 0, 0, "", NOWHERE, 0, set())
         """Who sends them, and is owed neither room nor answers."""
         self._was_last = False
 

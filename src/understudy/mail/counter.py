@@ -71,7 +71,8 @@ class Counter(Turns):
         """A message on its way to that actor; raises SerializationError."""
         lending = link.lending
         if lending is None:
-            lending = link.lending = Lending(self._office.flusher, link.peer.store, _looking(weakref.ref(self)))
+            store = self._office.stores.of(link.peer.uid)
+            lending = link.lending = Lending(self._office.flusher, store, _looking(weakref.ref(self)))
         return letters.enclosed(lending.note(seal(message, "message", self._office.key, lending.lender)))
 
     def opened(self, link: Link, said: Said) -> Any:

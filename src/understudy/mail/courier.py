@@ -118,8 +118,7 @@ class Courier:
         with self._lock:
             lending = self._lendings.get(uid)
             if lending is None:
-                store = self._office.acquaintance(uid, name).store
-                lending = self._lendings[uid] = Lending(self._office.flusher, store)
+                lending = self._lendings[uid] = Lending(self._office.flusher, self._office.stores.of(uid))
         chained = self._office.chained() if kind.endswith(RELIABLE) else None
         parcel = Parcel(uid, name, message, self._office.key, lending, kind, self._come_unread, chained)
         if chained is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from understudy.mail.flusher import Flusher
 from understudy.wire.bulk import Lender
@@ -14,13 +16,26 @@ _IDLE = 10.0
 
 
 class Store(Stock):
-    """What all threads of this process share that send to one receiver."""
+    """What all threads of this process share that send to one receiver, or answer it."""
 
     __slots__ = ()
 
     def flush_late(self) -> float | None:
         """Let go of what was idle for long; seconds until there may be more of it."""
         return _IDLE if self.let_go(_IDLE) else None
+
+
+class Stores:
+    """One for each receiver, by uid, as long as anybody lends there."""
+
+    def __init__(self) -> None:
+        self._stores: WeakValueDictionary[int, Store] = WeakValueDictionary()
+        self._lock = threading.RLock()
+
+    def of(self, uid: int) -> Store:
+        """The one for that receiver."""
+        with self._lock:
+            return self._stores.setdefault(uid, Store())
 
 
 class Lending:

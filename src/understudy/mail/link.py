@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from understudy.mail.lending import Lending, Store
+from understudy.mail.lending import Lending
 from understudy.mail.surplus import Surplus
 from understudy.wire import letters
 from understudy.wire.bulk import Lender
@@ -41,7 +41,6 @@ class Peer:
         "name",
         "on_full",
         "state",
-        "store",
         "takes",
         "uid",
         "window",
@@ -65,8 +64,6 @@ class Peer:
         self.heard = False
         """Whether its mailbox has ever said anything."""
         self.is_warned_of = False
-        self.store = Store()
-        """Of what all threads lend it."""
 
     def learn(self, fate: Fate) -> None:
         """It stands so now."""
@@ -295,9 +292,9 @@ class Link:
 
     def end_loans(self) -> None:
         """Nobody will hear here what is back: what was sent stays with who has it, but for one that is over."""
-        if self.peer.over:
-            self.peer.store.close()
         if self.lender is not None:
+            if self.peer.over:
+                self.lender.stock.close()
             self.lender.close(self.lent)
 
     def leaves_within(self, now: float) -> float:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from understudy.errors import ActorDied, SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
+from understudy.mail.lending import Stores
 from understudy.mail.link import Chained, Link, Peer
 from understudy.mail.roster import Roster
 from understudy.mail.sender import LARGE, Sender
@@ -92,7 +93,7 @@ class Office:
         """Answers that were none to what was asked, or were not sealed by anybody of this system."""
         self._tell_dropped = dropped
         self._courier: Courier | None = None
-        self.flusher = Flusher(f"understudy-mail-{myself.system}")
+        self.flusher, self.stores = Flusher(f"understudy-mail-{myself.system}"), Stores()
         self.is_copy = False
         self.chained: Callable[[], Chained | None] = lambda: None
         """The reliable message in hand, of whose handling is what this thread sends."""
@@ -223,13 +224,11 @@ class Office:
         peer = self._peers.get(uid)
         return peer if peer is not None and peer.met.is_set() else None
 
-    def acquaintance(self, uid: int, name: str) -> Peer:
-        """An actor that may not be met yet; there is one of each uid, whichever thread comes first."""
-        return self._peers.get(uid) or self._peers.setdefault(uid, Peer(uid, name))
-
     def peer(self, uid: int, name: str) -> Peer:
         """What is known of an actor; at first it is asked for."""
-        known = self.acquaintance(uid, name)
+        known = self._peers.get(uid)
+        if known is None:
+            known = self._peers.setdefault(uid, Peer(uid, name))
         if not known.met.is_set():
             # Without a lock, and once more if another thread is at it: the router may be held up by who waits for that.
             self._meet(Meet(uid))
@@ -239,8 +238,9 @@ class Office:
 
     def has_lost(self, uid: int, incarnation: int, name: str) -> bool:
         """Whether that life of an actor has ended, as far as is known; at first it is asked for, and not waited for."""
-        peer = self.acquaintance(uid, name)
-        if not peer.met.is_set():
+        peer = self._peers.get(uid)
+        if peer is None:
+            peer = self._peers.setdefault(uid, Peer(uid, name))
             self._meet(Meet(uid))
         return peer.met.is_set() and (peer.over or peer.deaths >= incarnation)
 

@@ -386,7 +386,7 @@ class Office:
     def disown(self) -> None:
         """In a forked copy: hold nothing, send nothing."""
         self.is_copy = True
-        self._own = threading.local()
+        self._own, self.stores = threading.local(), Stores()  # whose locks may be taken for good
 
 
 _offices: weakref.WeakSet[Office] = weakref.WeakSet()

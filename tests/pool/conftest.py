@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psutil
 import pytest
 
 from tests.guard import no_defect_is_told  # noqa: F401 - for the tests of this folder
@@ -18,6 +19,8 @@ def shared():
     with ActorSystem(learn=False, preload=known) as system, Pool(2, name="shared", system=system) as pool:
         pool.submit(pid).add_done_callback(lambda _: None)
         until(lambda: len({*pool.map(pid, range(8), chunksize=1)}) == 2, 60, "a second worker")
+        # The zygote, both workers, and the process that stands by for the next one.
+        until(lambda: len(psutil.Process().children(recursive=True)) == 4, 60, "the last process")
         yield pool
 
 

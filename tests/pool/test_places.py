@@ -68,7 +68,7 @@ def test_pools_inside_tasks_work_as_deep_as_actors_may_be(system):
         assert pool.submit(tasks.nest, 1).result(60).startswith("outer/1/pool-")
         with pytest.raises(DepthExceeded):
             pool.submit(tasks.nest, 2).result(60)
-    assert not system.ps()
+    until(lambda: not system.ps(), 60, "the end of all")
 
 
 def test_in_step_no_task_of_a_batch_begins_before_the_last_one_is_done(system, gate):
@@ -137,9 +137,9 @@ def test_a_forked_copy_can_submit_nothing_and_ends_nothing(system):
         assert pool.submit(tasks.double, 2).result(60) == 4
 
 
-def test_a_pool_does_not_travel(shared):
-    with pytest.raises(TypeError, match="another process makes its own"):
-        pickle.dumps(shared)
+def test_a_pool_does_not_travel(system):
+    with Pool(1, system=system) as pool, pytest.raises(TypeError, match="another process makes its own"):
+        pickle.dumps(pool)
 
 
 @pytest.mark.fault("F53")

@@ -10,7 +10,7 @@ from functools import partial
 
 from understudy.pool import frames
 from understudy.pool.callbacks import Callbacks
-from understudy.pool.task import Place, Task, late, opened_rows, raised, told
+from understudy.pool.task import Place, Placed, Task, late, opened_rows, raised, told
 
 
 class Accounts:
@@ -68,14 +68,14 @@ class Accounts:
         self.counts["retried"] += 1
         return True
 
-    def settle(self, task: Task, place: Place, message: frames.Message, key: bytes) -> bool:
+    def settle(self, task: Task, hand: Placed, message: frames.Message, key: bytes) -> bool:
         """Note what a worker said of it; False if it is to be begun once more."""
         kind, (_, _, *words) = message.kind, message.content
         if kind == frames.DONE:
             try:
                 value = frames.opened(words[0], message.parts, key)
             except Exception as trouble:  # noqa: BLE001 - a user's class may raise anything when it is opened
-                error = told(task, place, f"its result does not open here: {trouble!r}", may_have_run=True)
+                error = told(task, hand.place, f"its result does not open here: {trouble!r}", may_have_run=True)
                 error.__cause__ = trouble
                 self.fail(task, error)
                 return True
@@ -87,9 +87,9 @@ class Accounts:
             return False
         task.future.rows = opened_rows(words[0], message.parts, key)
         if kind == frames.LATE:
-            self.fail(task, late(task, place))
+            self.fail(task, late(task, hand.place))
         else:
-            self.fail(task, raised(task, place, words[1:], message.parts, key))
+            self.fail(task, raised(task, hand.place, words[1:], message.parts, key))
         return True
 
     def tell(self) -> None:

@@ -302,7 +302,7 @@ class Core:
         if task is not None:
             hand.done += 1
             task.hand = hand
-            if not self.accounts.settle(task, hand.place, message, self.key):
+            if not self.accounts.settle(task, hand, message, self.key):
                 self.schedule.backlog.put_back([task])
 
     def _lose(self, hand: Hand) -> None:

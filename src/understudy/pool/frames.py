@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from understudy.errors import ProtocolError
 from understudy.wire.codec import pack, unpack
+from understudy.wire.payload import opened as plain
 from understudy.wire.pickling import loads
-from understudy.wire.sealing import PICKLED, Sealed, unwrap, verified
+from understudy.wire.sealing import INLINE, PICKLED, Sealed, unwrap, verified
 
 HELLO, WELCOME, TASKS, FORGET = "hello", "welcome", "tasks", "forget"
 """To a worker, but for the first: I am that one; I am your pool; do these; you need not know these functions any more.
@@ -52,6 +53,9 @@ class Writer:
 
     def body(self, sealed: Sealed) -> list[Any]:
         """What stands for it in the content."""
+        if sealed.form == INLINE:  # as most are
+            self.nbytes += len(sealed.frames[0])
+            return [INLINE, None, sealed.frames]
         frames: list[Any] = []
         for frame in sealed.frames:
             size = memoryview(frame).nbytes
@@ -77,6 +81,8 @@ def opened(body: Any, parts: Sequence[bytearray], key: bytes) -> Any:
     if not (isinstance(body, list) and len(body) == _FIELDS and isinstance(body[2], list)):
         raise ProtocolError("a body is its form, its tag and its frames")
     form, tag, frames = body
+    if form is INLINE and tag is None and len(frames) == 1 and type(frames[0]) is bytes:  # as most are
+        return plain(frames[0])
     own = {place for place, frame in enumerate(frames) if type(frame) is int}
     try:
         whole = [parts[frame] if type(frame) is int else frame for frame in frames]

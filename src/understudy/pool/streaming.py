@@ -104,7 +104,7 @@ def _rows(future: TaskFuture, until: float | None) -> Iterator[Any]:
     """What the calls of one task returned; those before one that failed, too."""
     try:
         error = future.exception(None if until is None else max(0.0, until - monotonic()))
-        rows = future.rows if error is not None else future.result()
+        rows = [*future.rows] if error is not None else future.result()
         yield from _letting_go(rows)
         if error is not None:
             raise error

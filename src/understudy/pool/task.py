@@ -25,13 +25,16 @@ class PoolBroken(UnderstudyError, BrokenExecutor):
 
 
 class TaskFuture(Future[Any]):
-    """As the standard's; its callbacks have a thread of their own."""
+    """As the standard's; its callbacks have a thread of their own.
+
+    ``rows`` are of several calls that are one task: what those before the one that failed came to.
+    """
+
+    rows: Sequence[Any] = ()
 
     def __init__(self, callbacks: Callbacks) -> None:
         super().__init__()
         self._callbacks = callbacks
-        self.rows: list[Any] = []
-        """Of several calls that are one task: what those before the one that failed came to."""
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         """As the standard's: called at once, in this thread, if it is done."""

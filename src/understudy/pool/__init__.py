@@ -12,7 +12,21 @@ streaming   map and its kin
 pool        Pool
 """
 
-from understudy.pool.keyed import TaskRecord as TaskRecord
-from understudy.pool.pool import Pool as Pool
-from understudy.pool.pool import PoolStats as PoolStats
-from understudy.pool.task import PoolBroken as PoolBroken
+import importlib as _importlib
+import typing as _typing
+
+if _typing.TYPE_CHECKING:
+    from understudy.pool.keyed import TaskRecord as TaskRecord
+    from understudy.pool.pool import Pool as Pool
+    from understudy.pool.pool import PoolStats as PoolStats
+    from understudy.pool.task import PoolBroken as PoolBroken
+else:
+    # Workers import this package too, and need none of these.
+    _WHERE = {"Pool": "pool", "PoolBroken": "task", "PoolStats": "pool", "TaskRecord": "keyed"}
+
+    def __getattr__(name: str) -> object:
+        where = _WHERE.get(name)
+        if where is None:
+            raise AttributeError(f"module 'understudy.pool' has no attribute {name!r}")
+        value = globals()[name] = getattr(_importlib.import_module(f"understudy.pool.{where}"), name)
+        return value

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from understudy import failpoints
-from understudy.spawners import circumstances, family, signals, trial
+from understudy.spawners import circumstances, family, packing, signals, trial
 from understudy.spawners.base import ENGINE, REHEARSAL, WINGS, from_file
 from understudy.spawners.births import FDS, MAX_MESSAGE, Births, play
 from understudy.wire.codec import unpack
@@ -300,6 +300,7 @@ class Nursery:
 def _warm() -> None:
     gc.disable()
     gc.collect()
+    packing.pack()
     gc.freeze()  # collections in the children leave the shared pages alone
 
 

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from understudy import runtime
-from understudy.config import ProcessConfig
+from understudy.config import ProcessConfig, usual
 from understudy.errors import NotAnActor, NotStarted, WrongProcess
 from understudy.timing import Timers
 
@@ -20,7 +20,7 @@ class Part:
     __slots__ = ("config", "inside", "ref", "starting", "timers")
 
     def __init__(self, timed: tuple[str, ...]) -> None:
-        self.config = ProcessConfig()
+        self.config = usual()
         self.timers: Timers | None = Timers().used(timed) if timed else None
         self.ref: ActorRef[Any] | None = None
         self.inside: runtime.Inside | None = None

@@ -151,6 +151,15 @@ class Settings:
             raise unknown(self.at, name)
         raise ConfigError(f"{_join(self.at, name)} cannot be deleted; set it to another value")
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Without checking anew what is stored."""
+        made = memo[id(self)] = object.__new__(type(self))
+        made.__dict__.update(
+            (name, copy.deepcopy(value, memo) if isinstance(value, Settings) else value)
+            for name, value in self.__dict__.items()
+        )
+        return made
+
     def replace(self, **overrides: Any) -> Self:
         """A deep, independent copy with these fields set; checked like an assignment."""
         made = copy.deepcopy(self)

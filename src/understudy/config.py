@@ -184,16 +184,6 @@ class ProcessConfig(Settings):
         return made
 
 
-@cache
-def _usual() -> ProcessConfig:
-    return ProcessConfig()
-
-
-def usual() -> ProcessConfig:
-    """Settings as they are where nothing is set: a copy, for defaults need no check each time."""
-    return copy.deepcopy(_usual())
-
-
 def adopt(config: ProcessConfig, options: Mapping[str, Any]) -> None:
     """Set these options of it, by paths that there are; raises ConfigError for a bad value."""
     for path in sorted(options, key=lambda known: known.count(".")):

@@ -17,8 +17,8 @@ _RECEIVES = "__understudy_receives__"
 _REMOTE = "__understudy_remote__"
 
 UNMARKED: set[type] = {object}
-"""Classes of which it is known that nothing in them is marked: to look at each of their functions takes each process that
-asks a dict for it."""
+"""Classes of which it is known that nothing in them is marked. To look at a function for its mark makes a dict of its
+attributes, and in an actor there would be one for each function of these."""
 
 
 def receives(*kinds: Any) -> Callable[[_F], _F]:

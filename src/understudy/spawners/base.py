@@ -15,8 +15,9 @@ from understudy.wire.page import anonymous_file
 ENGINE = "understudy.engine.boot:live"
 """Where a child begins, by its dotted name: spawners do not import the engine."""
 REHEARSAL = "rehearse"
-WINGS = "enter_wings"
 """Of the same module: what the zygote does once for all its children."""
+WINGS, PRACTICE = "enter_wings", "play_through"
+"""What one that stands by does: what any part takes, and then what makes its own go faster."""
 
 _MAX_HEAD = 64 << 20
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -24,12 +25,13 @@ _PIDFD = hasattr(os, "pidfd_open")
 
 @dataclass(slots=True)
 class Births:
-    """Forks actors; ``channel`` leads to the parent, ``engine`` and ``wings`` are what a child runs."""
+    """Forks actors; ``channel`` leads to the parent; ``engine`` is what a child runs, the others who stands by."""
 
     channel: socket.socket
     directory: str
     engine: Callable[..., Any]
     wings: Callable[[str], Any]
+    practice: Callable[[Any, str], None]
     mine: Iterable[int] = ()
     """Descriptors of the zygote's that no child needs."""
     prompted: set[int] = field(default_factory=set)
@@ -41,6 +43,10 @@ class Births:
     def standby(self) -> int | None:
         """The one that stands by."""
         return None if self._standby is None else self._standby[0]
+
+    def at(self, channel: socket.socket) -> Births:
+        """The same for another zygote, at a channel of its own."""
+        return Births(channel, self.directory, self.engine, self.wings, self.practice)
 
     def fork(self, uid: int, incarnation: int, fds: list[int]) -> int:
         """The process that is this incarnation from now on; raises OSError if none can be had."""
@@ -105,6 +111,8 @@ class Births:
         """In the child: be ready, and wait for a part; the end of the zygote ends the wait."""
         self._shed()
         wings = self.wings(self.directory)
+        if wings is not None and not select.select([prompter], [], [], 0)[0]:
+            self.practice(wings, self.directory)
         data, fds, _, _ = socket.recv_fds(prompter, MAX_MESSAGE, FDS) if wings is not None else (b"", [], 0, None)
         prompter.close()
         if not data:

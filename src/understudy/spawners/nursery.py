@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from understudy import failpoints
 from understudy.spawners import circumstances, family, packing, signals, trial
-from understudy.spawners.base import ENGINE, REHEARSAL, WINGS, from_file
+from understudy.spawners.base import ENGINE, PRACTICE, REHEARSAL, WINGS, from_file
 from understudy.spawners.births import FDS, MAX_MESSAGE, Births, play
 from understudy.wire.codec import unpack
 
@@ -39,7 +39,7 @@ def main(channel_fd: int, parent: int, place_fd: int) -> NoReturn:
     module, _, name = ENGINE.partition(":")
     engine = importlib.import_module(module)
     getattr(engine, REHEARSAL)()
-    births = Births(channel, settings["directory"], getattr(engine, name), getattr(engine, WINGS))
+    births = Births(channel, settings["directory"], *(getattr(engine, what) for what in (name, WINGS, PRACTICE)))
     nursery = Nursery(births, parent, settings["system"])
     nursery.prepare()
     if refusal := trial.preload(settings["preload"], lambda name: births.tell(["tries", name])):
@@ -195,7 +195,7 @@ class Nursery:
 
     def _begin_again(self, modules: list[str], channel_fd: int, place_fd: int) -> int:
         """In a fork: be a zygote of one's own, if what there is to learn allows that."""
-        births = Births(socket.socket(fileno=channel_fd), self.births.directory, self.births.engine, self.births.wings)
+        births = self.births.at(socket.socket(fileno=channel_fd))
         wanted = births.tell_self(["begun"])
         self.births.channel.close()  # nobody may wait for us to hear that our teacher is dead
         self.births.dismiss()

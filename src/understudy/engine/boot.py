@@ -38,18 +38,22 @@ from understudy.wire.pickling import loads
 from understudy.wire.sockets import Line
 
 _MAX_REPORT = 1 << 30
+_REHEARSALS = 10
+"""After eight calls Python makes a function its own, and at the next it specializes what is in it."""
 
 
 def rehearse() -> None:
-    """In the zygote: do once what is remembered, so that no child has to."""
+    """In the zygote: do what is remembered once it is done, so that no child has to."""
     usual(ProcessConfig)
     for rule in walk(ProcessConfig):
         if rule.group is not None:
             usual(rule.group)
-    rehearsal.part()
     forward()
     for kind in (*messages.REPORTS, *messages.ORDERS):
         prepare(kind)
+    if not failpoints.armed():  # which are meant for lives that count
+        for _ in range(_REHEARSALS):
+            rehearsal.play_through()
 
 
 @dataclass(slots=True)
@@ -77,9 +81,9 @@ def enter_wings(directory: str) -> Wings | None:
     return Wings(leash, bell, Line(directory, _MAX_REPORT), sections)
 
 
-def play_through(wings: Wings, directory: str) -> None:
-    """For who has time: play a life through before its own."""
-    rehearsal.play_through(wings.line, directory, wings.leash)
+def play_through() -> None:
+    """While there is time: play a life through before one's own."""
+    rehearsal.play_through()
 
 
 def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:

@@ -1,13 +1,14 @@
-"""A life that is played through by a process that stands by, with nobody to hear it.
+"""A life that is played through before the first that counts, with nobody to hear it.
 
 What an actor does from its part to its end writes to hundreds of pages, each of which is copied at its first time; and
-Python looks up and specializes as it goes. Who has done all of it once, while nothing was asked of it, does it in a
-third of the time when it counts.
+Python looks up and specializes as it goes. The zygote does it some times, for what Python remembers of it; and who
+stands by does it once, so that its pages are copied before anything is asked of it.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 from functools import cache
 
@@ -21,41 +22,44 @@ from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.engine.stacks import Stacks
-from understudy.engine.streams import Tee, forward, forward_records
+from understudy.engine.streams import Tee, forward
 from understudy.part import part_of
 from understudy.process import FunctionProcess
 from understudy.receiving.marks import methods_of
 from understudy.spawners import circumstances, family
 from understudy.spawners.base import Birth
 from understudy.wire import messages
-from understudy.wire.codec import encode
+from understudy.wire.codec import encode, pack
 from understudy.wire.page import Page, Phase
 from understudy.wire.pickling import dumps, loads
 from understudy.wire.sockets import Line
 
+_NO_LEASH = -1
+_nowhere = Line.__new__(Line)
+"""A line without sockets, over which nothing could be said."""
 
-def play_through(line: Line, directory: str, leash: int) -> None:
+
+def play_through() -> None:
     """Be born, open a state, act and end: nothing is said, and nothing of this process is changed."""
-    _play(line, directory, leash)
+    _play()
     gc.collect(1)  # what it made refers to itself; of the old, which all share, nothing is looked at
 
 
-def _play(line: Line, directory: str, leash: int) -> None:
+def _play() -> None:
     page, page_fd = Page.create("understudy-rehearsal")
     bell = os.pipe()
     page.phase = Phase.BORN
-    birth = Birth.from_file(_birth(directory).to_file())
+    birth = Birth.from_file(_birth().to_file())
     circumstances.apply_to_loggers(birth.levels)
     family.marker(birth.system, birth.uid, birth.incarnation)
     Tee(None, page)  # type: ignore[arg-type]  # nothing is written
     halt = Halt(bell[1])
     sections = Sections(page, halt)
-    outbox = Outbox(line, birth)
+    outbox = Outbox(_nowhere, birth)
     encode(outbox.identity(), messages.Ready(os.getpid(), None, []))
     outbox.mute()
-    link = Link(line, outbox, birth, bell, leash)
+    link = Link(_nowhere, outbox, birth, bell, _NO_LEASH)
     forward().open(outbox, birth.name, birth.incarnation)
-    forward_records()
     link.attend(halt, sections, Stacks(page, page_fd), None)
     link.obey_page(page)
     loop = Loop()
@@ -79,21 +83,22 @@ def part() -> bytes:
     return dumps(process, "", process.config)
 
 
-def _birth(directory: str) -> Birth:
+def _birth() -> Birth:
+    root = logging.getLogger()
     return Birth(
         system="",
         system_name="",
         uid=0,
         incarnation=1,
         name="",
-        directory=directory,
+        directory="",
         key=bytes(32),
         host="process",
         lives_left=0,
         rites=None,
         modules=(),
         place=b"",
-        levels=circumstances.levels(),
+        levels=pack([{"": root.level}, root.manager.disable, []]),
         terminal=None,
         output=None,
         settings={},

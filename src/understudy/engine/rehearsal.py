@@ -71,6 +71,7 @@ def _play() -> None:
     part.inside, part.config = actor, config
     Debugger(sections, link, halt, config, birth.terminal)
     link.acknowledged.set()
+    link.judged.set()  # should it crash, nobody would say what follows
     Act(process, config, actor, halt, sections, link, outbox, loop).play()
     for fd in (page_fd, *bell):
         os.close(fd)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from understudy.callables import generates, name_of
 from understudy.errors import ConfigError, NotAnActor, WrongProcess
 from understudy.pool.core import Core
+from understudy.pool.frames import kept
 from understudy.pool.streaming import as_they_come, awaited, in_order, look_ahead, slice_of
 from understudy.pool.task import Task, TaskFuture
 from understudy.settings import check_timeout, shown
@@ -124,13 +125,13 @@ class Submitter(Executor):
         whole: Sealed | None = None
         if function is None:
             _check_function(fn)
-            whole = seal(fn, "the function", core.key)
+            whole = kept(seal(fn, "the function", core.key))
         return Task(
             next(core.accounts.numbers),
             TaskFuture(core.accounts.callbacks),
             function,
             whole,
-            seal(arguments, "the arguments", core.key),
+            kept(seal(arguments, "the arguments", core.key)),
             (fn.__code__ if hasattr(fn, "__code__") else type(fn), by_rows and len(arguments[0])),
             way.timeout,
             way.retries,

@@ -10,9 +10,6 @@ staff       the workers, as the pool sees them
 core        the thread that hears them, and the handing out
 streaming   map and its kin
 pool        Pool
-"""
 
-from understudy.pool.keyed import TaskRecord as TaskRecord
-from understudy.pool.pool import Pool as Pool
-from understudy.pool.pool import PoolStats as PoolStats
-from understudy.pool.task import PoolBroken as PoolBroken
+It exports nothing: a worker, which imports its module, would load all that stands here, each time.
+"""

@@ -1,18 +1,19 @@
-"""ray: tasks of a cluster of this machine, with a processor for each worker."""
+"""ray: tasks of a cluster of this machine, as many at once as it has processors."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
 
-from benchmarks.tasks import PATIENCE, WORKERS
+from benchmarks.others.ray import Ray
+from benchmarks.tasks import PATIENCE
 
 
 class Tasks:
-    """A cluster. A task whose worker died fails after no retry; the next one gets another worker."""
+    """A cluster. A task whose worker died fails; the next one gets another worker."""
 
     def __init__(self) -> None:
-        ray.init(num_cpus=WORKERS, include_dashboard=False, log_to_driver=False, configure_logging=False)
+        self._cluster = Ray()
         self._remote: dict[Any, Any] = {}
 
     def each(self, function: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
@@ -38,7 +39,7 @@ class Tasks:
 
     def close(self) -> None:
         """Shut down."""
-        ray.shutdown()
+        self._cluster.close()
 
     def _of(self, function: Callable[[Any], Any], *, by_chunks: bool = False) -> Any:
         known = self._remote.get((function, by_chunks))

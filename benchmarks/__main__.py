@@ -10,7 +10,20 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import births, crashing, health, idle, laps, memory, messages, report, steering, stopping, watching
+from benchmarks import (
+    births,
+    crashing,
+    health,
+    idle,
+    laps,
+    memory,
+    messages,
+    pools,
+    report,
+    steering,
+    stopping,
+    watching,
+)
 from benchmarks.harness import ROOT, Figure, Row, adopt, measure
 from benchmarks.others import environment, roster
 
@@ -25,6 +38,7 @@ FIGURES: tuple[Figure, ...] = (
     *watching.FIGURES,
     *steering.FIGURES,
     *messages.FIGURES,
+    *pools.FIGURES,
 )
 
 

@@ -23,7 +23,7 @@ KILLING = 30.0  # seconds for the ends of those that were killed
 PR_SET_CHILD_SUBREAPER = 36
 
 Options = Mapping[str, float | int]
-Unit = Literal["laps/s", "events/s", "messages/s", "ms", "MiB", "%", "GB/s"]
+Unit = Literal["laps/s", "events/s", "messages/s", "tasks/s", "ms", "MiB", "%", "GB/s"]
 
 
 @dataclass(frozen=True)

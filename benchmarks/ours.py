@@ -1,11 +1,14 @@
 """understudy as a contestant, by its public names only."""
 
+import functools
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks.actors import Brief, Idle, Laps, Receiver
 from benchmarks.correspondence import Shape, at_once, timed
-from understudy import ActorRef, ActorSystem
+from benchmarks.tasks import MODULE, WORKERS
+from understudy import ActorRef, ActorSystem, Pool
 
 PATIENCE = 60.0  # seconds
 PRELOAD = ["benchmarks.actors"]
@@ -123,3 +126,36 @@ class Reliably(Post):
         for _ in range(times):
             for tell in tells:
                 tell(message, reliable=True)
+
+
+@functools.cache
+def _home() -> ActorSystem:
+    """Where all pools of this program live, as by default; its zygote knows the tasks' module."""
+    return ActorSystem(preload=[MODULE])
+
+
+class Tasks:
+    """A pool."""
+
+    def __init__(self) -> None:
+        self._pool = Pool(WORKERS, system=_home())
+
+    def each(self, function: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
+        """Submitted."""
+        submit = self._pool.submit
+        return [future.result(PATIENCE) for future in [submit(function, argument) for argument in arguments]]
+
+    def mapped(self, function: Callable[[Any], Any], arguments: Sequence[Any], chunk: int) -> list[Any]:
+        """Its own map."""
+        return [*self._pool.map(function, arguments, chunksize=chunk or None)]
+
+    def begin(self, function: Callable[[Any], Any], argument: Any) -> None:
+        """Submitted."""
+        self._pool.submit(function, argument)
+
+    def recover(self) -> None:
+        """Nothing: the pool does it by itself."""
+
+    def close(self) -> None:
+        """Shut down."""
+        self._pool.shutdown()

@@ -15,7 +15,7 @@ def number(value: float | None, unit: Unit) -> str:
     """A value with its unit, three figures."""
     if value is None:
         return "failed"
-    if unit not in {"laps/s", "events/s", "messages/s"}:
+    if unit not in {"laps/s", "events/s", "messages/s", "tasks/s"}:
         return f"{value:,.0f} {unit}" if value >= 1000 else f"{value:.3g} {unit}"
     return f"{value / 1e6:.3g} M/s" if value >= 1e6 else f"{value / 1e3:.3g} k/s"
 

@@ -5,12 +5,14 @@ Its start method is the forkserver, preloaded: loky's own starts a fresh interpr
 
 import multiprocessing
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from loky import BrokenProcessPool, ProcessPoolExecutor, get_reusable_executor
 
 from benchmarks.stamps import stamp
+from benchmarks.tasks import WORKERS
 
 PATIENCE = 60.0  # seconds
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -88,3 +90,43 @@ class Reusable(Loky):
         if not isinstance(error, BrokenProcessPool):
             raise RuntimeError(f"no death was told, but {error!r}")  # noqa: TRY004 - the peer fails, no argument is wrong
         self.spawn_idle(board)
+
+
+class Tasks:
+    """The executor: a worker that dies breaks it, and another one takes its place."""
+
+    def __init__(self) -> None:
+        self._pool = self._new()
+        self._last: tuple[Future[Any], Callable[[Any], Any], Any] | None = None
+
+    @staticmethod
+    def _new() -> Any:
+        return ProcessPoolExecutor(max_workers=WORKERS, context=CONTEXT)
+
+    def each(self, function: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
+        """Submitted."""
+        submit = self._pool.submit
+        return [future.result(PATIENCE) for future in [submit(function, argument) for argument in arguments]]
+
+    def mapped(self, function: Callable[[Any], Any], arguments: Sequence[Any], chunk: int) -> list[Any]:
+        """It chooses chunks of 1; 250 is what its users choose for many."""
+        return [*self._pool.map(function, arguments, chunksize=chunk or 250)]
+
+    def begin(self, function: Callable[[Any], Any], argument: Any) -> None:
+        """Submitted."""
+        self._last = self._pool.submit(function, argument), function, argument
+
+    def recover(self) -> None:
+        """When the news is there, a new one."""
+        assert self._last is not None
+        future, function, argument = self._last
+        error = future.exception(PATIENCE)
+        if not isinstance(error, BrokenProcessPool):
+            raise RuntimeError(f"no death was told, but {error!r}")  # noqa: TRY004 - the peer fails, no argument is wrong
+        broken, self._pool = self._pool, self._new()
+        self.begin(function, argument)
+        broken.shutdown(wait=False, kill_workers=True)
+
+    def close(self) -> None:
+        """With its workers."""
+        self._pool.shutdown(kill_workers=True)

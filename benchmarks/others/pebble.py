@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool, concurrent
@@ -9,6 +10,7 @@ from pebble import ProcessExpired, ProcessPool, concurrent
 from benchmarks.others import parts
 from benchmarks.others.endings import Endings
 from benchmarks.stamps import stamp
+from benchmarks.tasks import WORKERS
 
 PATIENCE = 60.0  # seconds
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -122,5 +124,33 @@ class Pool:
     def close(self) -> None:
         """Stop the pool and wait for its worker."""
         self._endings.forget()
+        self._pool.stop()
+        self._pool.join()
+
+
+class Tasks:
+    """A pool of several, which replaces who dies."""
+
+    def __init__(self) -> None:
+        self._pool = ProcessPool(max_workers=WORKERS, context=CONTEXT)
+
+    def each(self, function: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
+        """Scheduled."""
+        begin = self._pool.schedule
+        return [future.result(PATIENCE) for future in [begin(function, args=(argument,)) for argument in arguments]]
+
+    def mapped(self, function: Callable[[Any], Any], arguments: Sequence[Any], chunk: int) -> list[Any]:
+        """It chooses chunks of 1; 250 is what its users choose for many."""
+        return [*self._pool.map(function, arguments, chunksize=chunk or 250).result()]
+
+    def begin(self, function: Callable[[Any], Any], argument: Any) -> None:
+        """Scheduled."""
+        self._pool.schedule(function, args=(argument,))
+
+    def recover(self) -> None:
+        """Nothing: the pool does it by itself."""
+
+    def close(self) -> None:
+        """Stopped."""
         self._pool.stop()
         self._pool.join()

@@ -17,6 +17,7 @@ CROWDS = (
     *("array-100MB", "array-back"),
     *(f"size-{size}" for size in ("100B", "1kB", "10kB", "100kB", "1MB", "10MB", "100MB")),
 )
+TASKS = tuple(f"pool-{which}" for which in ("submit", "map-1", "map", "short", "first", "cold", "array", "recovery"))
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ PEERS = (
         (
             Entry("pebble", "pebble:Pebble", ("spawn", "hundred", "stop-1", "stop-50", "memory", "idle")),
             Entry("pebble, pool", "pebble:Pool", ("replace",)),
+            Entry("pebble", "pebble:Tasks", TASKS),
         ),
     ),
     Peer(
@@ -94,6 +96,7 @@ PEERS = (
             Entry("loky", "loky:Loky", ("spawn", "hundred", "memory", "idle")),
             Entry("loky, reusable", "loky:Reusable", ("replace",)),
             Entry("loky, killed", "loky:Loky", ("stop-1", "stop-50")),
+            Entry("loky", "loky:Tasks", TASKS),
         ),
     ),
     Peer(
@@ -102,8 +105,10 @@ PEERS = (
         (
             Entry("ray", "ray:Ray", ("spawn", "hundred", "replace", "stop-1", "stop-50", "memory", "idle")),
             Entry("ray", "ray_post:Post", (*MESSAGES, *CROWDS)),
+            Entry("ray", "ray_tasks:Tasks", TASKS),
         ),
     ),
+    Peer("mpire", ">=2.10,<3", (Entry("mpire", "mpire:Tasks", TASKS),)),
     Peer("redis", ">=5,<8", (Entry("redis streams", "redis_streams:Post", ("tell-reliable",)),)),
     Peer("xoscar", ">=0.9,<1", (Entry("xoscar", "xoscar_post:Post", (*MESSAGES, *CROWDS)),)),
 )

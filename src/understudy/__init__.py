@@ -92,10 +92,10 @@ if _typing.TYPE_CHECKING:
     from understudy.logs import Logs as Logs
     from understudy.observe import Observer as Observer
     from understudy.observe import Remote as Remote
-    from understudy.pool import Pool as Pool
-    from understudy.pool import PoolBroken as PoolBroken
-    from understudy.pool import PoolStats as PoolStats
-    from understudy.pool import TaskRecord as TaskRecord
+    from understudy.pool.keyed import TaskRecord as TaskRecord
+    from understudy.pool.pool import Pool as Pool
+    from understudy.pool.pool import PoolStats as PoolStats
+    from understudy.pool.task import PoolBroken as PoolBroken
     from understudy.process import Process as Process
     from understudy.receiving.deferred import Deferred as Deferred
     from understudy.receiving.marks import callable_remotely as callable_remotely
@@ -181,10 +181,10 @@ else:
         "Logs": "logs",
         "Observer": "observe",
         "Remote": "observe",
-        "Pool": "pool",
-        "PoolBroken": "pool",
-        "PoolStats": "pool",
-        "TaskRecord": "pool",
+        "Pool": "pool.pool",
+        "PoolBroken": "pool.task",
+        "PoolStats": "pool.pool",
+        "TaskRecord": "pool.keyed",
         "Process": "process",
         "Deferred": "receiving.deferred",
         "callable_remotely": "receiving.marks",

@@ -212,6 +212,42 @@ def test_images_go_through_the_pipeline_a_few_at_a_time_and_are_read_where_they_
     assert out.endswith("the same as one process makes alone: True\n")
 
 
+@pytest.mark.requirement("B1")
+def test_files_are_packed_by_a_pool_as_by_one_process(tmp_path):
+    out = run("compress.py", tmp_path, str(Path(__file__).parents[2] / "src" / "understudy" / "pool"))
+    figures = re.match(r"^(\d+) files, [\d.]+ MB, [\d.]+ MB compressed \(\d+%\)$", out, re.MULTILINE)
+    assert figures
+    assert int(figures[1]) > 10
+    assert len(re.findall(r"^ +[\d.]+% of +[\d,]+ bytes left of \w+\.py$", out, re.MULTILINE)) == 3
+    assert out.endswith("the same as one process finds alone: True\n")
+
+
+@pytest.mark.requirement("B3")
+def test_the_price_by_chance_is_that_of_the_formula_though_a_worker_was_killed(tmp_path):
+    pytest.importorskip("numpy")
+    done = python(str(EXAMPLES / "monte_carlo.py"), "10", cwd=tmp_path, seconds=50)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.match(r"10 batches of 200,000 draws: 1[12]\.\d+ \+- 0\.\d+; by the formula 12\.0\d+\n", done.stdout)
+    killed = re.search(r"^worker \d+ was killed: (\d+) batches are done all the same$", done.stdout, re.MULTILINE)
+    assert killed
+    assert int(killed[1]) == 10
+    assert done.stdout.endswith("the same as one process finds alone: True\n")
+    assert re.fullmatch(r"prices/\d was ended by SIGKILL .*; no understudy takes over\n", done.stderr)
+
+
+@pytest.mark.requirement("B3")
+def test_the_scraper_has_every_page_but_the_one_that_never_answers(tmp_path):
+    out = run("scraper.py", tmp_path, "15")
+    assert out.startswith("15 of 15 pages, 70 words, in ")
+    assert "\n3 failed and were asked for again: 14 (503), 4 (503), 9 (503)\n" in out
+    retried = re.search(r"^(\d+) were too slow and begun anew; given up: (.*)$", out, re.MULTILINE)
+    assert retried
+    assert int(retried[1]) >= 3, "two pages and the one that never answers"
+    assert retried[2] == """{'never': "task 'never': ran 1 s, its timeout"}"""
+    assert ", of which 0 were lost\n" in out
+    assert out.endswith("every page is what it should be: True\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

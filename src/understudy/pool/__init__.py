@@ -4,11 +4,18 @@ schedule    which worker gets which tasks: pure
 frames      what is said, as bytes: pure
 functions   which functions need not be sent again
 task        one task and its future
+callbacks   the thread of the users' callbacks
+accounts    what is promised, and each one's outcome
 channel     sockets and claims
 worker      the actor that does the tasks
 staff       the workers, as the pool sees them
-core        the thread that hears them, and the handing out
+reception   whoever connects
+ears        what wakes the pool's thread
+core        that thread, and the handing out
 streaming   map and its kin
+submitting  what tasks are made of
+keyed       tasks under keys, and those that are Processes
+progress    a bar
 pool        Pool
 """
 

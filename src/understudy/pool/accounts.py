@@ -85,7 +85,8 @@ class Accounts:
             return True
         if kind == frames.LATE and self.tries_again(task):
             return False
-        task.future.rows = opened_rows(words[0], message.parts, key)
+        if task.by_rows:
+            task.future.rows = opened_rows(words[0], message.parts, key)
         if kind == frames.LATE:
             self.fail(task, late(task, hand.place))
         else:

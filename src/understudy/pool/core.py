@@ -139,7 +139,7 @@ class Core:
     def _is_short(self) -> bool:
         """Whether a further worker would have something to do."""
         hired = len(self.staff.hands)
-        return hired < self.size and len(self.schedule.backlog) > hired - len(self.schedule.desks)
+        return hired < self.size and self.schedule.waiting() > hired - len(self.schedule.desks)
 
     def _send(self, hand: Hand, tasks: list[Task]) -> None:
         hand.claims.put(task.number for task in tasks)

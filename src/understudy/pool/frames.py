@@ -76,6 +76,14 @@ class Writer:
         return [_HEAD.pack(len(envelope)) + envelope, *self._parts]
 
 
+def kept(sealed: Sealed) -> Sealed:
+    """The same as it is now, whatever becomes of the buffers that it was made of."""
+    if sealed.form == INLINE or all(memoryview(frame).readonly for frame in sealed.frames):
+        return sealed
+    frames = [frame if memoryview(frame).readonly else bytes(frame) for frame in sealed.frames]
+    return Sealed(sealed.form, sealed.tag, frames, sealed.loans)
+
+
 def opened(body: Any, parts: Sequence[bytearray], key: bytes) -> Any:
     """What a body holds; raises ProtocolError for what nobody of this system has sealed, and what unpickling raises."""
     if not (isinstance(body, list) and len(body) == _FIELDS and isinstance(body[2], list)):

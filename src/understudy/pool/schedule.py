@@ -185,6 +185,11 @@ class Schedule(Generic[D]):
         """How many workers have nothing to do."""
         return sum(not desk.given for desk in self.desks.values())
 
+    def waiting(self) -> int:
+        """How many tasks wait for a worker that is not there, also where they stand behind the one that has begun."""
+        behind = sum(max(0, len(desk.given) - 1) for desk in self.desks.values())
+        return len(self.backlog) + behind - self.idle()
+
     @property
     def is_hungry(self) -> bool:
         """Whether a further task would be given to somebody at once."""

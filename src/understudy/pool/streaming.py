@@ -103,9 +103,12 @@ async def awaited(start: Start, rows: Any, chunk: int, ahead: int) -> AsyncItera
 def _rows(future: TaskFuture, until: float | None) -> Iterator[Any]:
     """What the calls of one task returned; those before one that failed, too."""
     try:
-        error = future.exception(None if until is None else max(0.0, until - monotonic()))
-        rows = [*future.rows] if error is not None else future.result()
-        yield from _letting_go(rows)
+        left = None if until is None else max(0.0, until - monotonic())
+        if future.rows is None:
+            yield future.result(left)
+            return
+        error = future.exception(left)
+        yield from _letting_go([*future.rows] if error is not None else future.result())
         if error is not None:
             raise error
     finally:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from understudy.errors import ConfigError, WrongProcess
 from understudy.pool.core import Core
+from understudy.pool.frames import kept
 from understudy.pool.streaming import as_they_come, awaited, in_order, look_ahead, slice_of
 from understudy.pool.task import Task, TaskFuture
 from understudy.settings import check_timeout, shown
@@ -122,13 +123,13 @@ class Submitter(Executor):
         function = core.functions.find(fn)
         whole: Sealed | None = None
         if function is None:
-            whole = seal(fn, "the function", core.key)
+            whole = kept(seal(fn, "the function", core.key))
         return Task(
             next(core.accounts.numbers),
             TaskFuture(core.accounts.callbacks),
             function,
             whole,
-            seal(arguments, "the arguments", core.key),
+            kept(seal(arguments, "the arguments", core.key)),
             (getattr(fn, "__code__", None) or type(fn), len(arguments[0]) if by_rows else 0),
             way.timeout,
             way.retries,
@@ -139,7 +140,11 @@ class Submitter(Executor):
 
     def _starter(self, fn: Callable[..., Any]) -> Callable[[list[tuple[Any, ...]]], TaskFuture]:
         def start(rows: list[tuple[Any, ...]]) -> TaskFuture:
-            task = self._task(fn, [[*column] for column in zip(*rows, strict=True)], by_rows=True)
+            if len(rows) == 1:
+                task = self._task(fn, [[*rows[0]], {}])
+            else:
+                task = self._task(fn, [[*column] for column in zip(*rows, strict=True)], by_rows=True)
+                task.future.rows = ()
             self._core.submit(task)
             return task.future
 

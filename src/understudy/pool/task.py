@@ -27,10 +27,10 @@ class PoolBroken(UnderstudyError, BrokenExecutor):
 class TaskFuture(Future[Any]):
     """As the standard's; its callbacks have a thread of their own.
 
-    ``rows`` are of several calls that are one task: what those before the one that failed came to.
+    ``rows`` are of several calls that are one task, and else None: what those before the one that failed came to.
     """
 
-    rows: Sequence[Any] = ()
+    rows: Sequence[Any] | None = None
 
     def __init__(self, callbacks: Callbacks) -> None:
         super().__init__()

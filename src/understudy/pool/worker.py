@@ -172,6 +172,9 @@ class Bench:
             if task.timeout is not None:
                 for row in zip(*arguments, strict=False):
                     append(self._timed(task.timeout, function, row, {}))
+            elif inspect.iscoroutinefunction(function):
+                for row in zip(*arguments, strict=False):
+                    append(_finished(function(*row)))
             elif len(arguments) == 1:
                 for one in arguments[0]:
                     append(function(one))

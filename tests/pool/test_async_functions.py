@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,10 @@ def test_an_async_function_is_awaited_in_the_worker_however_it_is_submitted():
     with Pool(1) as pool:
         patient = pool.options(timeout=30)
         assert pool.submit(doubled, 1).result(20) == 2
-        assert [*pool.map(doubled, [1, 2])] == [2, 4]
-        assert [*patient.map(doubled, [1, 2])] == [2, 4]
-        assert [*pool.imap_unordered(doubled, [3])] == [6]
+        for results, wanted in (
+            (pool.map(doubled, [1, 2]), [2, 4]),
+            (patient.map(doubled, [1, 2]), [2, 4]),
+            (pool.imap_unordered(doubled, [3]), [6]),
+        ):
+            got: list[Any] = [*results]
+            assert got == wanted

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from understudy.errors import ConfigError, NameTaken, UnknownActor
 from understudy.globs import LONGEST_NAME, Globs
 from understudy.lifecycle.actor import Actor, Body, Kin, Tie, Wish
+from understudy.lifecycle.archive import Archive
 from understudy.lifecycle.effects import Bury, Effect, Publish, Settle
 from understudy.lifecycle.events import Event, Restart
 from understudy.lifecycle.families import bereft, is_parent, kin_of, linked
@@ -24,12 +25,9 @@ from understudy.lifecycle.transitions import Undecided, transition
 from understudy.settings import shown
 from understudy.status import Status
 
-KEEP_ENDED = 1000
-KEEP_BYTES = 64 << 20
-"""States and outcomes of the ended that are kept though nobody refers to them; of the newest one also more."""
 _LONGEST_STEM, _LONGEST_NUMBER = 100, 12
 STORY_STEPS = 50
-_LOOK_AT = 3
+_SHOWN = 3
 _EFFORT = 1_000_000
 """Pairs of characters that are compared to find the nearest names."""
 
@@ -38,8 +36,8 @@ _EFFORT = 1_000_000
 class Registry:
     """The actors of one system, values only."""
 
-    keep: Callable[[int], bool] = field(default=lambda _: False)
-    """Says whether somebody still holds a reference to an ended actor."""
+    archive: Archive = field(default_factory=Archive)
+    """Which of the ended are kept, and of which only the row is."""
     governor: Governor = field(default_factory=Governor)
     """What bounds the restarts of all of them together."""
     max_depth: int = 2
@@ -58,12 +56,6 @@ class Registry:
     """Actors of which only the row is kept from now on, for others to keep no more either."""
     _living: dict[str, int] = field(default_factory=dict)
     _latest: dict[str, int] = field(default_factory=dict)
-    _ended: deque[int] = field(default_factory=deque)
-    _held: deque[int] = field(default_factory=deque)
-    """Those that ended longer ago and are still referred to."""
-    _weights: deque[tuple[int, int]] = field(default_factory=deque)
-    """Bytes of the ended, oldest first, but for those that were found to be referred to."""
-    _weight: int = 0
     _numbers: dict[int, dict[str, int]] = field(default_factory=dict)
     """Of generated names the last number of each stem: the system's own by 0, those of an actor by its uid."""
     _children: dict[int, dict[int, None]] = field(default_factory=dict)
@@ -187,7 +179,8 @@ class Registry:
             self.actors[uid] = replace(after, result=None, rites=None, outcome=None, checkpoint=None)
             self.ended[after.status] += 1
             self._retire(after)
-            self._weigh(uid, len(after.spec.blob) + sum(map(_weight, effects)))
+            weight = len(after.spec.blob) + sum(map(_weight, effects))
+            self._lighten(self.archive.weigh(uid, weight, self.actors))
         buried = next((effect.cause for effect in effects if isinstance(effect, Bury)), "")
         cause = buried or str(getattr(event, "cause", "") or type(event).__name__.lower())
         if after.incarnation > before.incarnation and after.rites_for is None:
@@ -237,8 +230,8 @@ class Registry:
     def _some(self) -> str:
         """For who asked for a name that is like no other: what names there are."""
         names = list(self._living)
-        more = f" and {len(names) - _LOOK_AT} more" if len(names) > _LOOK_AT else ""
-        return f"there are {', '.join(names[:_LOOK_AT])}{more}" if names else "there are none"
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"there are {', '.join(names[:_SHOWN])}{more}" if names else "there are none"
 
     def knows(self, name: str) -> bool:
         """Whether an actor that is kept bears, or bore, that name."""
@@ -290,35 +283,14 @@ class Registry:
             del siblings[actor.uid]
             if not siblings:
                 del self._children[actor.kin.parent]
-        self._ended.append(actor.uid)
-        if len(self._ended) <= KEEP_ENDED:
-            return
-        self._held.append(self._ended.popleft())
-        # The newest, and a few of the others in turn: all at each end would cost the more the more are held.
-        self._held.rotate(1)
-        for _ in range(min(_LOOK_AT, len(self._held))):
-            uid = self._held.popleft()
-            if self.keep(uid):
-                self._held.append(uid)
-            else:
-                self._drop(uid)
+        for uid in self.archive.retire(actor.uid):
+            self._drop(uid)
 
-    def _weigh(self, newest: int, weight: int) -> None:
-        """Of the oldest that nobody refers to only the row is kept, while all weigh too much."""
-        self._weights.append((newest, weight))
-        self._weight += weight
-        for _ in range(_LOOK_AT):
-            if self._weight <= KEEP_BYTES or self._weights[0][0] == newest:
-                return
-            uid, weight = self._weights.popleft()
-            if uid in self.actors and self.keep(uid):
-                self._weights.insert(-1, (uid, weight))
-                continue
-            self._weight -= weight
-            if uid in self.actors:
-                light = replace(self.actors[uid].spec, blob=b"")
-                self.actors[uid] = replace(self.actors[uid], spec=light)
-                self.lightened.append(uid)
+    def _lighten(self, uids: Iterable[int]) -> None:
+        """Of these only the row is kept."""
+        for uid in uids:
+            self.actors[uid] = replace(self.actors[uid], spec=replace(self.actors[uid].spec, blob=b""))
+            self.lightened.append(uid)
 
     def _drop(self, uid: int) -> None:
         gone = self.actors.pop(uid)

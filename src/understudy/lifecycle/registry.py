@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
+from understudy.config import GroupConfig
 from understudy.errors import ConfigError, NameTaken, UnknownActor
 from understudy.globs import LONGEST_NAME, Globs
-from understudy.lifecycle.actor import Actor, Body, Kin, Tie, Wish
+from understudy.lifecycle import budget
+from understudy.lifecycle.actor import Actor, Body, Kin, Seat, Tie, Wish
 from understudy.lifecycle.archive import Archive
-from understudy.lifecycle.effects import Bury, Effect, Publish, Settle
+from understudy.lifecycle.effects import Bury, Effect, Order, Publish, Settle
 from understudy.lifecycle.events import Event, Restart
 from understudy.lifecycle.families import bereft, is_parent, kin_of, linked
 from understudy.lifecycle.governor import Governor
+from understudy.lifecycle.groups.company import Company
+from understudy.lifecycle.groups.plans import Look, Seen, seen
+from understudy.lifecycle.groups.tree import top
 from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.names import check_name
 from understudy.lifecycle.settle import launch
@@ -32,6 +37,10 @@ _EFFORT = 1_000_000
 """Pairs of characters that are compared to find the nearest names."""
 
 
+Steering = Callable[[Company, Look, float], tuple[Company, tuple[Order, ...]]]
+"""What somebody asks of the groups: of these, how their members stand, and the time, it makes them anew, and orders."""
+
+
 @dataclass(slots=True)
 class Registry:
     """The actors of one system, values only."""
@@ -40,6 +49,8 @@ class Registry:
     """Which of the ended are kept, and of which only the row is."""
     governor: Governor = field(default_factory=Governor)
     """What bounds the restarts of all of them together."""
+    company: Company = field(default_factory=Company)
+    """The groups that actors belong to."""
     max_depth: int = 2
     """How deep actors may spawn actors."""
     actors: dict[int, Actor] = field(default_factory=dict)
@@ -47,7 +58,7 @@ class Registry:
     stale: int = 0
     """Frames and facts of earlier incarnations, dropped."""
     restarts: Counter[str] = field(default_factory=Counter)
-    """Lives that took over from another, by cause: ``crash``, ``asked``, ``always`` (the policy)."""
+    """Lives that took over from another, by cause: ``crash``, ``asked``, ``always`` (the policy), ``group``."""
     ended: Counter[Status] = field(default_factory=Counter)
     """How many ended, by how; the forgotten too."""
     forgotten: list[Actor] = field(default_factory=list)
@@ -65,25 +76,35 @@ class Registry:
     """By name: its members' uids, in their order, for as long as any of them is kept."""
 
     def admit(
-        self, spec: Spec, name: str | None, moment: Moment, kin: Kin | None = None
+        self, spec: Spec, name: str | None, moment: Moment, kin: Kin | None = None, seat: Seat | None = None
     ) -> tuple[Actor, tuple[Effect, ...]]:
         """A new actor, its process asked for; raises NameTaken where a living one bears the name."""
         if name is None:
-            name = self._numbered(spec.label, kin)
+            name = self._numbered(spec.label, kin, seat=seat)
         else:
             self._check_free(name)
         self._groups.pop(name, None)
-        return self._admit(spec, name, moment, kin)
+        return self._admit(spec, name, moment, kin, seat)
 
     def admit_group(
-        self, spec: Spec, name: str | None, count: int, moment: Moment, kin: Kin | None = None
+        self,
+        spec: Spec,
+        name: str | None,
+        count: int,
+        moment: Moment,
+        kin: Kin | None = None,
+        seat: Seat | None = None,
     ) -> tuple[str, list[tuple[Actor, tuple[Effect, ...]]]]:
-        """So many alike, named ``name/1`` and so on, all or none; raises NameTaken, ConfigError."""
-        name = self._numbered(spec.label, kin, "/1") if name is None else name
+        """So many alike, named ``name/1`` and so on, all or none; raises NameTaken, ConfigError.
+
+        ``seat`` is that of the first of them; the others sit behind it.
+        """
+        name = self._numbered(spec.label, kin, "/1", seat) if name is None else name
         members = _members(name, count)
         for one in (name, *members):
             self._check_free(one)
-        admitted = [self._admit(spec, one, moment, kin) for one in members]
+        seats = [None if seat is None else replace(seat, rank=seat.rank + place) for place in range(count)]
+        admitted = [self._admit(spec, one, moment, kin, at) for one, at in zip(members, seats, strict=True)]
         self._groups[name] = [actor.uid for actor, _ in admitted]
         return name, admitted
 
@@ -91,10 +112,14 @@ class Registry:
         """What is spawned by that actor now would be to it. Raises DepthExceeded, ParentStopping."""
         return kin_of(self.actors[parent], tie, self.max_depth)
 
-    def kept_kin(self, actor: Actor) -> Kin | None:
-        """Of one that is to be spawned anew: it stays its parent's where the life goes on that spawned it."""
-        kin = actor.kin
-        return kin if kin is not None and is_parent(self.actors.get(kin.parent), kin) else None
+    def kept_place(self, actor: Actor) -> tuple[Kin | None, Seat | None]:
+        """Of one that is to be spawned anew: it stays its parent's where the life goes on that spawned it.
+
+        And its group's, where anything may come up in that.
+        """
+        kin = actor.kin if actor.kin is not None and not self.is_bereft(actor) else None
+        seat = actor.seat if actor.seat is not None and self.company.is_open(actor.seat.group) else None
+        return kin, seat
 
     def children(self, uid: int) -> list[Actor]:
         """The living actors that an actor spawned, in the order of their spawn; any thread may ask."""
@@ -147,8 +172,12 @@ class Registry:
         members = [self.actors[uid] for uid in self._groups.get(name, ()) if uid in self.actors]
         return not all(actor.status.ended for actor in members)
 
-    def _admit(self, spec: Spec, name: str, moment: Moment, kin: Kin | None) -> tuple[Actor, tuple[Effect, ...]]:
-        actor, effects = launch(Actor(uid=self._next_uid, name=name, spec=spec, kin=kin))
+    def _admit(
+        self, spec: Spec, name: str, moment: Moment, kin: Kin | None, seat: Seat | None = None
+    ) -> tuple[Actor, tuple[Effect, ...]]:
+        actor, effects = launch(Actor(uid=self._next_uid, name=name, spec=spec, kin=kin, seat=seat))
+        if seat is not None:
+            self.company = self.company.join(seat, actor.uid)
         self._next_uid += 1
         if kin is not None:
             self._children.setdefault(kin.parent, {})[actor.uid] = None
@@ -162,9 +191,11 @@ class Registry:
         before = self.actors[uid]
         if isinstance(event, Restart) and self.is_bereft(before):
             return ()  # it ends with its parent's life, and no other life of it could have a parent
-        hold = self.governor.hold(before, event, moment.now)
+        decision = self.company.decide(before, moment.now)
+        hold, sequel = self.governor.hold(before, event, moment.now), None if decision is None else decision.sequel
+        at = moment if hold is None and sequel is None else replace(moment, hold=hold, sequel=sequel)
         try:
-            after, effects = transition(before, event, moment if hold is None else replace(moment, hold=hold))
+            after, effects = transition(before, event, at)
         except Undecided as error:
             raise Undecided(f"{error}\n" + "\n".join(self.story(uid))) from None
         self.actors[uid] = after
@@ -172,8 +203,38 @@ class Registry:
             return ()
         self.governor = self.governor.after(before, event, after, moment.now)
         self._tell(after, moment, step(event, before, after))
+        effects = (*effects, *self._status_effects(before, event, after, effects))
+        self.company, orders = self.company.after(before, after, self._look, moment.now)
+        if after.status.ended and after.kin is not None:
+            self.company, more = self.company.advance(self._look, moment.now)
+            orders = (*orders, *more)
+        return (*effects, *orders)
+
+    def found(self, name: str, config: GroupConfig, parent: int | None) -> tuple[int, int]:
+        """A new group: its number, and that of what stands above all of it; raises as `Company.found`."""
+        self.company, group = self.company.found(name, config, parent)
+        return group.number, top(self.company.groups, group.number).number
+
+    def steer(self, act: Steering, moment: Moment) -> tuple[Order, ...]:
+        """The one place beside `apply` where groups change: by what somebody asks of them."""
+        self.company, effects = act(self.company, self._look, moment.now)
+        return effects
+
+    def lives_left(self, actor: Actor, now: float) -> int:
+        """How many restarts are still possible: its own, or those of its group."""
+        left = self.company.lives_left(actor, now)
+        return budget.lives_left(actor.spec.config, actor.budget, now) if left is None else left
+
+    def _look(self, uid: int) -> Seen:
+        return seen(self.actors.get(uid), children=uid in self._children)
+
+    def _status_effects(
+        self, before: Actor, event: Event, after: Actor, effects: tuple[Effect, ...]
+    ) -> tuple[Effect, ...]:
+        """What follows from another status or another life."""
+        uid = after.uid
         if (before.status, before.incarnation) == (after.status, after.incarnation):
-            return effects
+            return ()
         if after.status.ended:
             # The outcome is with who settles; here it would be held twice.
             self.actors[uid] = replace(after, result=None, rites=None, outcome=None, checkpoint=None)
@@ -185,7 +246,7 @@ class Registry:
         cause = buried or str(getattr(event, "cause", "") or type(event).__name__.lower())
         if after.incarnation > before.incarnation and after.rites_for is None:
             self.restarts[_cause(before, event)] += 1
-        return (*effects, Publish("state", before.status, after.status, cause), *self._relatives(after, before, buried))
+        return (Publish("state", before.status, after.status, cause), *self._relatives(after, before, buried))
 
     def _relatives(self, after: Actor, before: Actor, buried: str) -> tuple[Effect, ...]:
         """What the end of a life means to those whom it spawned, and an end for good to who spawned it."""
@@ -263,9 +324,10 @@ class Registry:
         efforts = accumulate(len(name) * len(known) for known in self._latest)
         return [known for known, effort in zip(self._latest, efforts, strict=True) if effort <= _EFFORT]
 
-    def _numbered(self, label: str, kin: Kin | None, suffix: str = "") -> str:
+    def _numbered(self, label: str, kin: Kin | None, suffix: str = "", seat: Seat | None = None) -> str:
         owner = 0 if kin is None else kin.parent
         path = f"{self.actors[owner].name}/" if owner else ""
+        path = path if seat is None else f"{self.company.groups[seat.group].name}/"
         stem = path + label[: max(1, min(_LONGEST_STEM, LONGEST_NAME - len(path) - _LONGEST_NUMBER))]
         numbers = self._numbers.setdefault(owner, {})
         while True:
@@ -310,6 +372,8 @@ class Registry:
 
 def _cause(before: Actor, event: Event) -> str:
     """Why another life begins."""
+    if before.wish is Wish.REJOIN:
+        return "group"
     if before.wish is Wish.RESTART or isinstance(event, Restart):
         return "asked"
     return "always" if before.crash is None else "crash"

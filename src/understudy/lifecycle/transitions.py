@@ -28,6 +28,7 @@ from understudy.lifecycle.events import (
     Alarm,
     Checkpointed,
     Configure,
+    Cued,
     Died,
     Errored,
     Event,
@@ -41,6 +42,7 @@ from understudy.lifecycle.events import (
     Pause,
     Place,
     Ready,
+    Rejoin,
     Restart,
     Resulted,
     Resume,
@@ -92,7 +94,7 @@ def fork_failed(actor: Actor, event: ForkFailed, moment: Moment) -> Step:
     if event.lost and actor.wish is Wish.NOTHING:
         return ends.launch(replace(actor, status=Status.STARTING) if actor.status is Status.RUNNING else actor)
     told = Crash(kind="unborn", incarnation=actor.incarnation, text=f"could not be forked: {event.reason}")
-    return ends.settle(replace(actor, told=told), Died(None, None, Place()), moment.now, moment.chance)
+    return ends.settle(replace(actor, told=told), Died(None, None, Place()), moment)
 
 
 def become_running(actor: Actor, _: Ready, moment: Moment) -> Step:
@@ -138,7 +140,7 @@ def errored(actor: Actor, event: Errored, moment: Moment) -> Step:
     """The process waits for the verdict; told twice, it gets the same."""
     if actor.told is not None:
         return actor, (Remind(),)
-    verdict = ends.verdict(actor, event.crash, moment.now)
+    verdict = ends.verdict(actor, event.crash, moment)
     told = replace(actor, told=event.crash, verdict=verdict)
     if verdict is Verdict.RITES:
         return replace(told, status=Status.STOPPING, rites_for=event.crash), (Remind(),)
@@ -157,7 +159,7 @@ def rited(actor: Actor, event: Rited, _: Moment) -> Step:
 
 def died(actor: Actor, event: Died, moment: Moment) -> Step:
     """See `settle`."""
-    return ends.settle(actor, event, moment.now, moment.chance)
+    return ends.settle(actor, event, moment)
 
 
 # --- wishes
@@ -186,8 +188,22 @@ def restart(actor: Actor, event: Restart, moment: Moment) -> Step:
     """A stop, with another life to follow it."""
     if actor.wish is Wish.KILL:
         return actor, ()
+    if actor.wish is Wish.REJOIN:  # which is one, in its order
+        return descend(replace(actor, successor=event.spec or actor.successor), event.rungs, moment)
     wished = replace(actor, status=Status.STOPPING, wish=Wish.RESTART, successor=event.spec or actor.successor)
     return descend(wished, event.rungs, moment)
+
+
+def rejoin(actor: Actor, event: Rejoin, moment: Moment) -> Step:
+    """An end for its group's sake; another life follows, but of who is ending for good, and of who lives once only."""
+    leaves = actor.told is not None and actor.rites_for is None
+    if actor.wish is Wish.KILL or leaves:
+        return actor, ()
+    config = actor.spec.config.restart
+    done = actor.wish is Wish.NOTHING and actor.status is Status.STOPPING and config.policy != "always"
+    ends_for_good = actor.wish is Wish.STOP or actor.rites_for is not None or done or config.policy == "never"
+    wish = Wish.STOP if ends_for_good else Wish.REJOIN
+    return descend(replace(actor, status=Status.STOPPING, wish=wish), event.rungs, moment)
 
 
 # --- clocks
@@ -276,7 +292,7 @@ def _unanswered(actor: Actor, moment: Moment) -> Step:
 
 
 def _given_up(actor: Actor, moment: Moment) -> Step:
-    return ends.settle(actor, Died(None, None, Place(phase="being forked")), moment.now, moment.chance)
+    return ends.settle(actor, Died(None, None, Place(phase="being forked")), moment)
 
 
 def _unborn(actor: Actor) -> Step:
@@ -296,6 +312,8 @@ _ALIVE: Mapping[type[Any], Handler] = {
     Stop: stop,
     Kill: kill,
     Restart: restart,
+    Rejoin: rejoin,
+    Cued: late,
     Pause: pause,
     Resume: resume,
     Configure: configure,
@@ -313,7 +331,7 @@ _LATE: Mapping[type[Any], Handler] = dict.fromkeys(
 
 _ENDED: Mapping[type[Any], Handler] = {
     **_LATE,
-    **dict.fromkeys((Stop, Kill, Restart, Pause, Resume, Configure, Expired), late),
+    **dict.fromkeys((Stop, Kill, Restart, Rejoin, Cued, Pause, Resume, Configure, Expired), late),
 }
 
 _BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Checkpointed, Finishing}}

@@ -163,7 +163,7 @@ class Restarting(Order):
             raise UnknownActor(f"{actor.name} ended long ago, and its original state is no longer kept: spawn it anew")
         if actor.status.ended:
             spec = actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host)
-            world.registry.succeed(actor, world.admit(spec, actor.name, world.registry.kept_kin(actor)))
+            world.registry.succeed(actor, world.admit(spec, actor.name, *world.registry.kept_place(actor)))
         elif world.registry.is_bereft(actor):
             return ALREADY
         else:

@@ -143,6 +143,10 @@ class Registry:
         """Whether the life that spawned it is over."""
         return actor.kin is not None and not is_parent(self.actors.get(actor.kin.parent), actor.kin)
 
+    def goes_for_good(self, actor: Actor) -> bool:
+        """Whether it ends with its parent's life, for no other life of it could have a parent; or with its group."""
+        return self.is_bereft(actor) or (actor.seat is not None and not self.company.is_open(actor.seat.group))
+
     def group(self, name: str) -> list[tuple[int, str]] | None:
         """The members of the group of that name, by uid and name, the ended too; None where there is none."""
         uids = self._groups.get(name) if type(name) is str else None
@@ -189,8 +193,8 @@ class Registry:
     def apply(self, uid: int, event: Event, moment: Moment) -> tuple[Effect, ...]:
         """The one place where an actor changes."""
         before = self.actors[uid]
-        if isinstance(event, Restart) and self.is_bereft(before):
-            return ()  # it ends with its parent's life, and no other life of it could have a parent
+        if isinstance(event, Restart) and self.goes_for_good(before):
+            return ()
         decision = self.company.decide(before, moment.now)
         hold, sequel = self.governor.hold(before, event, moment.now), None if decision is None else decision.sequel
         at = moment if hold is None and sequel is None else replace(moment, hold=hold, sequel=sequel)

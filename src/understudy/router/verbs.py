@@ -164,7 +164,7 @@ class Restarting(Order):
         if actor.status.ended:
             spec = actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host)
             world.registry.succeed(actor, world.admit(spec, actor.name, *world.registry.kept_place(actor)))
-        elif world.registry.is_bereft(actor):
+        elif world.registry.goes_for_good(actor):
             return ALREADY
         else:
             world.happen(actor.uid, Restart(ladder.graceful(self._grace, monotonic()), self._spec))

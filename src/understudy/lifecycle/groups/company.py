@@ -228,9 +228,10 @@ class Company:
         return replace(known, plans=(*known.plans, Plan(number, cause, uids, farewell)))
 
     def planned(self, number: int, uids: Iterable[int], cause: str) -> Company:
-        """These begin anew, and with them whoever else was about to with any of them."""
-        meant = frozenset(uids)
-        touched = [plan for plan in self.plans if meant & set(plan.pending)]
+        """These begin anew, and with them whoever else was about to with any of them; not who is ending for good."""
+        leaving = [uid for plan in self.plans if plan.farewell is not None for uid in plan.pending]
+        meant = frozenset(uids).difference(leaving)
+        touched = [plan for plan in self.plans if plan.farewell is None and meant & set(plan.pending)]
         owner = min([number, *(plan.owner for plan in touched)], key=lambda one: len(list(chain(self.groups, one))))
         meant = meant.union(*(plan.pending for plan in touched))
         known = self.freed(meant)

@@ -53,7 +53,7 @@ def _standing(actor: Actor, *, children: bool) -> Standing:
         return Standing.GONE
     if actor.status is Status.RESTARTING:
         return Standing.HELD if actor.held is Hold.GROUP else Standing.PAUSES
-    if actor.status is Status.STOPPING:
+    if actor.status is Status.STOPPING or actor.told is not None:
         return Standing.LEAVES
     return Standing.UP if actor.status is Status.RUNNING else Standing.BEGINS
 
@@ -155,7 +155,10 @@ class Plan:
         down = [uid for uid, one in standings.items() if _is_down(one.standing, self)]
         idle = [uid for uid, one in standings.items() if uid not in down and one.standing in _IDLE]
         busy = [uid for uid in self.pending if uid not in down and uid not in idle]
-        turn = [uid for uid in (*reversed(idle), *busy[-1:]) if uid not in self.asked]
+        # Who came up again, for somebody restarted it by hand, is asked again.
+        turn = [
+            uid for uid in (*reversed(idle), *busy[-1:]) if uid not in self.asked or standings[uid].standing in _GOES_ON
+        ]
         orders = tuple(self._order(uid, standings[uid].ladder, now, others=len(busy) > 1) for uid in turn)
         return replace(self, asked=self.asked | set(turn)), orders
 
@@ -176,6 +179,7 @@ class Plan:
         return replace(self, pending=left), (Cue(left[0]),) if calls else ()
 
 
+_GOES_ON = frozenset({Standing.BEGINS, Standing.UP})
 _IDLE = frozenset({Standing.PAUSES, Standing.HELD})
 
 

@@ -24,7 +24,6 @@ from understudy.router.latch import Latch
 from understudy.router.perform import kill_doomed
 from understudy.router.world import World
 from understudy.settings import check_timeout
-from understudy.status import Status
 from understudy.targets import Wanted, wanted
 
 P = TypeVar("P", bound=Process)
@@ -219,19 +218,17 @@ class Group:
 
         return self._order(restart)
 
-    def wait(self, timeout: float | None = None) -> dict[str, Status]:
-        """Wait until no member is left, and give how those ended that it waited for: ``{name: status}``.
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until no member is left, however those that there were have ended; their refs tell that.
 
         Raises GroupFailed if the group, or one that it stands in, gave up; WaitTimeout after ``timeout`` seconds.
         """
         seconds = check_timeout(timeout)
         until = None if seconds is None else monotonic() + seconds
-        ends: dict[str, Status] = {}
         while refs := self._left():
             for ref in refs:
-                ends[ref.name] = ref.wait(None if until is None else max(0.0, until - monotonic()))
+                ref.wait(None if until is None else max(0.0, until - monotonic()))
         self._raise_failure()
-        return ends
 
     # --- pieces
 
@@ -296,13 +293,11 @@ class AioGroupWaits:
     def __init__(self, group: Group) -> None:
         self._group = group
 
-    async def wait(self, timeout: float | None = None) -> dict[str, Status]:
+    async def wait(self, timeout: float | None = None) -> None:
         """As `Group.wait`; cancelling it leaves the members alone."""
         seconds = check_timeout(timeout)
         until = None if seconds is None else monotonic() + seconds
-        ends: dict[str, Status] = {}
         while refs := self._group._left():  # noqa: SLF001 - its other half
             for ref in refs:
-                ends[ref.name] = await ref.aio.wait(None if until is None else max(0.0, until - monotonic()))
+                await ref.aio.wait(None if until is None else max(0.0, until - monotonic()))
         self._group._raise_failure()  # noqa: SLF001
-        return ends

@@ -82,6 +82,11 @@ def raises(_):
     raise ValueError("no luck")
 
 
+def raises_at_the_gate(self):
+    hold(self.said.with_name("gate"))
+    raise ValueError("no luck")
+
+
 def kills_itself(_):
     os.kill(os.getpid(), signal.SIGKILL)
 

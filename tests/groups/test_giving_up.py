@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from tests.groups.players import Player, kills_itself, raises
-from tests.stage import noted, notes, report_of, running, until
+from tests.groups.players import Player, kills_itself, raises, raises_at_the_gate
+from tests.stage import note, noted, notes, report_of, running, until
 from understudy import (
     ActorDied,
     ActorSystem,
@@ -103,6 +103,34 @@ def test_it_gives_up_at_the_first_death_where_it_may_bear_none_and_the_error_of_
     assert isinstance(caught.value.__cause__.__cause__, ValueError)
     assert ref.exception() is caught.value.__cause__
     is_over(system)
+
+
+def told_beside_a_death(system, ref, gate):
+    """What is told behind a message that ends its life, when the gate opens: who handles it."""
+    ref.tell(raises_at_the_gate)
+    ref.tell(lambda self: note(self.said.with_name(f"told-{self.who}"), self.incarnation))
+    until(lambda: ref.info().section == "receive", 30, "the first message")
+    gate.touch()
+    handled = noted(gate.with_name(f"told-{ref.name[-1]}"))
+    gate.unlink()
+    assert not system.dead_letters.total
+    return handled
+
+
+@pytest.mark.requirement("A7")
+def test_what_was_told_is_for_the_next_life_whichever_group_gives_it_and_whatever_was_left_at_its_birth(
+    system, troupe, tmp_path
+):
+    gate = tmp_path / "gate"
+    top = system.group("g", restarts=3)
+    (ref,) = troupe(top.group("in", restarts=0), "a")
+    assert ref.info().lives_left == 3
+    assert told_beside_a_death(system, ref, gate) == ["2"]
+    group = system.group("h", restarts=1, window=1)
+    (ref,) = troupe(group, "b")
+    die(ref, 1)
+    until(lambda: is_up(ref, 2) and ref.info().lives_left == 1, 30, "what is forgiven")
+    assert told_beside_a_death(system, ref, gate) == ["3"]
 
 
 class Boots(Process):

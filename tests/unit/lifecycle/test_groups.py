@@ -489,8 +489,11 @@ def test_lives_left_are_those_of_the_group_and_the_group_is_named(crew):
     crew.found("g", restarts=3)
     crew.add("g", "a", config={"lives": 1})
     crew.add("g", "b", config={"restart.policy": "never"})
+    crew.found("g/in", restarts=1, parent="g")
+    crew.add("g/in", "c")
     crew.crash("a")
     crew.goes_on()
+    assert crew.registry.lives_left(crew.named("c"), crew.now) == 3
     assert crew.registry.lives_left(crew.named("a"), crew.now) == 2
     assert crew.registry.lives_left(crew.named("b"), crew.now) == 0
     assert crew.company.name_of(crew.named("a")) == "g"

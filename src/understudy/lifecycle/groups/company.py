@@ -91,11 +91,11 @@ class Company:
         return tuple(actors(self.groups, number)) if number in self.groups else ()
 
     def lives_left(self, actor: Actor, now: float) -> int | None:
-        """How many restarts its group has left; None of who is in none."""
-        group = None if actor.seat is None else self.groups.get(actor.seat.group)
-        if group is None:
+        """How many restarts its group has left, and those that it stands in; None of who is in none."""
+        if actor.seat is None or actor.seat.group not in self.groups:
             return None
-        return 0 if actor.spec.config.restart.policy == "never" else group.left(now)
+        is_over = actor.spec.config.restart.policy == "never" or not self.is_open(actor.seat.group)
+        return 0 if is_over else sum(group.left(now) for group in chain(self.groups, actor.seat.group))
 
     def name_of(self, actor: Actor) -> str | None:
         """The name of its group, while that lives."""

@@ -92,6 +92,17 @@ def test_a_restart_by_request_is_for_all_in_order_and_one_by_hand_for_one(system
     assert system.is_open
 
 
+def test_by_force_all_are_killed_and_nothing_comes_up_in_the_group_any_more(system, said, troupe):
+    group = system.group("play", strategy="one_for_all")
+    refs = troupe(group, "ab")
+    assert set(system.cleanup(force=True).values()) == {Status.KILLED}
+    assert [ref.info().incarnation for ref in refs] == [1, 1]
+    assert group.stop() == "ended"
+    with pytest.raises(GroupEnded):
+        group.spawn(Player, "c", said)
+    assert notes(said)[2:] == []
+
+
 @pytest.mark.parametrize("way", ["shutdown", "cleanup"])
 def test_with_the_system_a_group_ends_in_its_order_and_others_beside_it(nothing_is_left_behind, said, way):
     (said.parent / "others").mkdir()

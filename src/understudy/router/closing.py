@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import Any
 
 from understudy.config import StopLadder
 from understudy.errors import NoCapacity, SystemClosed
 from understudy.lifecycle import ladder as ladders
 from understudy.lifecycle.actor import Actor
+from understudy.lifecycle.effects import Order
 from understudy.lifecycle.events import Kill
 from understudy.lifecycle.groups.company import Company
 from understudy.lifecycle.groups.plans import Farewell, Look, Pace
@@ -34,6 +34,7 @@ AFTER_LADDER = 3.0
 _LOGS_WAIT = 1.0
 _SILENCE = 1.0
 _NAMED = 5
+_Steered = tuple[Company, tuple[Order, ...]]
 _log = logging.getLogger("understudy")
 
 
@@ -45,7 +46,9 @@ def end_all(world: World, calls: Calls, ladder: StopLadder | None, *, force: boo
     def ask() -> list[tuple[Actor, Latch[Status], float]]:
         nonlocal grouped
         asked = []
-        if not force:
+        if force:
+            _kill_groups(world)
+        else:
             grouped, at = _stop_groups(world, ladder, now)
             asked = [(world.registry.actors[uid], world.cells[uid].settled, at) for uid in grouped]
         for actor in world.registry.living():
@@ -89,7 +92,16 @@ def _stop_groups(world: World, ladder: StopLadder | None, now: float) -> tuple[f
     return grouped, until
 
 
-def _stop_group(number: int, farewell: Farewell, company: Company, look: Look, now: float) -> tuple[Company, Any]:
+def _kill_groups(world: World) -> None:
+    for group in world.registry.company.tops():
+        world.steer(partial(_kill_group, group.number))
+
+
+def _kill_group(number: int, company: Company, _: Look, __: float) -> _Steered:
+    return company.kill(number)
+
+
+def _stop_group(number: int, farewell: Farewell, company: Company, look: Look, now: float) -> _Steered:
     return company.stop(number, farewell, "shutdown", look, now)
 
 

@@ -64,6 +64,9 @@ def test_beyond_its_budget_the_system_ends_and_whoever_waits_hears_why(system, s
         system.spawn(Player, "a", said)
     assert isinstance(closed.value.__cause__, GroupFailed)
     assert closed.value.__cause__.report == error.report
+    with pytest.raises(SystemClosed, match="the group play gives up") as closed:
+        system._calls.make(int)  # as who asked at the last moment
+    assert isinstance(closed.value.__cause__, GroupFailed)
     with pytest.raises(GroupFailed):  # also later
         group.wait()
     system.shutdown()

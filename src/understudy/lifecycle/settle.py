@@ -219,6 +219,8 @@ def _crashed(actor: Actor, crash: Crash, moment: Moment) -> Step:
     healthy_for = None if actor.ready_at is None else now - actor.ready_at
     buried = Bury(crash.headline(actor.name), crash)
     spent = budgets.charge(config, actor.budget, now, healthy_for)
+    if moment.sequel is not None:  # its group counts, and no number of lives bounds the list
+        spent = replace(spent, crashes=())
     if actor.ready_at is None and crash.kind != "unborn":  # where no process was to be had, none has died
         spent = budgets.stillborn(spent)
     actor = replace(actor, crash=crash, outcome=None, budget=spent)

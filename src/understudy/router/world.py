@@ -210,7 +210,7 @@ class World:
             for latch in (cell.started, cell.settled):
                 if not latch.done():
                     name = self.registry.actors[uid].name
-                    latch.set_exception(SystemClosed(f"the system closed before {name} had ended; it was left behind"))
+                    latch.set_exception(self.closed(f"the system closed before {name} had ended; it was left behind"))
 
     def check_open(self) -> None:
         """Raise SystemClosed where nothing is to come up any more."""

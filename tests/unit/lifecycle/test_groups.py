@@ -93,6 +93,7 @@ def test_what_is_older_than_the_window_does_not_count(crew):
         crew.goes_on()
         crew.pass_time(5.0)
     assert lives(crew, "a") == [5]
+    assert crew.named("a").budget.crashes == ()  # which nothing would bound
     crew.crash("a")
     crew.goes_on()
     assert crew.named("a").status is Status.RUNNING

@@ -23,6 +23,7 @@ from understudy.lifecycle.groups.plans import Look, Seen, seen
 from understudy.lifecycle.groups.tree import top
 from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.names import check_name
+from understudy.lifecycle.replicas import Replicas, names
 from understudy.lifecycle.settle import launch
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.story import step
@@ -51,6 +52,8 @@ class Registry:
     """What bounds the restarts of all of them together."""
     company: Company = field(default_factory=Company)
     """The groups that actors belong to."""
+    replicas: Replicas = field(default_factory=Replicas)
+    """Those that one spawn made alike."""
     max_depth: int = 2
     """How deep actors may spawn actors."""
     actors: dict[int, Actor] = field(default_factory=dict)
@@ -72,8 +75,6 @@ class Registry:
     _children: dict[int, dict[int, None]] = field(default_factory=dict)
     """Of each actor the living ones that it spawned, in their order."""
     _next_uid: int = 1
-    _groups: dict[str, list[int]] = field(default_factory=dict)
-    """By name: its members' uids, in their order, for as long as any of them is kept."""
 
     def admit(
         self, spec: Spec, name: str | None, moment: Moment, kin: Kin | None = None, seat: Seat | None = None
@@ -83,7 +84,7 @@ class Registry:
             name = self._numbered(spec.label, kin, seat=seat)
         else:
             self._check_free(name)
-        self._groups.pop(name, None)
+        self.replicas.make_way(name)
         return self._admit(spec, name, moment, kin, seat)
 
     def admit_group(
@@ -100,12 +101,12 @@ class Registry:
         ``seat`` is that of the first of them; the others sit behind it.
         """
         name = self._numbered(spec.label, kin, "/1", seat) if name is None else name
-        members = _members(name, count)
+        members = names(name, count)
         for one in (name, *members):
             self._check_free(one)
         seats = [None if seat is None else replace(seat, rank=seat.rank + place) for place in range(count)]
         admitted = [self._admit(spec, one, moment, kin, at) for one, at in zip(members, seats, strict=True)]
-        self._groups[name] = [actor.uid for actor, _ in admitted]
+        self.replicas.make(name, [actor.uid for actor, _ in admitted])
         return name, admitted
 
     def kin(self, parent: int, tie: Tie = Tie.LOOSE) -> Kin:
@@ -134,9 +135,9 @@ class Registry:
 
         They are ending, too, and the name is free then: the next life may want it at once.
         """
-        holders = [uid for one in (name, *_members(name, count or 0)) if (uid := self._living.get(one)) is not None]
+        holders = [uid for one in (name, *names(name, count or 0)) if (uid := self._living.get(one)) is not None]
         if self._is_living_group(name):
-            holders += [uid for uid in self._groups[name] if not self.actors[uid].status.ended]
+            holders += [uid for uid in self.replicas.uids(name) or () if not self.actors[uid].status.ended]
         return all(self.is_bereft(self.actors[uid]) for uid in holders)
 
     def is_bereft(self, actor: Actor) -> bool:
@@ -147,20 +148,9 @@ class Registry:
         """Whether it ends with its parent's life, for no other life of it could have a parent; or with its group."""
         return self.is_bereft(actor) or (actor.seat is not None and not self.company.is_open(actor.seat.group))
 
-    def group(self, name: str) -> list[tuple[int, str]] | None:
-        """The members of the group of that name, by uid and name, the ended too; None where there is none."""
-        uids = self._groups.get(name) if type(name) is str else None
-        return None if uids is None else [(uid, f"{name}/{number}") for number, uid in enumerate(uids, 1)]
-
-    def succeed(self, old: Actor, new: Actor) -> None:
-        """One that was spawned anew takes the place of the ended one in its group."""
-        uids = self._groups.get(_group_of(old.name), [])
-        if old.uid in uids:
-            uids[uids.index(old.uid)] = new.uid
-
     def named(self, name: str) -> list[Actor]:
         """The actor of that name, as `find` has it, or the members of the group of that name that are kept."""
-        uids = self._groups.get(name)
+        uids = self.replicas.uids(name)
         return [self.find(name)] if uids is None else [self.actors[uid] for uid in uids if uid in self.actors]
 
     def _check_free(self, name: str) -> None:
@@ -173,7 +163,7 @@ class Registry:
             raise NameTaken(f"{name!r} is the name of a group with living replicas; stop them or choose another")
 
     def _is_living_group(self, name: str) -> bool:
-        members = [self.actors[uid] for uid in self._groups.get(name, ()) if uid in self.actors]
+        members = [self.actors[uid] for uid in self.replicas.uids(name) or () if uid in self.actors]
         return not all(actor.status.ended for actor in members)
 
     def _admit(
@@ -364,10 +354,7 @@ class Registry:
         self.forgotten.append(gone)
         if self._latest.get(gone.name) == uid:
             del self._latest[gone.name]
-        group = _group_of(gone.name)
-        uids = self._groups.get(group, [])
-        if uid in uids and not any(other in self.actors for other in uids):
-            del self._groups[group]
+        self.replicas.forget(uid, gone.name, self.actors)
 
     def _tell(self, actor: Actor, moment: Moment, what: str) -> None:
         story = self.stories.setdefault(actor.uid, deque(maxlen=STORY_STEPS))
@@ -381,14 +368,6 @@ def _cause(before: Actor, event: Event) -> str:
     if before.wish is Wish.RESTART or isinstance(event, Restart):
         return "asked"
     return "always" if before.crash is None else "crash"
-
-
-def _members(name: str, count: int) -> list[str]:
-    return [check_name(f"{name}/{number}") for number in range(1, count + 1)]
-
-
-def _group_of(name: str) -> str:
-    return name.rpartition("/")[0]
 
 
 def _weight(effect: Effect) -> int:

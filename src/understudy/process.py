@@ -15,7 +15,7 @@ from understudy.handle import arrived, here
 from understudy.hooks import HOOKS, refuse_generating_hooks
 from understudy.part import Part, inside_of, part_of, started
 from understudy.receiving.deferred import Deferred
-from understudy.receiving.marks import refuse_receive_without_message
+from understudy.receiving.marks import UNMARKED, refuse_receive_without_message
 from understudy.settings import check_delay, check_timeout, shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import timed_hooks
@@ -382,3 +382,6 @@ class CoroutineFunctionProcess(FunctionProcess):
     async def __loop__(self) -> None:  # type: ignore[override]  # a hook may be either
         super().__loop__()
         self.value = await self.value
+
+
+UNMARKED.update({Process, FunctionProcess, CoroutineFunctionProcess})

@@ -19,6 +19,7 @@ from benchmarks import (
     memory,
     messages,
     pools,
+    regrouping,
     report,
     steering,
     stopping,
@@ -30,6 +31,7 @@ from benchmarks.others import environment, roster
 FIGURES: tuple[Figure, ...] = (
     *laps.FIGURES,
     *births.FIGURES,
+    *regrouping.FIGURES,
     *stopping.FIGURES,
     *memory.FIGURES,
     *idle.FIGURES,

@@ -11,6 +11,7 @@ worker      the actor that does the tasks
 staff       the workers, as the pool sees them
 reception   whoever connects
 ears        what wakes the pool's thread
+sending     tasks on their way
 core        that thread, and the handing out
 streaming   map and its kin
 submitting  what tasks are made of

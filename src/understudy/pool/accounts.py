@@ -14,7 +14,7 @@ from understudy.pool.task import Place, Placed, Task, late, opened_rows, raised,
 
 
 class Accounts:
-    """The tasks of one pool; outcomes are noted under its lock, and told without it: futures call whom they like."""
+    """The tasks of one pool; outcomes are noted first, and told amid nothing else, for futures call whom they like."""
 
     def __init__(self, name: str) -> None:
         self.callbacks = Callbacks(f"{name}-callbacks")
@@ -24,6 +24,8 @@ class Accounts:
         self.counts = dict.fromkeys(("done", "failed", "retried", "lost"), 0)
         self.told: Callable[[], object] = lambda: None
         """Called when futures have been set; it must not raise."""
+        self.is_cancelled = False
+        """Whether nothing is begun any more, once more neither."""
         self._outcomes: deque[Callable[[], None]] = deque()
 
     @property
@@ -63,7 +65,7 @@ class Accounts:
 
     def tries_again(self, task: Task) -> bool:
         """Whether it is begun once more; that is counted."""
-        if not task.may_try_again():
+        if self.is_cancelled or not task.may_try_again():
             return False
         self.counts["retried"] += 1
         return True
@@ -74,7 +76,7 @@ class Accounts:
         if kind == frames.DONE:
             try:
                 value = frames.opened(words[0], message.parts, key)
-            except Exception as trouble:  # noqa: BLE001 - a user's class may raise anything when it is opened
+            except BaseException as trouble:  # noqa: BLE001 - a user's class may raise anything when it is opened
                 error = told(task, hand.place, f"its result does not open here: {trouble!r}", may_have_run=True)
                 error.__cause__ = trouble
                 self.fail(task, error)
@@ -85,7 +87,7 @@ class Accounts:
             return True
         if kind == frames.LATE and self.tries_again(task):
             return False
-        if task.by_rows:
+        if task.shape != frames.ONE:
             task.future.rows = opened_rows(words[0], message.parts, key)
         if kind == frames.LATE:
             self.fail(task, late(task, hand.place))

@@ -17,28 +17,32 @@ class Callbacks:
         self._name = name
         self._calls: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self.thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may come amid a call
 
     def call(self, act: Callable[[], object]) -> None:
-        """Call it there; it must not raise."""
+        """Call it there; what it raises is logged."""
         with self._lock:
             if self.thread is None:
                 self.thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self.thread.start()
         self._calls.put(act)
 
-    def close(self) -> None:
-        """End the thread when all that was given is called; called in the thread itself it is not waited for."""
-        with self._lock:
-            thread, self.thread = self.thread, None
-        if thread is not None:
+    def finish(self) -> None:
+        """End the thread when all that was given is called."""
+        if self.thread is not None:
             self._calls.put(None)
-            if thread is not threading.current_thread():
-                thread.join()
+
+    def wait(self) -> None:
+        """Until it has ended; in the thread itself it does nothing."""
+        if self.thread is not None and self.thread is not threading.current_thread():
+            self.thread.join()
 
     def _run(self) -> None:
         while (act := self._calls.get()) is not None:
-            act()
+            try:
+                act()
+            except BaseException:  # whatever it is, the next ones are called
+                logging.getLogger("concurrent.futures").exception("a pool's callback failed")
 
 
 def call_back(fn: Callable[[Future[Any]], object], done: Future[Any]) -> None:

@@ -9,6 +9,7 @@ begun.
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import socket
@@ -107,12 +108,17 @@ class Stream:
             room = self._reader.room()
             try:
                 count = self.link.recv_into(room)
+                if count:
+                    found.extend(self._reader.filled(count))
             except BlockingIOError:
                 break
+            except (OSError, ProtocolError):
+                if found:  # it comes again, and what came before counts
+                    return found
+                raise
             if not count:
                 return found or None
             read += count
-            found.extend(self._reader.filled(count))
             if found and (self._waits or count < len(room)):
                 break
         return found
@@ -133,7 +139,7 @@ class Entrance:
             try:
                 self.link.bind(self.path)
             except OSError as error:
-                if os.path.lexists(self.path):
+                if error.errno == errno.EADDRINUSE:
                     continue
                 self.link.close()
                 raise error from None
@@ -157,7 +163,10 @@ class Entrance:
         if said.kind != HELLO or type(number) is not int or not self.knows(number, said.content[1]):
             return None
         (word,) = Writer().message(WELCOME, [number, _proof(self.secret, WELCOME, number)])
-        socket.send_fds(stranger.link, [word], [claims.read])
+        try:
+            socket.send_fds(stranger.link, [word], [claims.read])
+        except OSError:  # it is gone already
+            return None
         return Stream(stranger.link)
 
     def knows(self, number: int, proof: Any) -> bool:

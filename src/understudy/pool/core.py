@@ -1,7 +1,7 @@
-"""What keeps a pool going: the thread that hears its workers, and what any thread does to hand out tasks.
+"""What keeps a pool going: a thread that hands out tasks, hears the workers, and sets futures.
 
-Who submits hands out what can be handed out, without a wait for this thread; who finds somebody at it leaves the task
-with him. So one lock is held by whoever is at it, and nobody waits for it but the thread itself.
+Who submits adds to a queue, in one step, and wakes the thread if it waits: so no thread holds anything that another
+one, a signal's handler or a finalizer could wait for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 from understudy.errors import PoolClosed, ProtocolError, UnderstudyError
 from understudy.pool import frames
@@ -22,19 +21,18 @@ from understudy.pool.channel import Stream
 from understudy.pool.ears import Ears
 from understudy.pool.functions import Functions
 from understudy.pool.schedule import Mode, Schedule
+from understudy.pool.sending import send
 from understudy.pool.staff import Hand, Staff, death_of
-from understudy.pool.task import PoolBroken, Task, lost, raised
+from understudy.pool.task import DEADLY, PoolBroken, Task, lost, raised
 
-GATHER = 64
-"""Tasks that wait for the thread before whoever submits them hands them out himself."""
 _FAULTS = 3
 """Workers in a row that die before they take tasks, until no further one is tried."""
-_BATCH = 1 << 20
-"""Bytes of tasks in one message."""
+_AGAIN = 0.25
+"""Seconds until a worker is tried again where the last one could not be had, and others work."""
 
 
 class Core:
-    """One pool's tasks and workers."""
+    """One pool's tasks and workers; all but what any thread may do is done by the pool's own."""
 
     def __init__(self, staff: Callable[[Callable[[Hand], object]], Staff], size: int, mode: Mode, name: str) -> None:
         self.pid, self.size, self.name = os.getpid(), size, name
@@ -43,23 +41,35 @@ class Core:
         self.functions = Functions(self.key)
         self.schedule: Schedule[Task] = Schedule(size, mode)
         self.accounts = Accounts(name)
+        self.breaking: Callable[[], object] = lambda: None
+        """Called when it breaks; it must not raise."""
         self._arrivals: deque[Task] = deque()
         self._requests: deque[Callable[[], None]] = deque()
-        self._lock = threading.Lock()
-        self._is_hungry = True
-        """Whether a further task is to be handed out at once."""
+        self._is_waiting = False
+        """Whether the thread is to be woken for what arrives."""
         self._faults = 0
+        self._hire_at = 0.0
+        """Before that moment no further worker is tried: the last one could not be had."""
         self._mourned: dict[int, list[Task]] = {}
         """By the worker, what it had in hand when it was gone: told when it is known how it ended."""
-        self.closing = False
+        self.closing = self.has_ended = False
         self.trouble: BaseException | None = None
         """Why it is broken."""
-        self._ears = Ears(self.staff.entrance, self._welcome)
+        self._ears = Ears(self.staff.entrance, size, self._welcome)
         self.thread = threading.Thread(target=self._run, name=f"{name}-results", daemon=True)
-        self.thread.start()
         _cores.add(self)
 
     # --- any thread
+
+    def start(self) -> None:
+        """Begin. Inside an actor one worker comes up first: raises what `spawn` raises where there may be none."""
+        if not self.staff.hears_of_ends:
+            try:
+                self.staff.hire()
+            except BaseException:
+                self._end()
+                raise
+        self.thread.start()
 
     def check_open(self) -> None:
         """Raise PoolBroken, PoolClosed."""
@@ -74,27 +84,24 @@ class Core:
         return threading.current_thread() in {self.thread, self.accounts.callbacks.thread}
 
     def submit(self, task: Task) -> None:
-        """Have it done; raises PoolBroken, PoolClosed."""
+        """Have it done; raises PoolBroken, PoolClosed. One step: whatever strikes amid it, it is done, or is not."""
         self.check_open()
-        self.accounts.enter(task)
         self._arrivals.append(task)
-        if self._is_hungry or len(self._arrivals) >= GATHER:
-            self._nudge()
-        if self.closing or self.trouble is not None:
-            self._ears.ring()  # meanwhile: the thread says what becomes of it
-
-    def hire_first(self) -> None:
-        """Have one worker come up now; raises what `spawn` raises, and is closed then."""
-        try:
-            self.staff.hire()
-        except BaseException:
-            self.closing = True
+        if self._is_waiting:
+            self._is_waiting = False
             self._ears.ring()
-            self.thread.join()
-            raise
+        if self.has_ended and task in self._arrivals:  # meanwhile: nobody looks there any more
+            self._give_back_arrivals()
+            self.check_open()
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks nobody has in hand."""
+        held = sum(len(desk.given) for desk in [*self.schedule.desks.values()])
+        return max(0, len(self.accounts.unfinished) + len(self._arrivals) - held)
 
     def ask(self, request: Callable[[], None]) -> None:
-        """Have the thread do that, under the lock."""
+        """Have the thread do that."""
         self._requests.append(request)
         self._ears.ring()
 
@@ -109,31 +116,29 @@ class Core:
         if not task.future.cancel():
             self.ask(lambda: self._cut(task))
 
-    def _nudge(self) -> None:
-        """Hand out what has arrived, unless somebody is at it, who looks again before he leaves."""
-        while self._arrivals and self._lock.acquire(blocking=False):
-            try:
-                self._hand_out()
-            finally:
-                self._lock.release()
-
     def _has_ended(self, hand: Hand) -> None:
         self.ask(lambda: self._bury(hand))
 
-    # --- under the lock
+    # --- the thread: handing out
 
     def _hand_out(self) -> None:
+        self._take_arrivals()
+        for worker, tasks in self.schedule.give(monotonic()):
+            send(self.staff.hands[worker], tasks)
+        dropped = self.schedule.backlog.dropped
+        while dropped:
+            self.accounts.cancel(dropped.pop())
+
+    def _take_arrivals(self) -> None:
         while self._arrivals:
-            self.schedule.backlog.append(self._arrivals.popleft())
-        now = monotonic()
-        for worker, tasks in self.schedule.give(now):
-            self._send(self.staff.hands[worker], tasks)
-        if self.schedule.backlog.dropped:
-            self._forget_dropped()
-        if self._is_short:
-            self._ears.ring()
-        # Where it is not, somebody has work under way, or is about to come, and the thread wakes at his next word.
-        self._is_hungry = len(self.staff.hands) < self.size or self.schedule.is_hungry
+            task = self._arrivals.popleft()
+            self.accounts.enter(task)
+            self.schedule.backlog.append(task)
+
+    def _give_back_arrivals(self) -> None:
+        with contextlib.suppress(IndexError):  # of several threads each takes some
+            while True:
+                self._arrivals.popleft().cancel()
 
     @property
     def _is_short(self) -> bool:
@@ -141,61 +146,36 @@ class Core:
         hired = len(self.staff.hands)
         return hired < self.size and self.schedule.waiting() > hired - len(self.schedule.desks)
 
-    def _send(self, hand: Hand, tasks: list[Task]) -> None:
-        hand.claims.put(task.number for task in tasks)
-        writer, content = frames.Writer(), []
-        for task in tasks:
-            content.append(self._words(writer, hand, task))
-            if writer.nbytes > _BATCH:
-                hand.send(writer.message(frames.TASKS, content))
-                writer, content = frames.Writer(), []
-        if content:
-            hand.send(writer.message(frames.TASKS, content))
-        if hand.stream is not None and hand.stream.is_behind:
-            self._ears.ring()
-
-    def _words(self, writer: frames.Writer, hand: Hand, task: Task) -> list[Any]:
-        number, body = None, None
-        if task.function is not None:
-            number = task.function.number
-            if number not in hand.functions:
-                hand.functions.add(number)
-                body = writer.body(task.function.sealed)
-        elif task.whole is not None:
-            body = writer.body(task.whole)
-        arguments = None if task.arguments is None else writer.body(task.arguments)
-        return [task.number, number, body, arguments, task.timeout, task.by_rows]
+    def _forget_functions(self) -> None:
+        """Those that are not remembered any more need not be, either, by those who have them."""
+        while self.functions.gone:
+            number = self.functions.gone.popleft()
+            for hand in self.staff.hands.values():
+                if number in hand.functions:
+                    hand.functions.discard(number)
+                    hand.send(frames.Writer().message(frames.FORGET, [number]))
 
     def _cancel_all(self) -> None:
-        while self._arrivals:
-            self.schedule.backlog.append(self._arrivals.popleft())
+        self.accounts.is_cancelled = True
+        self._take_arrivals()
         for task in self.schedule.backlog.clear():
             self.accounts.give_back(task, self.name)
 
-    def _forget_dropped(self) -> None:
-        dropped = self.schedule.backlog.dropped
-        while dropped:
-            self.accounts.cancel(dropped.pop())
-        self._ears.ring()
-
     def _cut(self, task: Task) -> None:
         """End the worker that has it in hand; all else that this holds goes to others first."""
-        for number, desk in self.schedule.desks.items():
+        for number, desk in [*self.schedule.desks.items()]:
             if task.number in desk.given:
                 hand = self.staff.hands[number]
                 self.schedule.returned(number, hand.claims.take(len(desk.given)))
                 self._hear(hand)
                 if task.number in desk.given:
                     hand.ref.kill()
-                self._hand_out()
-                return
 
     def _break(self, error: BaseException) -> None:
         """There are no workers, and none can be had."""
         if self.trouble is None:
             self.trouble = error
-        while self._arrivals:
-            self.schedule.backlog.append(self._arrivals.popleft())
+        self._take_arrivals()
         for task in [*self.accounts.unfinished.values()]:
             broken = PoolBroken(f"the pool {self.name} is broken: {error}")
             broken.__cause__ = error
@@ -207,28 +187,31 @@ class Core:
         for number in [*self.schedule.desks]:
             self.schedule.leave(number)
         self._mourned.clear()
+        self.breaking()
         with contextlib.suppress(UnderstudyError):  # a system that was shut down has ended them
             self.staff.kill()
 
-    # --- the thread
+    # --- the thread: what it hears
 
     def _run(self) -> None:
         try:
             while not self._is_over():
-                with self._lock:
-                    due = self._balance()
+                due = self._balance()
+                self._is_waiting = True
+                if self._arrivals or self._requests:  # which came before they would have rung
+                    due = 0.0
                 for hand, may_write, may_read in self._ears.wait(due):
                     self._serve(hand, may_write=may_write, may_read=may_read)
-                with self._lock:
-                    while self._requests:
-                        self._requests.popleft()()
-                    self._hand_out()
-                    self._ears.mind(self.staff.hands.values())
+                self._is_waiting = False
+                while self._requests:
+                    self._requests.popleft()()
+                self._forget_functions()
+                self._hand_out()
                 self._hire()
+                self._ears.mind(self.staff.hands.values())
                 self.accounts.tell()
         except BaseException as error:
-            with self._lock:
-                self._break(error)
+            self._break(error)
             self.accounts.tell()
             raise
         finally:
@@ -241,35 +224,38 @@ class Core:
 
     def _balance(self) -> float | None:
         """Take back what waits behind a long task while others have nothing to do; when to look again."""
-        spare, due = self.schedule.spare(monotonic())
+        now = monotonic()
+        spare, due = self.schedule.spare(now)
         for worker, count in spare:
             self.schedule.returned(worker, self.staff.hands[worker].claims.take(count))
         if spare:
             self._hand_out()
+        if self._is_short and self._hire_at > now:
+            due = min(self._hire_at, self._hire_at if due is None else due)
+        if (patience := self.staff.look_again()) is not None:
+            due = min(now + patience, now + patience if due is None else due)
         return due
 
     def _serve(self, hand: Hand, *, may_write: bool, may_read: bool) -> None:
-        with self._lock:
-            if may_write and hand.stream is not None:
-                with contextlib.suppress(OSError):  # which reading tells, too
-                    hand.stream.flush()
-            if may_read:
-                self._hear(hand)
+        if may_write and hand.stream is not None:
+            with contextlib.suppress(OSError):  # which reading tells, too
+                hand.stream.flush()
+        if may_read:
+            self._hear(hand)
 
     def _welcome(self, number: int, stranger: Stream, said: frames.Message) -> Stream | None:
         """The stream of the worker that has come, if it is one and alone."""
-        with self._lock:
-            hand = self.staff.hands.get(number)
-            if hand is None or hand.stream is not None:
-                return None
-            stream = self.staff.entrance.admit(stranger, said, hand.claims)
-            if stream is not None:
-                hand.come(stream)
-                self._ears.listen_to(hand, stream)
-            return stream
+        hand = self.staff.hands.get(number)
+        if hand is None or hand.stream is not None:
+            return None
+        stream = self.staff.entrance.admit(stranger, said, hand.claims)
+        if stream is not None:
+            hand.come(stream)
+            self._ears.listen_to(hand, stream)
+        return stream
 
     def _hear(self, hand: Hand) -> None:
-        """Under the lock: what a worker has said."""
+        """What a worker has said."""
         if hand.stream is None:
             return
         try:
@@ -308,19 +294,23 @@ class Core:
     def _lose(self, hand: Hand) -> None:
         """A worker is gone: others do what it had not begun."""
         desk = self.schedule.desks.get(hand.number)
-        begun = self.schedule.leave(hand.number, hand.claims.take(len(desk.given)) if desk is not None else ())
+        given = [] if desk is None else [task for task, _ in desk.given.values()]
+        begun = self.schedule.leave(hand.number, hand.claims.take(len(given)) if given else ())
         if hand.stream is not None:
             self._ears.forget(hand.stream)
         self.staff.part(hand)
         if begun:
             self.accounts.counts["lost"] += 1
             self._mourned[hand.number] = begun
+        elif given:
+            hand.blamed = given[0]
         if hand.has_ended or not self.staff.hears_of_ends:
             self._mourn(hand)
 
     def _bury(self, hand: Hand) -> None:
         """It has ended; what it said before may still be to be read, and the end of that comes by the stream."""
         hand.has_ended = True
+        self.staff.forget(hand)
         if hand.stream is not None:
             self._hear(hand)
             return
@@ -331,38 +321,47 @@ class Core:
     def _mourn(self, hand: Hand) -> None:
         """It is known how it ended: what it had in hand is lost, or tried again."""
         begun = self._mourned.pop(hand.number, [])
+        report, cause = death_of(hand)
         if not hand.is_ready:
-            self._note_fault(hand)
-        if begun:
-            report, cause = death_of(hand)
-            for task in begun:
-                task.deaths += 1
-                if self.accounts.tries_again(task):
-                    self.schedule.backlog.put_back([task])
-                else:
-                    self.accounts.fail(task, lost(task, hand.place, report, cause))
+            self._note_fault(cause)
+        for task in begun:
+            task.deaths += 1
+            if self.accounts.tries_again(task):
+                self.schedule.backlog.put_back([task])
+            else:
+                self.accounts.fail(task, lost(task, hand.place, report, cause))
+        if hand.blamed is not None and cause is not None:
+            self._blame(hand.blamed, lost(hand.blamed, hand.place, report, cause))
 
-    def _note_fault(self, hand: Hand) -> None:
+    def _blame(self, task: Task, error: BaseException) -> None:
+        """A worker died with that to do next, and nothing in hand: what it reads may kill whoever reads it."""
+        task.deaths += 1
+        if task.deaths >= DEADLY and self.schedule.backlog.remove(task):
+            self.accounts.fail(task, error)
+
+    def _note_fault(self, cause: BaseException | None) -> None:
         self._faults += 1
         if self._faults >= _FAULTS:
-            _, cause = death_of(hand)
             self._break(cause or RuntimeError(f"{_FAULTS} workers in a row ended before they took tasks"))
 
     def _hire(self) -> None:
-        while self.trouble is None and self._is_short:
+        while self.trouble is None and self._is_short and monotonic() >= self._hire_at:
             try:
                 self.staff.hire()
+                self.schedule.size = self.size
             except Exception as error:  # noqa: BLE001 - what a spawn raises ends the pool, unless others work
                 if not self.staff.hands:
-                    with self._lock:
-                        self._break(error)
-                return
+                    self._break(error)
+                self._hire_at = monotonic() + _AGAIN
+                self.schedule.size = max(1, len(self.staff.hands))
 
     def _end(self) -> None:
         _cores.discard(self)
-        with self._lock:
-            self.staff.close()
-            self._ears.close()
+        self.has_ended = True
+        self._give_back_arrivals()
+        self.staff.close()
+        self._ears.close()
+        self.accounts.callbacks.finish()
 
     def disown(self) -> None:
         """In a forked copy: let go of what would keep the workers from seeing the end of the original."""

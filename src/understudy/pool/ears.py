@@ -13,16 +13,16 @@ from understudy.wire.bell import Bell
 
 
 class Ears:
-    """One poller; all but `ring` is for the pool's thread, or under its lock."""
+    """One poller; all but `ring` is for the pool's thread."""
 
-    def __init__(self, entrance: Entrance, welcome: Welcome) -> None:
+    def __init__(self, entrance: Entrance, size: int, welcome: Welcome) -> None:
         bell = Bell()
         self._bell: Bell | None = bell
         self._entrance = entrance
         self._selector = selectors.DefaultSelector()
         self._selector.register(bell.read, selectors.EVENT_READ, None)
         self._selector.register(entrance.link, selectors.EVENT_READ, None)
-        self._reception = Reception(entrance, self._selector, welcome)
+        self._reception = Reception(entrance, self._selector, size, welcome)
 
     def ring(self) -> None:
         """Wake who waits; when nobody does any more, nothing."""

@@ -21,7 +21,9 @@ HELLO, WELCOME, TASKS, FORGET = "hello", "welcome", "tasks", "forget"
 """To a worker, but for the first: I am that one; I am your pool; do these; you need not know these functions any more.
 
 A task is its number, the number of its function or None, the body of that where the worker does not have it, the body
-of its arguments, its timeout, and whether the arguments are columns, of which each row is a call."""
+of its arguments, its timeout, and the shape of the arguments."""
+ONE, COLUMNS, ROWS = range(3)
+"""Shapes: positional ones and keywords of one call; columns, of which each row is a call; rows, each a call."""
 READY, SPOILT, DONE, FAILED, LATE = "ready", "spoilt", "done", "failed", "late"
 """To the pool: I take tasks; my initializer has raised; a task is done, has raised, has overrun its timeout."""
 
@@ -78,9 +80,9 @@ class Writer:
 
 def kept(sealed: Sealed) -> Sealed:
     """The same as it is now, whatever becomes of the buffers that it was made of."""
-    if sealed.form == INLINE or all(memoryview(frame).readonly for frame in sealed.frames):
+    if sealed.form == INLINE or all(type(frame) is bytes for frame in sealed.frames):
         return sealed
-    frames = [frame if memoryview(frame).readonly else bytes(frame) for frame in sealed.frames]
+    frames = [frame if type(frame) is bytes else bytes(frame) for frame in sealed.frames]
     return Sealed(sealed.form, sealed.tag, frames, sealed.loans)
 
 

@@ -6,7 +6,9 @@ goes along with each task then.
 
 from __future__ import annotations
 
+import itertools
 import types
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,8 @@ from understudy.wire.travelling.names import importable
 
 MOST = 256
 """Functions that are remembered."""
+LARGE = 64 << 10
+"""Bytes from which one is not, for what it refers to."""
 _LASTING = (
     bool, bytes, complex, float, int, str, type(None), types.BuiltinFunctionType, types.ModuleType,
 )  # fmt: skip
@@ -38,7 +42,9 @@ class Captured:
     def stands(self) -> bool:
         """Whether it still is what is found there."""
         for function, code, defaults in self.functions:
-            if function.__code__ is not code or function.__defaults__ is not defaults or function.__kwdefaults__:
+            if function.__code__ is not code or function.__defaults__ is not defaults:
+                return False
+            if function.__kwdefaults__ or function.__dict__:
                 return False
         for known, name, found in self.names:
             if known.get(name, _ABSENT) is not found:
@@ -60,6 +66,8 @@ class Function:
     call: Any
     sealed: Sealed
     captured: Captured
+    is_gone: bool = False
+    """Whether it is not remembered any more: it goes along with what still refers to it."""
 
 
 class Functions:
@@ -68,7 +76,9 @@ class Functions:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._known: dict[int, Function] = {}
-        self._last = 0
+        self._numbers = itertools.count(1)
+        self.gone: deque[int] = deque()
+        """The numbers of those that were forgotten, for whoever tells the workers."""
 
     def find(self, function: Any) -> Function | None:
         """As it is sent; None for one that goes along with each task. Raises NotAnActor, SerializationError."""
@@ -79,12 +89,22 @@ class Functions:
         captured = Captured()
         if not (importable(function) or _gather(function, captured, set())):
             return None
-        self._last += 1
-        made = Function(self._last, function, seal(function, "the function", self._key), captured)
+        sealed = seal(function, "the function", self._key)
+        if known is not None:
+            self._forget(id(function))
+        if sum(len(frame) for frame in sealed.frames) > LARGE:
+            return None
+        made = Function(next(self._numbers), function, sealed, captured)
         if len(self._known) >= MOST:
-            self._known.pop(next(iter(self._known)))
+            self._forget(next(iter([*self._known])))
         self._known[id(function)] = made
         return made
+
+    def _forget(self, place: int) -> None:
+        old = self._known.pop(place, None)
+        if old is not None:
+            old.is_gone = True
+            self.gone.append(old.number)
 
 
 def _check(function: Any) -> None:
@@ -121,7 +141,9 @@ def _lasts(found: Any) -> bool:
     """Whether it cannot change; of a class that travels by value the attributes may."""
     if isinstance(found, type):
         return importable(found) is not None
-    return isinstance(found, _LASTING) or importable(found) is not None
+    if type(found) is types.BuiltinFunctionType and not isinstance(found.__self__, types.ModuleType | None):
+        return False  # a method of something that may change
+    return type(found) in _LASTING or importable(found) is not None
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Hashable, Iterable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -12,7 +14,8 @@ from typing import Any
 from understudy import runtime
 from understudy.callables import name_of
 from understudy.config import ProcessConfig
-from understudy.errors import ActorError, ConfigError, PoolTaskError, WrongProcess
+from understudy.errors import ActorError, ConfigError, NameTaken, PoolTaskError, WrongProcess
+from understudy.pool.callbacks import Callbacks
 from understudy.pool.core import Core
 from understudy.pool.task import Place, Task, TaskFuture
 from understudy.process import Process
@@ -57,40 +60,76 @@ class Performances:
     def __init__(self, system: Any, core: Core) -> None:
         self._system, self._core = system, core
         self._waiting: deque[tuple[Task, Process, dict[str, Any]]] = deque()
-        self._under_way = 0
+        self._under_way: dict[int, ActorRef[Any]] = {}
+        self._thread = Callbacks(f"{core.name}-processes")
+        core.breaking = self._kill
 
     def begin(self, task: Task, process: Process, options: dict[str, Any]) -> None:
         """Spawn it when its turn has come."""
         self._core.check_open()
         self._core.accounts.enter(task)
         self._waiting.append((task, process, options))
-        self._core.accounts.callbacks.call(self._go_on)
+        self._thread.call(self._go_on)
+
+    def cancel(self) -> None:
+        """What waits is not begun any more."""
+        with contextlib.suppress(IndexError):  # this thread and ours take them in turn
+            while True:
+                task, _, _ = self._waiting.popleft()
+                task.cancel()
+                self._over(task)
+
+    def finish(self) -> None:
+        """End the thread: no further one is begun."""
+        self._thread.finish()
+
+    def wait(self) -> None:
+        """Until it has ended."""
+        self._thread.wait()
+
+    def _kill(self) -> None:
+        self.cancel()
+        for ref in [*self._under_way.values()]:
+            ref.kill()
 
     def _go_on(self) -> None:
-        """In the thread of the callbacks, as all below."""
-        while self._waiting and self._under_way < self._core.size:
-            task, process, options = self._waiting.popleft()
+        """In our thread, as all below."""
+        while len(self._under_way) < self._core.size:
+            try:
+                task, process, options = self._waiting.popleft()
+            except IndexError:
+                return
             if not task.begin():
                 self._over(task)
                 continue
             try:
-                ref = self._system.spawn(process, **options)
+                ref = self._spawned(process, options)
             except Exception as error:  # noqa: BLE001 - what a spawn raises is the outcome of the task
+                self._core.accounts.counts["failed"] += 1
                 task.fail(error)
                 self._over(task)
                 continue
-            self._under_way += 1
+            self._under_way[task.number] = ref
             task.hand = Performer(ref)
             settled = runtime.find(ref.system_id, ref.name).settled(ref.uid)
             settled.add_done_callback(partial(self._has_ended, task, ref))
 
+    def _spawned(self, process: Process, options: dict[str, Any]) -> ActorRef[Any]:
+        try:
+            ref: ActorRef[Any] = self._system.spawn(process, **options)
+        except NameTaken:  # another key reads alike, or somebody else has the name
+            ref = self._system.spawn(process, **{**options, "name": None})
+        return ref
+
     def _has_ended(self, task: Task, ref: ActorRef[Any], _: object) -> None:
-        self._core.accounts.callbacks.call(partial(self._finish, task, ref))
+        self._thread.call(partial(self._finish, task, ref))
 
     def _finish(self, task: Task, ref: ActorRef[Any]) -> None:
-        self._under_way -= 1
+        self._under_way.pop(task.number, None)
+        counts = self._core.accounts.counts
         try:
             task.finish(ref.result(0))
+            counts["done"] += 1
         except ActorError as error:
             place = Performer(ref).place
             failed = PoolTaskError(
@@ -102,8 +141,10 @@ class Performances:
                 may_have_run=True,
             )
             failed.report, failed.__cause__ = error.report, error
+            counts["failed"] += 1
             task.fail(failed)
-        except Exception as error:  # noqa: BLE001 - a result that does not open here
+        except BaseException as error:  # noqa: BLE001 - a result that does not open here may raise anything
+            counts["failed"] += 1
             task.fail(error)
         self._over(task)
         self._go_on()
@@ -131,7 +172,9 @@ class Keyed:
     def add(self, task: Task, target: Any) -> TaskFuture:
         """One more."""
         kind = type(target).__qualname__ if isinstance(target, Process) else name_of(target)
-        self._tasks[task.key] = task, kind
+        if self._tasks.setdefault(task.key, (task, kind))[0] is not task:
+            task.future.cancel()
+            self.check(task.key)
         return task.future
 
     def forget(self, key: Hashable) -> None:
@@ -163,7 +206,10 @@ class Keyed:
         found: dict[Any, Any] = {}
         failed: list[PoolTaskError] = []
         for key, (task, kind) in [*self._tasks.items()]:
-            error = task.future.exception(None if until is None else max(0.0, until - monotonic()))
+            try:
+                error = task.future.exception(None if until is None else max(0.0, until - monotonic()))
+            except CancelledError as cancelled:
+                error = cancelled
             if error is None:
                 found[key] = task.future.result()
             else:

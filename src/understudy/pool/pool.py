@@ -90,6 +90,7 @@ class Pool(Submitter):
         if runtime.inside is None and not home.is_open:
             raise SystemClosed(f"the system {home.name} was shut down; make another")
         self.name = name if name is not None else f"pool-{next(_numbers)}"
+        check_name(f"{self.name}/1")
         args = tuple(initargs)
         self._core = Core(
             lambda ended: Staff(home, self.name, initializer, args, most, ended), size, _check_mode(mode), self.name
@@ -98,8 +99,7 @@ class Pool(Submitter):
         self._bar = Bar(self.name)
         if progress:
             self._core.accounts.told = _telling(self._core, self._bar)
-        if runtime.inside is not None:  # where actors may spawn none, that is said here
-            self._core.hire_first()
+        self._core.start()
         self._let_go = weakref.finalize(self, self._core.shut, cancel=False)
         self._let_go.atexit = False
         _pools.add(self._core)
@@ -195,7 +195,7 @@ class Pool(Submitter):
             size=core.size,
             workers=len(core.staff.hands),
             busy=sum(bool(desk.given) for desk in desks),
-            waiting=max(0, len(core.accounts.unfinished) - held),
+            waiting=core.waiting,
             held=held,
             **core.accounts.counts,
         )
@@ -205,8 +205,12 @@ class Pool(Submitter):
 
         With ``cancel_futures`` what no worker has is cancelled. With ``wait`` it returns when the workers have ended.
         """
+        if cancel_futures:
+            self._performances.cancel()
         close(self._core, wait=wait, cancel=cancel_futures)
+        self._performances.finish()
         if wait:
+            self._performances.wait()
             self._bar.close()
 
     async def __aenter__(self) -> Self:
@@ -245,7 +249,7 @@ def close(core: Core, *, wait: bool, cancel: bool) -> None:
     if wait and not core.is_within:
         core.thread.join()
         core.staff.wait()
-        core.accounts.callbacks.close()
+        core.accounts.callbacks.wait()
 
 
 def _telling(core: Core, bar: Bar) -> Callable[[], None]:
@@ -259,6 +263,8 @@ def _telling(core: Core, bar: Bar) -> Callable[[], None]:
 def _name_for(pool: str, key: Hashable) -> str | None:
     """The name of the actor of that key; None where that makes none."""
     name = f"{pool}/{key}"
+    if str(key).isdecimal():  # so workers are named
+        return None
     try:
         return check_name(name)
     except ConfigError:

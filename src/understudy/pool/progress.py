@@ -16,7 +16,7 @@ class Bar:
 
     def show(self, done: int, total: int) -> None:
         """So many of so many tasks are done."""
-        if not sys.stderr.isatty():
+        if sys.stderr is None or not sys.stderr.isatty():
             return
         if self._progress is None:
             from rich.console import Console

@@ -10,7 +10,7 @@ from understudy.pool.channel import Entrance, Stream
 from understudy.pool.frames import Message
 
 _MOST = 32
-"""Of those that have connected, and said nothing yet."""
+"""Of those that have connected, said nothing yet, and are more than the workers of the pool."""
 
 Welcome = Callable[[int, Stream, Message], Stream | None]
 """Lets a worker of that number in; None for who is none."""
@@ -19,8 +19,9 @@ Welcome = Callable[[int, Stream, Message], Stream | None]
 class Reception:
     """Those that have not said yet who they are; for the pool's thread."""
 
-    def __init__(self, entrance: Entrance, selector: selectors.BaseSelector, welcome: Welcome) -> None:
+    def __init__(self, entrance: Entrance, selector: selectors.BaseSelector, size: int, welcome: Welcome) -> None:
         self._entrance, self._selector, self._welcome = entrance, selector, welcome
+        self._most = size + _MOST
         self._strangers: list[Stream] = []
 
     def open(self) -> None:
@@ -28,11 +29,14 @@ class Reception:
         for stranger in self._entrance.strangers():
             self._strangers.append(stranger)
             self._selector.register(stranger.link, selectors.EVENT_READ, stranger)
-        for stranger in self._strangers[:-_MOST]:
+            self.greet(stranger)
+        for stranger in self._strangers[: -self._most]:
             self._turn_away(stranger)
 
     def greet(self, stranger: Stream) -> None:
-        """He has said something."""
+        """He has said something, or may have."""
+        if stranger not in self._strangers:  # he was turned away meanwhile
+            return
         try:
             said = stranger.receive()
         except (OSError, ProtocolError):
@@ -40,14 +44,12 @@ class Reception:
         if said == []:
             return
         # Another stream is made of the same socket, in place of the one that reads but a few bytes.
+        self._strangers.remove(stranger)
         self._selector.unregister(stranger.link)
         content = said[0].content if said else None
         number = content[0] if isinstance(content, list) and content else None
         if not said or type(number) is not int or self._welcome(number, stranger, said[0]) is None:
-            self._strangers.remove(stranger)
             stranger.close()
-        else:
-            self._strangers.remove(stranger)
 
     def close(self) -> None:
         """Nobody is let in any more."""

@@ -18,6 +18,8 @@ MOST = 512
 """Tasks that it may hold."""
 PATIENCE = 0.002
 """Seconds without a word of who holds tasks while others have none, after which some are taken back."""
+LATE = 0.05
+"""Seconds without a word after which all that a worker has not begun is taken back, whoever has something to do."""
 _FRESH = 0.25
 """The weight of the last duration in what the next one is expected to be."""
 
@@ -75,6 +77,18 @@ class Backlog(Generic[D]):
                 return task
             self.dropped.append(task)
         return None
+
+    def remove(self, task: D) -> bool:
+        """Take that one out; whether it was there."""
+        line = self._lines.get(task.priority, deque())
+        if task not in line:
+            return False
+        line.remove(task)
+        self._count -= 1
+        if not line:
+            del self._lines[task.priority]
+            self._order.remove(task.priority)
+        return True
 
     def clear(self) -> list[D]:
         """All of it."""
@@ -190,24 +204,25 @@ class Schedule(Generic[D]):
         behind = sum(max(0, len(desk.given) - 1) for desk in self.desks.values())
         return len(self.backlog) + behind - self.idle()
 
-    @property
-    def is_hungry(self) -> bool:
-        """Whether a further task would be given to somebody at once."""
-        return self.mode == "parallel" or any(
-            len(desk.given) < (1 if desk.is_robbed else 2) for desk in self.desks.values()
-        )
-
     def spare(self, now: float) -> tuple[list[tuple[int, int]], float | None]:
         """Of whom to take back how many that are not begun, for others have nothing to do; and when to look again."""
-        idle = self.idle()
-        if not idle or self.backlog or self.mode == "parallel":
+        if self.mode == "parallel":
             return [], None
-        held = [(worker, desk) for worker, desk in self.desks.items() if len(desk.given) > 1]
-        silent = [(worker, desk) for worker, desk in held if now - desk.heard_at >= PATIENCE]
-        due = min((desk.heard_at + PATIENCE for _, desk in held), default=None)
-        if not silent:
-            return [], due
-        return [(worker, -(-(len(desk.given) - 1) * idle // (idle + 1))) for worker, desk in silent], now + PATIENCE
+        idle = 0 if self.backlog else self.idle()
+        spare: list[tuple[int, int]] = []
+        due: float | None = None
+        for worker, desk in self.desks.items():
+            held, silent = len(desk.given), now - desk.heard_at
+            if not held or desk.is_robbed:
+                continue
+            patience = PATIENCE if idle and held > 1 else LATE
+            if silent < patience:
+                due = min(desk.heard_at + patience, desk.heard_at + patience if due is None else due)
+            elif silent >= LATE:
+                spare.append((worker, held))
+            else:
+                spare.append((worker, -(-(held - 1) * idle // (idle + 1))))
+        return spare, now + PATIENCE if spare and idle else due
 
     def returned(self, worker: int, numbers: Iterable[int]) -> None:
         """These were taken back from it."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from understudy import runtime
-from understudy.errors import ActorError, UnderstudyError, WaitTimeout
+from understudy.errors import ActorError, NameTaken, UnderstudyError, WaitTimeout
 from understudy.pool.channel import Claims, Entrance, Stream
 from understudy.pool.task import Place
 from understudy.pool.worker import Pool as Wanted
@@ -19,7 +21,9 @@ from understudy.status import DeathReport
 
 _CONFIG = {"timeouts.loop": None}
 _PATIENCE = 5.0
-"""Seconds for a worker that was let go to end by itself."""
+"""Seconds for the workers that were let go to end by themselves."""
+_GLANCE = 0.5
+"""Seconds between two looks at workers that have not come in yet, where nobody says how they fare."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +41,8 @@ class Hand:
     """How many tasks it has done."""
     is_ready: bool = False
     """Whether it has taken tasks."""
+    blamed: Any = None
+    """What it had to do next when it died with nothing in hand."""
     has_ended: bool = False
     """Whether its end is known; the stream may still hold what it said before."""
 
@@ -84,19 +90,37 @@ class Staff:
         self._last = 0
         self.hands: dict[int, Hand] = {}
         """Those that live, or are about to, by their numbers."""
-        self._gone: list[ActorRef[Any]] = []
+        self._gone: dict[int, ActorRef[Any]] = {}
         """Those that are not known to have ended yet."""
 
     def hire(self) -> Hand:
         """One more; raises what `spawn` raises."""
-        self._last += 1
-        ref = self._system.spawn(
-            Worker, self._wanted, self._last, name=f"{self._name}/{self._last}", config=dict(_CONFIG)
-        )
+        while True:
+            self._last += 1
+            name = f"{self._name}/{self._last}"
+            try:
+                ref = self._system.spawn(Worker, self._wanted, self._last, name=name, config=dict(_CONFIG))
+            except NameTaken:  # by a task that is an actor, or a worker of an earlier pool
+                continue
+            break
         hand = self.hands[self._last] = Hand(self._last, ref)
         if runtime.inside is None:
             runtime.find(ref.system_id, ref.name).settled(ref.uid).add_done_callback(lambda _: self._ended(hand))
         return hand
+
+    def forget(self, hand: Hand) -> None:
+        """It is known to have ended."""
+        self._gone.pop(hand.number, None)
+
+    def look_again(self) -> float | None:
+        """Inside an actor, of those that have not come in: look whether they have ended; when to do so again."""
+        if self.hears_of_ends:
+            return None
+        waiting = [hand for hand in self.hands.values() if hand.stream is None]
+        for hand in waiting:
+            if hand.ref.done():
+                self._ended(hand)
+        return _GLANCE if waiting else None
 
     @property
     def hears_of_ends(self) -> bool:
@@ -107,16 +131,23 @@ class Staff:
         """It is gone, or to go."""
         if self.hands.pop(hand.number, None) is not None:
             hand.close()
-            self._gone.append(hand.ref)
+            self._gone[hand.number] = hand.ref
 
     def wait(self) -> None:
         """Until all that are gone have ended; those that do not are killed."""
-        for ref in self._gone:
-            if self.hears_of_ends:
-                try:
-                    ref.wait(_PATIENCE)
-                except WaitTimeout:
-                    ref.kill()
+        until = monotonic() + _PATIENCE
+        gone = [*self._gone.values()]
+        late: list[ActorRef[Any]] = []
+        for ref in gone:
+            try:
+                ref.wait(max(0.0, until - monotonic()))
+            except WaitTimeout:
+                late.append(ref)
+        for ref in late:
+            ref.kill()
+        for ref in late:
+            with contextlib.suppress(WaitTimeout):  # what cannot be killed is told by the system
+                ref.wait(_PATIENCE)
         self._gone.clear()
 
     def kill(self) -> None:

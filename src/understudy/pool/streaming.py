@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -78,8 +79,6 @@ def as_they_come(start: Start, rows: Iterable[tuple[Any, ...]], chunk: int, ahea
 
 async def awaited(start: Start, rows: Any, chunk: int, ahead: int) -> AsyncIterator[Any]:
     """The results in order, for asyncio; the rows may be asynchronous as well."""
-    import asyncio
-
     source = _abatches(rows, chunk)
     under_way: deque[TaskFuture] = deque()
     try:
@@ -91,13 +90,27 @@ async def awaited(start: Start, rows: Any, chunk: int, ahead: int) -> AsyncItera
                 under_way.append(start(batch))
             if not under_way:
                 return
-            future = under_way.popleft()
-            await asyncio.wait([asyncio.wrap_future(future)])
-            for row in _rows(future, None):
+            await done_of(under_way[0])
+            for row in _rows(under_way.popleft(), None):
                 yield row
     finally:
         for future in under_way:
             future.cancel()
+
+
+async def done_of(future: TaskFuture) -> None:
+    """Wait in an event loop until it is done; told by the thread of the results, for this waits for nobody."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def tell(_: object) -> None:
+        with contextlib.suppress(RuntimeError):  # that loop is closed
+            loop.call_soon_threadsafe(done.set)
+
+    Future.add_done_callback(future, tell)
+    await done.wait()
 
 
 def _rows(future: TaskFuture, until: float | None) -> Iterator[Any]:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from understudy.errors import ConfigError, WrongProcess
 from understudy.pool.core import Core
-from understudy.pool.frames import kept
-from understudy.pool.streaming import as_they_come, awaited, in_order, look_ahead, slice_of
+from understudy.pool.frames import COLUMNS, ONE, ROWS, kept
+from understudy.pool.streaming import as_they_come, awaited, done_of, in_order, look_ahead, slice_of
 from understudy.pool.task import Task, TaskFuture
 from understudy.settings import check_timeout, shown
 from understudy.wire.sealing import Sealed, seal
@@ -102,10 +102,11 @@ class Submitter(Executor):
 
         task = self._start(fn, args, kwargs)
         try:
-            found: T = await asyncio.wrap_future(task.future)
+            await done_of(task.future)
         except asyncio.CancelledError:
             self._core.abandon(task)
             raise
+        found: T = task.future.result()
         return found
 
     # --- pieces
@@ -115,7 +116,7 @@ class Submitter(Executor):
         self._core.submit(task)
         return task
 
-    def _task(self, fn: Callable[..., Any], arguments: list[Any], *, by_rows: bool = False) -> Task:
+    def _task(self, fn: Callable[..., Any], arguments: list[Any], shape: int = ONE, calls: int = 1) -> Task:
         core, way = self._core, self._way
         if os.getpid() != core.pid:
             raise WrongProcess(f"this is a forked copy: the pool {core.name} takes tasks in the process that made it")
@@ -130,12 +131,12 @@ class Submitter(Executor):
             function,
             whole,
             kept(seal(arguments, "the arguments", core.key)),
-            (getattr(fn, "__code__", None) or type(fn), len(arguments[0]) if by_rows else 0),
+            (getattr(fn, "__code__", None) or type(fn), calls),
             way.timeout,
             way.retries,
             way.priority,
             way.key,
-            by_rows,
+            shape,
         )
 
     def _starter(self, fn: Callable[..., Any]) -> Callable[[list[tuple[Any, ...]]], TaskFuture]:
@@ -143,7 +144,12 @@ class Submitter(Executor):
             if len(rows) == 1:
                 task = self._task(fn, [[*rows[0]], {}])
             else:
-                task = self._task(fn, [[*column] for column in zip(*rows, strict=True)], by_rows=True)
+                width = len(rows[0])
+                if width and all(len(row) == width for row in rows):
+                    columns = [[*column] for column in zip(*rows, strict=True)]
+                    task = self._task(fn, columns, COLUMNS, len(rows))
+                else:
+                    task = self._task(fn, [[*row] for row in rows], ROWS, len(rows))
                 task.future.rows = ()
             self._core.submit(task)
             return task.future

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from understudy.errors import PoolTaskError, UnderstudyError
 from understudy.outcome import RemoteTraceback
 from understudy.pool.callbacks import Callbacks, call_back
-from understudy.pool.frames import opened
+from understudy.pool.frames import ONE, opened
 from understudy.pool.functions import Function
 from understudy.status import DeathReport
 from understudy.wire.sealing import Sealed
@@ -76,7 +76,8 @@ class Task:
     retries: int = 0
     priority: int = 0
     key: Any = None
-    by_rows: bool = False
+    shape: int = ONE
+    """Of its arguments: `ONE`, `COLUMNS` or `ROWS`."""
     hand: Placed | None = None
     """Who has done it."""
     deaths: int = 0
@@ -88,7 +89,10 @@ class Task:
     def begin(self) -> bool:
         """It is given to a worker; whether it is still wanted."""
         if not self.is_begun:
-            self.is_begun = not self.is_told and self.future.set_running_or_notify_cancel()
+            try:
+                self.is_begun = not self.is_told and self.future.set_running_or_notify_cancel()
+            except RuntimeError:  # somebody has set it himself
+                self.is_begun = False
             self.is_told = not self.is_begun
         return self.is_begun and not self.is_unwanted
 
@@ -108,8 +112,14 @@ class Task:
         """It is not begun any more."""
         self._let_go()
         if not self.is_told:
-            self.future.cancel()
-            self.is_told = not self.future.set_running_or_notify_cancel()
+            self.is_told = True
+            if self.future.cancel():
+                self.future.set_running_or_notify_cancel()
+
+    @property
+    def nbytes(self) -> int:
+        """Of its arguments."""
+        return 0 if self.arguments is None else sum(memoryview(frame).nbytes for frame in self.arguments.frames)
 
     def may_try_again(self) -> bool:
         """Whether another worker is to begin it; that is counted."""
@@ -162,7 +172,7 @@ def raised(task: Task, place: Place, words: Sequence[Any], parts: Sequence[bytea
     if body is not None:
         try:
             error = opened(body, parts, key)
-        except Exception as problem:  # noqa: BLE001 - a user's class may raise anything when it is opened
+        except BaseException as problem:  # noqa: BLE001 - a user's class may raise anything when it is opened
             trouble = f" (it does not open here: {type(problem).__name__}: {problem})"
         else:
             if isinstance(error, BaseException):
@@ -179,7 +189,7 @@ def opened_rows(body: Any, parts: Sequence[bytearray], key: bytes) -> list[Any]:
         return []
     try:
         rows = opened(body, parts, key)
-    except Exception:  # noqa: BLE001 - a user's class may raise anything; the error of the task is what is told
+    except BaseException:  # noqa: BLE001 - a user's class may raise anything; the error of the task is what is told
         return []
     return rows if isinstance(rows, list) else []
 

@@ -14,7 +14,21 @@ from understudy.engine.telling import Told
 from understudy.errors import ProtocolError, SerializationError
 from understudy.part import inside_of
 from understudy.pool.channel import Claims, Stream, come_in
-from understudy.pool.frames import DONE, FAILED, FORGET, LATE, READY, SPOILT, TASKS, Message, Writer, opened
+from understudy.pool.frames import (
+    COLUMNS,
+    DONE,
+    FAILED,
+    FORGET,
+    LATE,
+    ONE,
+    READY,
+    ROWS,
+    SPOILT,
+    TASKS,
+    Message,
+    Writer,
+    opened,
+)
 from understudy.process import Process
 from understudy.settings import shown
 from understudy.wire import keys
@@ -75,7 +89,7 @@ class _Task(NamedTuple):
     function: _Function
     arguments: Any
     timeout: float | None
-    by_rows: bool
+    shape: int
     parts: list[bytearray]
 
 
@@ -124,14 +138,14 @@ class Bench:
             return
         if message.kind != TASKS:
             raise ProtocolError(f"{shown(message.kind)} is nothing that a pool says to a worker")
-        for number, function, body, arguments, timeout, by_rows in message.content:
+        for number, function, body, arguments, timeout, shape in message.content:
             if body is not None:
                 what = _Function(body, message.parts)
                 if function is not None:
                     self._functions[function] = what
             else:
                 what = self._functions[function]
-            self._queue.append(_Task(number, what, arguments, timeout, by_rows, message.parts))
+            self._queue.append(_Task(number, what, arguments, timeout, shape, message.parts))
 
     def _next(self) -> _Task | None:
         """The next task that is ours to do; what was taken back meanwhile is passed over."""
@@ -167,19 +181,20 @@ class Bench:
     def _call(self, task: _Task, rows: list[Any]) -> Any:
         function = task.function.opened(self._key)
         arguments = opened(task.arguments, task.parts, self._key)
-        if task.by_rows:
+        if task.shape != ONE:
             append = rows.append
+            calls = arguments if task.shape == ROWS else zip(*arguments, strict=False)
             if task.timeout is not None:
-                for row in zip(*arguments, strict=False):
+                for row in calls:
                     append(self._timed(task.timeout, function, row, {}))
             elif inspect.iscoroutinefunction(function):
-                for row in zip(*arguments, strict=False):
+                for row in calls:
                     append(_finished(function(*row)))
-            elif len(arguments) == 1:
+            elif task.shape == COLUMNS and len(arguments) == 1:
                 for one in arguments[0]:
                     append(function(one))
             else:
-                for row in zip(*arguments, strict=False):
+                for row in calls:
                     append(function(*row))
             return rows
         args, kwargs = arguments

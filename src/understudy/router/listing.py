@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import replace
 from time import monotonic
 
-from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.standing import held_back, stands_still
 from understudy.router.watch import Watch
@@ -47,7 +46,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         alive=actor.body is Body.LIVE,
         os_status=figures.os_status,
         incarnation=actor.incarnation,
-        lives_left=budget.lives_left(config, actor.budget, now),
+        lives_left=world.registry.lives_left(actor, now),
         lap=lap,
         laps_left=None if config.num_loops is None else max(0, config.num_loops - completed),
         time_left=time_left,
@@ -72,6 +71,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         stats=record.stats(),
         completed_laps=completed,
         depth=actor.depth,
+        group=world.registry.company.name_of(actor),
         children=tuple(child.name for child in world.registry.children(actor.uid)),
     )
 

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from understudy.pool.schedule import AHEAD, MOST, PATIENCE, Schedule
+from understudy.pool.schedule import AHEAD, LATE, MOST, PATIENCE, Schedule
 
 pytestmark = [pytest.mark.requirement("B1"), pytest.mark.requirement("B3")]
 
@@ -116,7 +116,7 @@ def test_what_waits_behind_a_silent_worker_is_taken_back_when_another_has_nothin
     for job in jobs(8):
         made.backlog.append(job)
     given = numbers(made.give(0.0))
-    assert made.spare(0.0) == ([], None), "nobody is idle"
+    assert made.spare(0.0) == ([], LATE), "nobody is idle"
     for number in given[2]:
         made.told(2, number, 0.0, 0.001)
     assert made.spare(0.001) == ([], PATIENCE), "he may be about to say something"
@@ -142,9 +142,14 @@ def test_who_was_robbed_gets_nothing_ahead_until_he_tells_of_what_he_does():
     assert {worker for worker, _ in made.give(0.01)} == {1}
 
 
-def test_nothing_is_taken_back_of_who_has_one_alone():
-    made = schedule_of(2, Job(0))
-    made.give(0.0)
+def test_all_that_waits_behind_a_long_one_is_taken_back_whoever_has_something_to_do():
+    made = schedule_of(1, *jobs(3))
+    assert numbers(made.give(0.0)) == {1: [0, 1]}
+    assert made.spare(LATE / 2) == ([], LATE)
+    assert made.spare(LATE) == ([(1, 2)], None)
+    made.returned(1, [1])  # the first one is begun: that cannot be had
+    assert [job.number for job in made.backlog] == [1, 2]
+    assert made.give(LATE) == []
     assert made.spare(100.0) == ([], None)
 
 
@@ -224,7 +229,7 @@ class Scheduling(RuleBasedStateMachine):
         spare, _ = self.made.spare(self.now)
         for worker, count in spare:
             held = self.begun[worker]
-            back = held[1 : 1 + count]
+            back = held[1 : 1 + count]  # the first one is begun
             del held[1 : 1 + count]
             self.made.returned(worker, back)
 

@@ -114,7 +114,7 @@ class Staff:
 
     def look_again(self) -> float | None:
         """Inside an actor, of those that have not come in: look whether they have ended; when to do so again."""
-        if self.hears_of_ends:
+        if self.hears_of_ends or runtime.inside is not None:
             return None
         waiting = [hand for hand in self.hands.values() if hand.stream is None]
         for hand in waiting:
@@ -135,6 +135,8 @@ class Staff:
 
     def wait(self) -> None:
         """Until all that are gone have ended; those that do not are killed."""
+        if not self.hears_of_ends:
+            return
         until = monotonic() + _PATIENCE
         gone = [*self._gone.values()]
         late: list[ActorRef[Any]] = []

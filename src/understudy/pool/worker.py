@@ -35,6 +35,10 @@ from understudy.wire import keys
 from understudy.wire.sealing import PICKLED, Sealed, seal
 
 
+class _Gone(Exception):
+    """The pool is not there any more."""
+
+
 class Pool(NamedTuple):
     """Where a worker finds its pool, and what that wants of each: plain values of its state."""
 
@@ -53,16 +57,21 @@ class Worker(Process):
         self.bench: Bench | None = None
 
     def __loop__(self) -> None:
-        if self.bench is None:
-            try:
-                stream, claims = come_in(self.pool.path, self.pool.secret, self.number)
-            except (EOFError, OSError):  # it was shut down meanwhile
-                self.stop()
-                return
-            self.bench = Bench(inside_of(self, "work"), stream, claims, self.pool)
-            self.bench.open(self.pool)
-        if not self.bench.work():
+        try:
+            if self.bench is None:
+                self.bench = Bench(inside_of(self, "work"), *self._come_in(), self.pool)
+                self.bench.open(self.pool)
+            goes_on = self.bench.work()
+        except _Gone:
+            goes_on = False
+        if not goes_on:
             self.stop()
+
+    def _come_in(self) -> tuple[Stream, Claims]:
+        try:
+            return come_in(self.pool.path, self.pool.secret, self.number)
+        except (EOFError, OSError):
+            raise _Gone from None
 
 
 class _Function:
@@ -110,15 +119,18 @@ class Bench:
                 pool.initializer(*pool.initargs)
             except BaseException as error:
                 writer = Writer()
-                self._stream.send(writer.message(SPOILT, self._told(writer, error)))
+                self._say(writer.message(SPOILT, self._told(writer, error)))
                 raise
-        self._stream.send(Writer().message(READY, None))
+        self._say(Writer().message(READY, None))
 
     def work(self) -> bool:
         """Wait for tasks, and do those that come at once; False when there is to be no further one."""
         if not self._inside.wait_readable(self._stream.link.fileno()):
             return False
-        said = self._stream.receive()
+        try:
+            said = self._stream.receive()
+        except ConnectionError:
+            said = None
         if said is None:
             return False
         for message in said:
@@ -219,7 +231,13 @@ class Bench:
         except SerializationError as error:
             writer, kind = Writer(), FAILED
             content = [task.number, seconds, *self._words(writer, kind, error, [])]
-        self._stream.send(writer.message(kind, content))
+        self._say(writer.message(kind, content))
+
+    def _say(self, buffers: list[Any]) -> None:
+        try:
+            self._stream.send(buffers)
+        except ConnectionError:
+            raise _Gone from None
 
     def _words(self, writer: Writer, kind: str, outcome: Any, rows: list[Any]) -> list[Any]:
         if kind == DONE:

@@ -58,6 +58,8 @@ class Raw:
 
     def begin(self, function: Callable[[Any], Any], argument: Any) -> None:
         """Given to who has nothing to do, or kept for who is to come."""
+        while len(self._held) < len(self._workers):
+            self._hear()
         self._queue.append((0, FUNCTIONS.index(function), argument))
         self._give(1)
 
@@ -68,7 +70,8 @@ class Raw:
             self._workers.pop(name).join()
             del self._held[name]
             self._fork()
-        self._hear()
+        while len(self._held) < len(self._workers):
+            self._hear()
         self._give(1)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import pytest
@@ -15,7 +16,7 @@ from understudy.pool.schedule import Schedule
 class Job:
     number: int
     priority: int = 0
-    pace: str = "any"
+    pace: Hashable = "any"
 
     def begin(self) -> bool:
         return True

@@ -65,8 +65,8 @@ class Raw:
 
     def recover(self) -> None:
         """Fork another when one has ended."""
-        wait([worker.sentinel for worker in self._workers.values()], PATIENCE)
-        for name in [name for name, worker in self._workers.items() if not worker.is_alive()]:
+        ended = wait([worker.sentinel for worker in self._workers.values()], PATIENCE)
+        for name in [name for name, worker in self._workers.items() if worker.sentinel in ended]:
             self._workers.pop(name).join()
             del self._held[name]
             self._fork()

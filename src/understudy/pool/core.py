@@ -217,6 +217,8 @@ class Core:
             while not self._is_over():
                 with self._lock:
                     due = self._balance()
+                if self._arrivals:  # left with this thread while it had the lock, so nobody rings for them
+                    due = 0.0
                 for hand, may_write, may_read in self._ears.wait(due):
                     self._serve(hand, may_write=may_write, may_read=may_read)
                 with self._lock:

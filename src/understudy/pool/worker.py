@@ -46,7 +46,9 @@ class Worker(Process):
                 self.stop()
                 return
             self.bench = Bench(inside_of(self, "work"), stream, claims, self.pool)
-            self.bench.open(self.pool)
+            if not self.bench.open(self.pool):
+                self.stop()
+                return
         if not self.bench.work():
             self.stop()
 
@@ -89,22 +91,25 @@ class Bench:
         self._claimed: int | None = None
         self._functions: dict[int, _Function] = {}
 
-    def open(self, pool: Pool) -> None:
-        """Make ready for tasks; what the initializer raises is told, and raised."""
+    def open(self, pool: Pool) -> bool:
+        """Make ready for tasks; False where the pool is gone. What the initializer raises is told, and raised."""
         if pool.initializer is not None:
             try:
                 pool.initializer(*pool.initargs)
             except BaseException as error:
                 writer = Writer()
-                self._stream.send(writer.message(SPOILT, self._told(writer, error)))
+                self._says(writer.message(SPOILT, self._told(writer, error)))
                 raise
-        self._stream.send(Writer().message(READY, None))
+        return self._says(Writer().message(READY, None))
 
     def work(self) -> bool:
         """Wait for tasks, and do those that come at once; False when there is to be no further one."""
         if not self._inside.wait_readable(self._stream.link.fileno()):
             return False
-        said = self._stream.receive()
+        try:
+            said = self._stream.receive()
+        except ConnectionResetError:  # the pool is gone, and has not read all that was said to it
+            said = None
         if said is None:
             return False
         for message in said:
@@ -204,7 +209,16 @@ class Bench:
         except SerializationError as error:
             writer, kind = Writer(), FAILED
             content = [task.number, seconds, *self._words(writer, kind, error, [])]
-        self._stream.send(writer.message(kind, content))
+        if not self._says(writer.message(kind, content)):
+            self._queue.clear()
+
+    def _says(self, buffers: list[Any]) -> bool:
+        """False where the pool is gone: nobody wants to know."""
+        try:
+            self._stream.send(buffers)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
 
     def _words(self, writer: Writer, kind: str, outcome: Any, rows: list[Any]) -> list[Any]:
         if kind == DONE:

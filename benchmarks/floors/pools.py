@@ -58,17 +58,20 @@ class Raw:
 
     def begin(self, function: Callable[[Any], Any], argument: Any) -> None:
         """Given to who has nothing to do, or kept for who is to come."""
+        while len(self._held) < len(self._workers):
+            self._hear()
         self._queue.append((0, FUNCTIONS.index(function), argument))
         self._give(1)
 
     def recover(self) -> None:
         """Fork another when one has ended."""
-        wait([worker.sentinel for worker in self._workers.values()], PATIENCE)
-        for name in [name for name, worker in self._workers.items() if not worker.is_alive()]:
+        ended = wait([worker.sentinel for worker in self._workers.values()], PATIENCE)
+        for name in [name for name, worker in self._workers.items() if worker.sentinel in ended]:
             self._workers.pop(name).join()
             del self._held[name]
             self._fork()
-        self._hear()
+        while len(self._held) < len(self._workers):
+            self._hear()
         self._give(1)
 
     def close(self) -> None:

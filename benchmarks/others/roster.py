@@ -108,7 +108,8 @@ PEERS = (
             Entry("ray", "ray_tasks:Tasks", TASKS),
         ),
     ),
-    Peer("mpire", ">=2.10,<3", (Entry("mpire", "mpire:Tasks", TASKS),)),
+    # Which worker does a task is settled when it is applied: one that is begun may stand behind one that does not end.
+    Peer("mpire", ">=2.10,<3", (Entry("mpire", "mpire:Tasks", TASKS[:-1]),)),
     Peer("redis", ">=5,<8", (Entry("redis streams", "redis_streams:Post", ("tell-reliable",)),)),
     Peer("xoscar", ">=0.9,<1", (Entry("xoscar", "xoscar_post:Post", (*MESSAGES, *CROWDS)),)),
 )

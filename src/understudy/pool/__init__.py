@@ -4,6 +4,7 @@ schedule    which worker gets which tasks: pure
 frames      what is said, as bytes: pure
 functions   which functions need not be sent again
 task        one task and its future
+slots       the outcomes of one map, lighter than futures
 callbacks   the thread of the users' callbacks
 accounts    what is promised, and each one's outcome
 channel     sockets and claims

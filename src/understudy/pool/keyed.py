@@ -158,7 +158,7 @@ class Keyed:
     """The tasks of one pool by their keys."""
 
     def __init__(self) -> None:
-        self._tasks: dict[Any, tuple[Task, str]] = {}
+        self._tasks: dict[Any, tuple[Task, TaskFuture, str]] = {}
 
     def check(self, key: Hashable) -> None:
         """Raise ConfigError for a key that is taken, or can be none."""
@@ -169,13 +169,13 @@ class Keyed:
         if taken:
             raise ConfigError(f"key={shown(key)}: the pool has a task of that key; a result is taken out by forget()")
 
-    def add(self, task: Task, target: Any) -> TaskFuture:
+    def add(self, task: Task, future: TaskFuture, target: Any) -> TaskFuture:
         """One more."""
         kind = type(target).__qualname__ if isinstance(target, Process) else name_of(target)
-        if self._tasks.setdefault(task.key, (task, kind))[0] is not task:
-            task.future.cancel()
+        if self._tasks.setdefault(task.key, (task, future, kind))[0] is not task:
+            future.cancel()
             self.check(task.key)
-        return task.future
+        return future
 
     def forget(self, key: Hashable) -> None:
         """That key may be used anew; raises KeyError."""
@@ -184,12 +184,12 @@ class Keyed:
 
     def result(self, key: Hashable, timeout: float | None) -> Any:
         """What it came to, waiting for it."""
-        return self._find(key)[0].future.result(check_timeout(timeout))
+        return self._find(key)[1].result(check_timeout(timeout))
 
     def record(self, key: Hashable) -> TaskRecord:
         """What is known of it now."""
-        task, kind = self._find(key)
-        future, place = task.future, None if task.hand is None else task.hand.place
+        task, future, kind = self._find(key)
+        place = None if task.hand is None else task.hand.place
         if not future.done():
             return TaskRecord(key, kind, task.number, is_done=False)
         worker, pid = (None, None) if place is None else (place.worker, place.pid)
@@ -205,13 +205,13 @@ class Keyed:
         until = None if seconds is None else monotonic() + seconds
         found: dict[Any, Any] = {}
         failed: list[PoolTaskError] = []
-        for key, (task, kind) in [*self._tasks.items()]:
+        for key, (task, future, kind) in [*self._tasks.items()]:
             try:
-                error = task.future.exception(None if until is None else max(0.0, until - monotonic()))
+                error = future.exception(None if until is None else max(0.0, until - monotonic()))
             except CancelledError as cancelled:
                 error = cancelled
             if error is None:
-                found[key] = task.future.result()
+                found[key] = future.result()
             else:
                 failed.append(_of_task(task, kind, error))
         if failed:
@@ -220,7 +220,7 @@ class Keyed:
             raise first
         return found
 
-    def _find(self, key: Hashable) -> tuple[Task, str]:
+    def _find(self, key: Hashable) -> tuple[Task, TaskFuture, str]:
         try:
             return self._tasks[key]
         except (KeyError, TypeError):

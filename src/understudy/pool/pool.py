@@ -135,7 +135,8 @@ class Pool(Submitter):
     def submit_function(self, key: Hashable, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> TaskFuture:
         """As `submit`, under a key by which `result` and `record` find it. Raises ConfigError for one that is taken."""
         self._keyed.check(key)
-        return self._keyed.add(self.options(key=key)._start(fn, args, kwargs), fn)  # noqa: SLF001 - ours
+        task, future = self.options(key=key)._start(fn, args, kwargs)  # noqa: SLF001 - ours
+        return self._keyed.add(task, future, fn)
 
     def submit_process(
         self, key: Hashable, target: type[Process] | Process, /, *args: Any, config: Config = None, **kwargs: Any
@@ -148,17 +149,10 @@ class Pool(Submitter):
         """
         self._keyed.check(key)
         process = process_of(target, args, kwargs)
-        task = Task(
-            next(self._core.accounts.numbers),
-            TaskFuture(self._core.accounts.callbacks),
-            None,
-            None,
-            None,
-            None,
-            key=key,
-        )
+        future = TaskFuture(self._core.accounts.callbacks)
+        task = Task(next(self._core.accounts.numbers), future, None, None, None, None, key=key)
         self._performances.begin(task, process, {"name": _name_for(self.name, key), "config": config})
-        return self._keyed.add(task, process)
+        return self._keyed.add(task, future, process)
 
     def submit_many(self, tasks: Many) -> list[TaskFuture]:
         """Submit rows of a key, a function or Process class, and its arguments."""

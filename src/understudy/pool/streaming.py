@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Any
 
+from understudy.pool.slots import Slot, letting_go
 from understudy.pool.task import TaskFuture
 
 Start = Callable[[list[tuple[Any, ...]]], TaskFuture]
@@ -24,18 +25,18 @@ def slice_of(count: int, workers: int) -> int:
     return max(1, -(-count // (workers * SLICES)))
 
 
-def in_order(futures: Iterable[TaskFuture], timeout: float | None) -> Iterator[Any]:
+def in_order(slots: Iterable[Slot], timeout: float | None) -> Iterator[Any]:
     """The results of all that are under way; those that are not asked for any more are cancelled."""
     until = None if timeout is None else monotonic() + timeout
-    left = deque(futures)
+    left = deque(slots)
 
     def results() -> Iterator[Any]:
         try:
             while left:
-                yield from _rows(left.popleft(), until)
+                yield from left.popleft().take(until)
         finally:
-            for future in left:
-                future.cancel()
+            for slot in left:
+                slot.cancel()
 
     return results()
 
@@ -46,7 +47,7 @@ def look_ahead(start: Start, rows: Iterable[tuple[Any, ...]], chunk: int, ahead:
     under_way = deque(map(start, itertools.islice(batches, ahead)))
     try:
         while under_way:
-            yield from _rows(under_way.popleft(), None)
+            yield from _rows(under_way.popleft())
             under_way.extend(map(start, itertools.islice(batches, 1)))
     finally:
         for future in under_way:
@@ -71,7 +72,7 @@ def as_they_come(start: Start, rows: Iterable[tuple[Any, ...]], chunk: int, ahea
             future = done.get()
             under_way.discard(future)
             begin(1)
-            yield from _rows(future, None)
+            yield from _rows(future)
     finally:
         for future in under_way:
             future.cancel()
@@ -91,7 +92,7 @@ async def awaited(start: Start, rows: Any, chunk: int, ahead: int) -> AsyncItera
             if not under_way:
                 return
             await done_of(under_way[0])
-            for row in _rows(under_way.popleft(), None):
+            for row in _rows(under_way.popleft()):
                 yield row
     finally:
         for future in under_way:
@@ -113,28 +114,20 @@ async def done_of(future: TaskFuture) -> None:
     await done.wait()
 
 
-def _rows(future: TaskFuture, until: float | None) -> Iterator[Any]:
+def _rows(future: TaskFuture) -> Iterator[Any]:
     """What the calls of one task returned; those before one that failed, too."""
     try:
-        left = None if until is None else max(0.0, until - monotonic())
         if future.rows is None:
-            yield future.result(left)
+            yield future.result()
             return
-        error = future.exception(left)
-        yield from _letting_go([*future.rows] if error is not None else future.result())
+        error = future.exception()
+        yield from letting_go([*future.rows] if error is not None else future.result())
         if error is not None:
             raise error
     finally:
         future.cancel()
         error = None
         del future
-
-
-def _letting_go(rows: list[Any]) -> Iterator[Any]:
-    """Each, which is held here no more when it is given."""
-    rows.reverse()
-    while rows:
-        yield rows.pop()
 
 
 def _batches(rows: Iterable[tuple[Any, ...]], chunk: int) -> Iterator[list[tuple[Any, ...]]]:

@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 from understudy.errors import ConfigError, WrongProcess
 from understudy.pool.core import Core
 from understudy.pool.frames import COLUMNS, ONE, ROWS, kept
+from understudy.pool.slots import Asker, Slot
 from understudy.pool.streaming import as_they_come, awaited, done_of, in_order, look_ahead, slice_of
-from understudy.pool.task import Task, TaskFuture
+from understudy.pool.task import Promise, Task, TaskFuture
 from understudy.settings import check_timeout, shown
-from understudy.wire.sealing import Sealed, seal
+from understudy.wire.sealing import seal
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class Submitter(Executor):
         SerializationError for what cannot travel, NotAnActor for what is no function or a generator function,
         PoolClosed after `shutdown`, PoolBroken where no worker can be had, WrongProcess in a forked copy.
         """
-        return self._start(fn, args, kwargs).future
+        return self._start(fn, args, kwargs)[1]
 
     def map(
         self,
@@ -61,9 +62,7 @@ class Submitter(Executor):
         call raised, after the results before it. Raises what `submit` raises.
         """
         seconds, rows = check_timeout(timeout), [*zip(*iterables, strict=False)]
-        size = slice_of(len(rows), self._core.size) if chunksize is None else check_count("chunksize", chunksize)
-        start = self._starter(fn)
-        return in_order([start(rows[at : at + size]) for at in range(0, len(rows), size)], seconds)
+        return self._mapped(fn, rows, seconds, chunksize)
 
     def imap(
         self, fn: Callable[..., T], *iterables: Iterable[Any], chunksize: int = 1, ahead: int | None = None
@@ -85,9 +84,7 @@ class Submitter(Executor):
     ) -> Iterator[T]:  # fmt: skip
         """As `map`, of calls whose arguments stand in rows."""
         seconds, taken = check_timeout(timeout), [tuple(row) for row in rows]
-        size = slice_of(len(taken), self._core.size) if chunksize is None else check_count("chunksize", chunksize)
-        start = self._starter(fn)
-        return in_order([start(taken[at : at + size]) for at in range(0, len(taken), size)], seconds)
+        return self._mapped(fn, taken, seconds, chunksize)
 
     def amap(
         self, fn: Callable[..., T], rows: Any, *, chunksize: int = 1, ahead: int | None = None
@@ -100,34 +97,68 @@ class Submitter(Executor):
         """What `submit` would give, awaited; to cancel who awaits it cancels the task, or ends its worker amid it."""
         import asyncio
 
-        task = self._start(fn, args, kwargs)
+        task, future = self._start(fn, args, kwargs)
         try:
-            await done_of(task.future)
+            await done_of(future)
         except asyncio.CancelledError:
             self._core.abandon(task)
             raise
-        found: T = task.future.result()
+        found: T = future.result()
         return found
 
     # --- pieces
 
-    def _start(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Task:
-        task = self._task(fn, [[*args], kwargs])
-        self._core.submit(task)
-        return task
+    def _mapped(
+        self, fn: Callable[..., T], rows: list[tuple[Any, ...]], timeout: float | None, chunksize: int | None
+    ) -> Iterator[T]:
+        size = slice_of(len(rows), self._core.size) if chunksize is None else check_count("chunksize", chunksize)
+        asker, slots = Asker(), list[Slot]()
+        try:
+            for at in range(0, len(rows), size):
+                slot = Slot(asker)
+                self._begin_rows(fn, rows[at : at + size], slot)
+                slots.append(slot)
+        except BaseException:
+            for slot in slots:
+                slot.cancel()
+            raise
+        return in_order(slots, timeout)
 
-    def _task(self, fn: Callable[..., Any], arguments: list[Any], shape: int = ONE, calls: int = 1) -> Task:
+    def _start(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Task, TaskFuture]:
+        future = TaskFuture(self._core.accounts.callbacks)
+        return self._begin(fn, [[*args], kwargs], future), future
+
+    def _starter(self, fn: Callable[..., Any]) -> Callable[[list[tuple[Any, ...]]], TaskFuture]:
+        def start(rows: list[tuple[Any, ...]]) -> TaskFuture:
+            future = TaskFuture(self._core.accounts.callbacks)
+            self._begin_rows(fn, rows, future)
+            return future
+
+        return start
+
+    def _begin_rows(self, fn: Callable[..., Any], rows: list[tuple[Any, ...]], promise: Promise) -> None:
+        if len(rows) == 1:
+            self._begin(fn, [[*rows[0]], {}], promise)
+            return
+        promise.rows = ()
+        width = len(rows[0])
+        if width and all(len(row) == width for row in rows):
+            self._begin(fn, [[*column] for column in zip(*rows, strict=True)], promise, COLUMNS, len(rows))
+        else:
+            self._begin(fn, [[*row] for row in rows], promise, ROWS, len(rows))
+
+    def _begin(
+        self, fn: Callable[..., Any], arguments: list[Any], promise: Promise, shape: int = ONE, calls: int = 1
+    ) -> Task:
         core, way = self._core, self._way
         if os.getpid() != core.pid:
             raise WrongProcess(f"this is a forked copy: the pool {core.name} takes tasks in the process that made it")
         core.check_open()
         function = core.functions.find(fn)
-        whole: Sealed | None = None
-        if function is None:
-            whole = kept(seal(fn, "the function", core.key))
-        return Task(
+        whole = kept(seal(fn, "the function", core.key)) if function is None else None
+        task = Task(
             next(core.accounts.numbers),
-            TaskFuture(core.accounts.callbacks),
+            promise,
             function,
             whole,
             kept(seal(arguments, "the arguments", core.key)),
@@ -138,23 +169,8 @@ class Submitter(Executor):
             way.key,
             shape,
         )
-
-    def _starter(self, fn: Callable[..., Any]) -> Callable[[list[tuple[Any, ...]]], TaskFuture]:
-        def start(rows: list[tuple[Any, ...]]) -> TaskFuture:
-            if len(rows) == 1:
-                task = self._task(fn, [[*rows[0]], {}])
-            else:
-                width = len(rows[0])
-                if width and all(len(row) == width for row in rows):
-                    columns = [[*column] for column in zip(*rows, strict=True)]
-                    task = self._task(fn, columns, COLUMNS, len(rows))
-                else:
-                    task = self._task(fn, [[*row] for row in rows], ROWS, len(rows))
-                task.future.rows = ()
-            self._core.submit(task)
-            return task.future
-
-        return start
+        core.submit(task)
+        return task
 
     def _ahead(self, ahead: int | None) -> int:
         return self._core.size * _AHEAD if ahead is None else check_count("ahead", ahead)

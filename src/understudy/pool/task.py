@@ -52,6 +52,36 @@ class Place:
     pid: int | None
 
 
+class Promise(Protocol):
+    """Where an outcome goes: a future, or a slot."""
+
+    rows: Sequence[Any] | None
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Whether it is still wanted."""
+        ...
+
+    def cancel(self) -> bool:
+        """Whether it is not begun any more."""
+        ...
+
+    def cancelled(self) -> bool:
+        """Whether it was."""
+        ...
+
+    def done(self) -> bool:
+        """Whether it has an outcome."""
+        ...
+
+    def set_result(self, value: Any, /) -> None:
+        """Its outcome is that."""
+        ...
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """Its outcome is an error."""
+        ...
+
+
 class Placed(Protocol):
     """A worker."""
 
@@ -66,7 +96,7 @@ class Task:
     """What is to be done, and for whom; a duty of the schedule."""
 
     number: int
-    future: TaskFuture
+    future: Promise
     function: Function | None
     whole: Sealed | None
     """The function, where it goes along."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -15,9 +14,9 @@ from understudy.lifecycle.actor import Actor
 from understudy.router import verbs
 from understudy.router.desk import Desk, Later
 from understudy.router.errands import Outcome
+from understudy.router.listing import brief, whole
 from understudy.router.listing import info as info_of
 from understudy.router.listing import summary as summary_of
-from understudy.router.listing import whole
 from understudy.router.outputs import Cursor
 from understudy.status import ActorInfo, Health
 from understudy.wire.codec import VERSION, unpack
@@ -142,17 +141,11 @@ def shutdown(desk: Desk, *, force: bool) -> dict[str, str]:
 
 
 def _rows(desk: Desk, actors: list[Actor]) -> list[dict[str, Any]]:
-    return [_brief(_info(desk, actor)) for actor in actors]
+    return [brief(desk.world, desk.watch, actor) for actor in actors]
 
 
 def _info(desk: Desk, actor: Actor) -> ActorInfo:
     return info_of(desk.world, desk.watch, actor)
-
-
-def _brief(row: ActorInfo) -> dict[str, Any]:
-    """A row among many: without lap times and errors one by one."""
-    stats = None if row.stats is None else replace(row.stats, recent=(), error_events=())
-    return replace(row, stats=stats).to_dict()
 
 
 @cache

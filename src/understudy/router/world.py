@@ -20,6 +20,7 @@ from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.registry import Registry
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Undecided
+from understudy.lifecycle.watches import Watches
 from understudy.observe.publisher import Publisher
 from understudy.router.cradle import Cradle
 from understudy.router.dumps import Dumps
@@ -83,6 +84,7 @@ class World:
     shelf: Shelf = field(default_factory=Shelf)
     letters: Letters = field(default_factory=Letters)
     cradle: Cradle = field(default_factory=Cradle)
+    watches: Watches = field(default_factory=Watches)
     doomed: dict[int, None] = field(default_factory=dict)
     """Actors whose family is to be killed at the end of this round of the loop, all at one look."""
     dropped: int = 0
@@ -93,6 +95,8 @@ class World:
     closing: bool = False
     """Set by who shuts the system down: from then on nothing comes up any more."""
     perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None
+    row: Callable[[Actor], dict[str, Any]] = lambda _: {}
+    """What is known of an actor, as one row among many."""
     shut: Callable[[bool], None] = lambda _: None
     """Begins to shut the system down, by force or not, and returns."""
 

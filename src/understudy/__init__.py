@@ -95,6 +95,7 @@ if _typing.TYPE_CHECKING:
     from understudy.receiving.marks import callable_remotely as callable_remotely
     from understudy.receiving.marks import receives as receives
     from understudy.ref import ActorRef as ActorRef
+    from understudy.router.exits import ExitCallback as ExitCallback
     from understudy.router.letters import DeadLetters as DeadLetters
     from understudy.spawners import Spawner as Spawner
     from understudy.spawners import Target as Target
@@ -128,6 +129,7 @@ else:
         "Timeouts": "config",
         "DeadLetter": "deadletters",
         "Reminder": "engine.timers",
+        "ExitCallback": "router.exits",
         "AccessDenied": "errors",
         "ActorDied": "errors",
         "ActorError": "errors",
@@ -243,6 +245,7 @@ __all__ = [
     "ErrorHandlerError",
     "ErrorHandlerTimeoutError",
     "Event",
+    "ExitCallback",
     "GroupRef",
     "Health",
     "Heartbeat",

@@ -63,12 +63,16 @@ class ActorRef(Generic[A]):
         self._await(self._outside.started(self.uid), timeout, "be ready")
 
     def wait(self, timeout: float | None = None) -> Status:
-        """Wait until it has ended, over all its lives, and give the final status; raises WaitTimeout."""
+        """Wait until it has ended, over all its lives, and give the final status; raises WaitTimeout.
+
+        So may actors; in their main thread a stop ends the wait and its section, and a wait for itself, or for who
+        takes it along, is a WrongProcess at once.
+        """
         self._guard("wait")
         return self._await(self._outside.settled(self.uid), timeout, "end")
 
     def result(self, timeout: float | None = None) -> Any:
-        """What `__result__` returned, waiting for it; the same object each time.
+        """What `__result__` returned, waiting for it; the same object each time. For the program: not inside actors.
 
         Raises the actor's error if it did not finish (ActorKilled if it was killed), WaitTimeout after ``timeout``
         seconds. A fallback that `__error__` returned is given as if it were the result.
@@ -217,7 +221,8 @@ class ActorRef(Generic[A]):
 
     @property
     def _outside(self) -> runtime.Outside:
-        return self._home or runtime.find(self.system_id, self.name)
+        inside = self._inside
+        return self._home or (runtime.find(self.system_id, self.name) if inside is None else inside.outside)
 
     def _find_way(self) -> Callable[[int, str, Any, bool], None]:
         """How messages go from this process, kept: there are many of them."""
@@ -242,6 +247,8 @@ class ActorRef(Generic[A]):
             raise WrongProcess(f"{self.name} cannot {verb} for itself")
 
     def _settled_outside(self, timeout: float | None) -> runtime.Outside:
+        if self._inside is not None:
+            self._inside.outside.refuse_outcomes()
         self.wait(timeout)
         return self._outside
 

@@ -28,6 +28,7 @@ from understudy.wire.page import PLACE, PLACE_SHIFT
 from understudy.wire.pickling import dumps
 
 if TYPE_CHECKING:
+    from understudy.engine.abroad import Abroad
     from understudy.engine.ticking import Ticking
     from understudy.engine.timers import Reminder
 
@@ -51,6 +52,7 @@ class Actor:
         self.times = LapTimes()
         self._began = time.time()
         self._checkpoints = 0
+        self._abroad: Abroad | None = None
         self._birth, self._halt, self._sections = birth, halt, sections
         self._link, self._outbox = link, outbox
 
@@ -193,6 +195,16 @@ class Actor:
         last = self._link.asking.steer("unwatch", refs).get("number")
         for ref in refs:
             self._link.vigil.drop(ref.uid, int(last or 0))
+
+    @property
+    def outside(self) -> Abroad:
+        """Where refs look, and wait."""
+        self._check_not_copied("waits for nobody")
+        if self._abroad is None:
+            from understudy.engine.abroad import Abroad  # for those who do
+
+            self._abroad = Abroad(self.name, self._link.asking, self._halt, self._sections)
+        return self._abroad
 
     def _watched(self, who: Any, verb: str) -> list[ActorRef[Any]]:
         refs: list[Any] = [who] if isinstance(who, ActorRef) else list(who) if isinstance(who, Iterable) else [None]

@@ -10,6 +10,7 @@ from typing import Any
 from understudy import runtime
 from understudy.errors import SystemClosed, UnknownActor, WrongProcess
 from understudy.group import GroupRef
+from understudy.latch import Latch
 from understudy.lifecycle.actor import Actor
 from understudy.mail.office import Myself, Office
 from understudy.outcome import Sealed, open_outcome
@@ -17,7 +18,6 @@ from understudy.ref import ActorRef
 from understudy.router import verbs
 from understudy.router.calls import Calls
 from understudy.router.exits import ExitCallback, Exits
-from understudy.router.latch import Latch
 from understudy.router.letters import deliver, keep
 from understudy.router.listing import is_healthy, whole
 from understudy.router.post import PARENT

@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from understudy.errors import NoCapacity, UnderstudyError
-from understudy.router.latch import Latch
+from understudy.latch import Latch
 from understudy.router.threads import LateThread
 from understudy.status import ActorInfo, Status
 
@@ -67,8 +67,9 @@ class Exits:
         def tell(latch: Latch[Status]) -> None:
             try:
                 latch.result()
-            except UnderstudyError:
-                return  # it was left behind: its end will be known to nobody
+            except UnderstudyError as error:
+                error.__traceback__ = None  # it is kept, and would keep this frame
+                return  # the actor was left behind: its end will be known to nobody
             self._due.put(made)
             if self._closed:  # the other one may have ended
                 LateThread(self._call_all, self._name).begin()

@@ -14,7 +14,7 @@ from understudy.observe.publisher import TICK
 from understudy.router import watching
 from understudy.router.calls import Calls
 from understudy.router.control import Control
-from understudy.router.desk import Desk
+from understudy.router.desk import Desk, answered
 from understudy.router.door import Door
 from understudy.router.errands import Errands
 from understudy.router.folders import read_last_lines
@@ -23,6 +23,7 @@ from understudy.router.logs import defect, warning
 from understudy.router.outputs import Outputs
 from understudy.router.perform import kill_doomed
 from understudy.router.reports import Reports, laps_of
+from understudy.router.requests import look
 from understudy.router.sampling import Sampler
 from understudy.router.survey import Survey
 from understudy.router.watch import Watch
@@ -52,6 +53,7 @@ class Router:
         outputs = Outputs(world, self.files)
         self.desk = Desk(world, self.watch, self.sampler, self.errands, outputs)
         self._control = Control(self.desk)
+        world.look = lambda actor, tell: answered(lambda: look(self.desk, actor)).then(tell)
         self._survey = Survey(world, self.sampler, self.errands)
         self._over = False
         self._turned = monotonic()

@@ -10,6 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from understudy.errors import UnknownActor
 from understudy.lifecycle.actor import Actor
 from understudy.router import verbs
 from understudy.router.desk import Desk, Later
@@ -66,6 +67,18 @@ def info(desk: Desk, name: str) -> Any:
     """The row of one actor."""
     find = desk.world.registry.find
     return desk.measured([find(name)], lambda: whole(desk.world, desk.watch, find(name)).to_dict())
+
+
+def look(desk: Desk, actor: Actor) -> Any:
+    """The same of one that is known by more than its name."""
+
+    def tell() -> dict[str, Any]:
+        found = desk.world.registry.actors.get(actor.uid)
+        if found is None:
+            raise UnknownActor(f"{actor.name} ended long ago and is forgotten")
+        return whole(desk.world, desk.watch, found).to_dict()
+
+    return desk.measured([actor], tell)
 
 
 def healthy(desk: Desk, name: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from understudy.errors import UnderstudyError
 from understudy.ref import ActorRef
-from understudy.router import verbs, watching
+from understudy.router import looking, verbs, watching
 from understudy.router.post import PAIRS
 from understudy.router.spawning import granted, refusal
 from understudy.router.world import World
@@ -15,6 +15,9 @@ from understudy.wire.messages import Identity, Steer
 
 def steer(world: World, identity: Identity, message: Steer) -> None:
     """Carry it out and answer: a word for each by its name, or of each child its uid."""
+    if message.verb in {"info", "wait", "ready"}:
+        looking.look(world, identity, message)
+        return
     who = [_meant(world, one) for one in message.who]
     try:
         words = list(_done(world, identity, message, who).items())

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 from understudy.errors import SystemClosed
+from understudy.latch import Latch
 from understudy.lifecycle.actor import Actor, Kin, Outcome
 from understudy.lifecycle.effects import Effect
 from understudy.lifecycle.events import Event, Released
@@ -22,9 +23,9 @@ from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Undecided
 from understudy.lifecycle.watches import Watches
 from understudy.observe.publisher import Publisher
+from understudy.router import errands
 from understudy.router.cradle import Cradle
 from understudy.router.dumps import Dumps
-from understudy.router.latch import Latch
 from understudy.router.letters import Letters
 from understudy.router.logs import LogThread, about, defect, told
 from understudy.router.orders import OrdersDesk
@@ -95,6 +96,8 @@ class World:
     closing: bool = False
     """Set by who shuts the system down: from then on nothing comes up any more."""
     perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None
+    look: Callable[[Actor, Callable[[errands.Outcome], None]], None] = lambda *_: None
+    """Tells all that is known of an actor, when it is measured."""
     row: Callable[[Actor], dict[str, Any]] = lambda _: {}
     """What is known of an actor, as one row among many."""
     shut: Callable[[bool], None] = lambda _: None

@@ -18,7 +18,7 @@ Verdict = Annotated[str, ("", "again", "rites", "end")]
 Way = Annotated[str, ("tell", "ask")]
 Standing = Annotated[str, ("waiting", "ready", "leaving", "stopping", "ended", "unknown")]
 Takes = Annotated[str, ("always", "perhaps", "never")]
-Steering = Annotated[str, ("stop", "kill", "restart", "children", "watch", "unwatch")]
+Steering = Annotated[str, ("stop", "kill", "restart", "children", "watch", "unwatch", "info", "wait", "ready")]
 OnFull = Annotated[str, ("block", "raise", "drop_oldest")]
 """Texts of which the codec lets through these only."""
 
@@ -168,7 +168,8 @@ class Checkpoint:
 class Steer:
     """Stop, kill or restart these, by uid, name or glob; ``children``: tell whom these have spawned.
 
-    ``watch`` and ``unwatch``: I want, or do not want any more, to be told when they have ended.
+    ``watch`` and ``unwatch``: I want, or do not want any more, to be told when they have ended. Of one uid, ``info``:
+    tell its row; ``wait`` and ``ready``: answer at once, and again when it has ended, or was READY once.
     """
 
     KIND: ClassVar[str] = "steer"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -11,7 +12,16 @@ import pytest
 
 from tests.stage import hold, note, noted, notes, running, until
 from tests.watching.cast import Heedless, Laps, Mortal, Only, Together, Watcher
-from understudy import ConfigError, NotAnActor, Process, ReceiveError, ReceiveTimeoutError, Status, WrongProcess
+from understudy import (
+    ConfigError,
+    NotAnActor,
+    Process,
+    ReceiveError,
+    ReceiveTimeoutError,
+    Status,
+    WaitTimeout,
+    WrongProcess,
+)
 
 ENDS = {
     "finishes": "FINISHED 0",
@@ -277,6 +287,36 @@ def test_with_several_in_hand_ends_are_handled_side_by_side(system, said, tmp_pa
     assert noted(said, 3)[2] == "meanwhile"
     gates.touch()
     assert sorted(noted(said, 5)[3:]) == ["mortal-1 KILLED None", "mortal-2 KILLED None"]
+
+
+def receives_amid(self, ref):
+    self.watch(ref)
+    ref.kill()
+    while not notes(self.said):
+        with contextlib.suppress(WaitTimeout):
+            self.receive(0.05)
+    self.defer().reply("answered")
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_the_message_in_hand_stays_in_hand_though_an_end_comes_amid_its_handler(system, said, concurrency):
+    watcher = system.spawn(Watcher, said, name="watcher", concurrency=concurrency)
+    mortal = system.spawn(Mortal, name="mortal")
+    assert watcher.ask(functools.partial(receives_amid, ref=mortal), 30) == "answered"
+    assert notes(said) == ["mortal KILLED None"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 2])
+def test_another_target_without_the_hook_is_told_nothing_and_lives(system, watcher, said, concurrency):
+    mortal = system.spawn(Mortal, name="mortal")
+    watching(watcher, mortal)
+    system.restart("watcher", target=Heedless, config={"mailbox.concurrency": concurrency})
+    until(lambda: watcher.info().incarnation == 2, 30, "the other target")
+    mortal.kill()
+    mortal.wait(30)
+    until(lambda: watcher.uid not in system._world.watches._of, 30, "its being passed over")
+    assert watcher.ask(lambda self: self.incarnation, 30) == 2
+    assert notes(said) == []
 
 
 def test_a_pause_holds_an_end_back(system, watcher, said):

@@ -131,12 +131,12 @@ class Reception:
 
     def _end_amid(self) -> None:
         """An end whose turn has come while a hook waits for messages is a part of that hook's section."""
-        end = self.vigil.take()
+        end, held = self.vigil.take(), self._hand
         self._hand = Hand(NOBODY, None)
         try:
             self.end(end)
         finally:
-            self._hand = None
+            self._hand = held
         self.vigil.handled(end)
 
     def end(self, end: Terminated) -> None:

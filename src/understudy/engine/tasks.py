@@ -88,6 +88,13 @@ class Tasks(Serving):
                 _own_hand.set(self._hand)
                 self._hand = None
 
+    def _end_amid(self) -> None:
+        token = _own_hand.set(None)
+        try:
+            super()._end_amid()
+        finally:
+            _own_hand.reset(token)
+
     def serve_waiting(self, lap: int) -> None:
         """Handle what has arrived by now, until none of it is in hand; raises what the handler of a tell raises."""
         self.settle()
@@ -241,7 +248,8 @@ class Tasks(Serving):
             task = self._begin(handler, ActorInfo.from_dict(end.info), hand, lap, count=0)
             task.add_done_callback(lambda _: self.vigil.handled(end) if _error_of(task, late=False) is None else None)
             return
-        self._handle_plain(handler, ActorInfo.from_dict(end.info), hand)
+        if handler is not None:  # another target may have taken the part of the one that watched
+            self._handle_plain(handler, ActorInfo.from_dict(end.info), hand)
         if self._crash is None:
             self.vigil.handled(end)
 

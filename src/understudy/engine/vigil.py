@@ -26,8 +26,8 @@ class Vigil:
         """Those that have their place, see `Mailbox.places`."""
         self._since: int | None = None
         """The last place when the first of those that have none was looked at."""
-        self._void: dict[int, int] = {}
-        """Of each that is watched no more the last number that does not count."""
+        self._void: set[int] = set()
+        """Numbers of those that are to be passed over."""
 
     def tell(self, end: Terminated) -> None:
         """From the link's thread."""
@@ -35,9 +35,11 @@ class Vigil:
         if self._halt.waiter is not None:
             self._halt.waiter.ring()
 
-    def drop(self, uid: int, number: int) -> None:
+    def drop(self, uid: int, last: int) -> None:
         """That one is watched no more: what was told of its end, up to that number, is passed over. In any thread."""
-        self._void[uid] = number
+        for end in (*tuple(self._told), *(end for _, end in tuple(self._line))):
+            if end.uid == uid and end.number <= last:
+                self._void.add(end.number)
 
     def is_due(self, mailbox: Mailbox) -> bool:
         """Whether it is the turn of an end, and not that of a message; what has arrived is taken in for that."""
@@ -87,13 +89,13 @@ class Vigil:
         for _ in range(count):
             mailbox.places += 1
             self._sections.page.words[TAKEN] += 1
-            self._line.append((mailbox.places, self._told.popleft()))
+            self._line.append((mailbox.places, self._told[0]))
+            self._told.popleft()  # only now, for `drop` is to find it in one of the two
 
     def _has_valid(self) -> bool:
         while self._line:
-            end = self._line[0][1]
-            if end.number > self._void.get(end.uid, 0):
+            if self._line[0][1].number not in self._void:
                 return True
-            self._line.popleft()
+            self._void.discard(self._line.popleft()[1].number)
             self._sections.page.words[TAKEN] -= 1
         return False

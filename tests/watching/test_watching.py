@@ -230,6 +230,23 @@ def test_an_end_that_a_life_did_not_handle_is_told_to_the_next(system, said, tmp
     assert caught_up(watcher) == want
 
 
+def test_no_end_is_lost_though_who_watches_is_killed_again_and_again(system, said):
+    watcher = system.spawn(Watcher, said, 10, name="watcher")
+    group = system.spawn(Mortal, name="group", replicas=16)
+    watching(watcher, *group)
+    kills = 0
+    for number, ref in enumerate(group):
+        ref.kill()
+        if number % 4 == 2:
+            running(watcher)
+            os.kill(watcher.info().pid, signal.SIGKILL)
+            kills += 1
+            until(functools.partial(begun, watcher, kills + 1), 30, "another life")
+    until(lambda: len(set(notes(said))) == len(group), 30, "each end")
+    until(lambda: watcher.uid not in system._world.watches._of, 30, "its being handled")
+    assert len(notes(said)) <= len(group) + kills, "of those in hand alone one is told again"
+
+
 class Failing(Watcher):
     """Raises at the end of its first hook."""
 

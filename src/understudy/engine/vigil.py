@@ -43,6 +43,8 @@ class Vigil:
 
     def is_due(self, mailbox: Mailbox) -> bool:
         """Whether it is the turn of an end, and not that of a message; what has arrived is taken in for that."""
+        if not (self._told or self._line):  # which is so before most messages
+            return False
         if self._told:
             self._line_up(mailbox)
         if not self._has_valid():

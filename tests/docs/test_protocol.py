@@ -20,7 +20,7 @@ from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
 from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
-from understudy.wire import arena, audience, bulk, codec, keys, letters, messages, sealing, sockets
+from understudy.wire import arena, audience, bulk, codec, keys, letters, messages, sealing, sockets, stock
 from understudy.wire.messages import ORDERS, REPORTS, Identity
 from understudy.wire.sockets import frames, hub, line, mail
 
@@ -230,7 +230,7 @@ def test_the_limits_are_those_of_the_code():
         "a sender's name": f"{letters.MAX_NAME} characters",
         "one frame of a letter": f"{codec.MAX_PART >> 30} GiB",
         "answers queued for one sender": f"{mail._WORDS} for each message of `mailbox.size`, and {mail._SPARE:,}",
-        "lent over one connection at a time, each way": f"{bulk.LIMIT // mib} MiB",
+        "lent between two processes at a time, each way": f"{stock.LIMIT // mib} MiB",
         "reports queued in an actor": f"{line._CHILD_HWM:,}",
         "events queued for a client": f"{frames.STATUS_HWM:,}",
         "requests of a client queued": f"{hub._REQUESTS}",

@@ -149,7 +149,7 @@ def test_arrays_are_lent_from_a_loop_too_and_come_back_when_an_ask_is_given_up(s
             assert await there_and_back() == (8 << 20, False, 16 << 20, False)
         courier = slate._post.courier
         lender = courier._lendings[slate.uid].lender
-        assert sum(arena.capacity for arena in lender._arenas) == 64 << 20, "the same memory each time"
+        assert sum(arena.capacity for arena in lender.stock._arenas) == 64 << 20, "the same memory each time"
         gate = tmp_path / "gate"
         await slate.aio.tell({"until": str(gate)})
         with pytest.raises(AskTimeout):
@@ -265,6 +265,7 @@ def test_asks_that_wait_are_not_looked_at_while_others_come_and_go_and_hear_of_a
         waiting = [asyncio.create_task(ref.aio.ask({"until": str(gate)}, LONG)) for _ in range(50)]
         courier = ref._post.courier
         await asyncio.to_thread(until, lambda: len(parcels(courier)) == 50, 20, "all being asked")
+        await asyncio.to_thread(until, lambda: ref._post.known(ref.uid).state == "ready", 20, "the news of its start")
         for number in range(3):
             assert await other.aio.ask(number, LONG) == number
         for parcel in parcels(courier):

@@ -20,6 +20,7 @@ import pytest
 from tests.stage import gone, hold, note, noted, notes, parent, said, until
 from understudy import ActorDied, ActorSystem, AskTimeout, MailboxFull, Process
 from understudy.mail import borrowing, lending
+from understudy.wire import arena, bulk, stock
 
 LONG = 60
 MIB = 1 << 20
@@ -45,8 +46,8 @@ def soon(monkeypatch):
 class Keeper(Process):
     """Looks at what it is sent, and keeps it if it is told to."""
 
-    def __init__(self, *, soon=False, lives=1, **mailbox):
-        self.soon, self.kept = soon, []
+    def __init__(self, *, soon=False, lives=1, limit=None, **mailbox):
+        self.soon, self.kept, self.limit = soon, [], limit
         self.config.lives = lives
         for name, value in mailbox.items():
             setattr(self.config.mailbox, name, value)
@@ -54,6 +55,8 @@ class Keeper(Process):
     def __preloop__(self):
         if self.soon:
             look_soon()
+        if self.limit:
+            stock.LIMIT = self.limit
 
     def __receive__(self, message):
         if not isinstance(message, list):
@@ -77,6 +80,10 @@ class Keeper(Process):
     def get(self, ref, *what):
         return self.keep(ref.ask([*what], LONG))
 
+    def get_aside(self, ref, *what):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(self.get, ref, *what).result()
+
     def read_later(self, thing, gate):
         threading.Thread(target=reads_after, args=(gate, [thing]), daemon=True).start()
 
@@ -95,11 +102,30 @@ class Keeper(Process):
     def drop(self):
         self.kept.clear()
 
+    def drop_first(self):
+        del self.kept[0]
+
     def anonymous(self):
         return anonymous()
 
     def pid(self):
         return os.getpid()
+
+
+class Falling(Keeper):
+    """Is killed as it maps the first that it is sent: right before that, and in the next life right after it."""
+
+    def __preloop__(self):
+        super().__preloop__()
+        really = arena.mapped
+
+        def falls(*where):
+            memory = really(*where) if self.incarnation == 2 else None
+            if self.incarnation <= 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return memory or really(*where)
+
+        bulk.mapped = falls  # type: ignore[attr-defined]
 
 
 class Table:
@@ -438,6 +464,110 @@ def test_beyond_256_mib_between_two_the_rest_is_sent_until_something_is_back(sys
     until(lambda: ref.ask(["look", rest], LONG)[4:] == LENT, 20, "its being lent again")
 
 
+LITTLE = 32 * MIB
+"""In place of 256 MiB."""
+
+
+@pytest.mark.requirement("A7")
+def test_threads_and_loops_that_send_to_one_actor_have_one_limit_together(system, soon, monkeypatch):
+    monkeypatch.setattr(stock, "LIMIT", LITTLE)
+    ref, together = system.spawn(Keeper), threading.Barrier(5)
+
+    def keeps(number):
+        together.wait(LONG)  # so each is a thread of its own
+        return [ref.ask(["keep", of(number)], LONG) for _ in range(3)]
+
+    async def keeps_from_a_loop(number):
+        return [await ref.aio.ask(["keep", of(number)], LONG) for _ in range(3)]
+
+    def lent_of(kept):
+        assert sorted(one[1] for one in kept) == sorted([*range(5)] * 3), "all have arrived"
+        assert all(one[:3] == [SIZE, one[1], one[1]] for one in kept)
+        return sum(one[4:] == LENT for one in kept)
+
+    with ThreadPoolExecutor(5) as pool:
+        threads = [pool.submit(keeps, number) for number in range(4)]
+        loop = pool.submit(lambda: (together.wait(LONG), asyncio.run(keeps_from_a_loop(4)))[1])
+        kept = [one for done in (*threads, loop) for one in done.result(LONG)]
+        assert lent_of(kept) == LITTLE // SIZE, "as much as can be lent; the rest was sent"
+        assert lent_of(ref.ask(["look_again"], LONG)) == LITTLE // SIZE
+        assert loans(os.getpid()) == LITTLE // SIZE
+        assert sum(os.stat(path).st_size for path in memories(os.getpid())) <= LITTLE + MIB
+        ref.ask(["drop"], LONG)
+        until(lambda: has_let_go(os.getpid()), 20, "all being back, of threads too that say nothing more")
+        assert lent_of([one for done in pool.map(keeps, range(5)) for one in done]) == LITTLE // SIZE
+
+
+@pytest.mark.requirement("A7")
+def test_answers_to_all_threads_of_a_process_have_one_limit_together(system):
+    ref, together = system.spawn(Keeper, soon=True, limit=LITTLE), threading.Barrier(5)
+    pid = ref.ask(["pid"], LONG)
+
+    def gets(number):
+        together.wait(LONG)
+        return [ref.ask(["make", number], LONG) for _ in range(3)]
+
+    with ThreadPoolExecutor(5) as pool:
+        answers = [one for got in pool.map(gets, range(5)) for one in got]
+        assert all((one == at // 3).all() for at, one in enumerate(answers))
+        assert sum(memory_of(one) == LENT for one in answers) == LITTLE // SIZE
+        assert loans(pid) == LITTLE // SIZE
+        assert sum(os.stat(path).st_size for path in memories(pid)) <= LITTLE + MIB
+        del answers
+        until(lambda: has_let_go(pid), 20, "all being back")
+
+
+@pytest.mark.requirement("A7")
+def test_messages_to_an_actor_and_answers_to_it_have_one_limit_together(system):
+    one, other = system.spawn(Keeper, limit=LITTLE), system.spawn(Keeper)
+    for number in range(6):
+        other.ask(["get", one, "make", number], LONG)
+        one.ask(["get", other, "keep", of(number)], LONG)
+    kept = other.ask(["look_again"], LONG)
+    assert [seen[:3] for seen in kept] == [[SIZE, number, number] for number in range(6) for _ in range(2)]
+    assert [seen[4:] == LENT for seen in kept] == [True] * 8 + [False] * 4
+    assert loans(one.ask(["pid"], LONG)) == LITTLE // SIZE
+
+
+@pytest.mark.requirement("A7")
+def test_a_thread_that_ends_with_loans_out_leaves_the_others_theirs_and_its_memory_goes_with_them(system):
+    ref = system.spawn(Keeper)
+    ref.ask(["keep", of(1)], LONG)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(ref.ask, ["keep", of(2)], LONG).result()
+    until(lambda: len(ref._post.roster.senders()) == 1, 20, "the end of its socket")
+    (memory,) = memories(os.getpid())
+    assert os.stat(memory).st_size < 65 * MIB, "both have lent of the same"
+    inode = os.stat(memory).st_ino
+    assert ref.ask(["look", of(3)], LONG) == [SIZE, 3, 3, False, *LENT]
+    assert ref.ask(["look_again"], LONG) == [[SIZE, byte, byte, False, *LENT] for byte in (1, 2)]
+    ref.ask(["drop_first"], LONG)
+    until(lambda: ref.ask(["pid"], LONG) and not memories(os.getpid()), 20, "the end of what holds only the abandoned")
+    assert ref.ask(["keep", of(4)], LONG) == [SIZE, 4, 4, False, *LENT]
+    assert ref.ask(["look_again"], LONG) == [[SIZE, byte, byte, False, *LENT] for byte in (2, 4)]
+    assert [os.stat(path).st_ino for path in memories(os.getpid())] != [inode]
+
+
+@pytest.mark.requirement("A7")
+def test_answers_to_a_thread_that_has_ended_leave_those_to_others_theirs(system):
+    ref = system.spawn(Keeper, soon=True)
+    pid = ref.ask(["pid"], LONG)
+    mine = [ref.ask(["make", 1], LONG)]
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(ref.ask, ["make", 2], LONG).result()
+    until(lambda: len(ref._post.roster.senders()) == 1, 20, "the end of its socket")
+    assert len(memories(pid)) == 1
+    mine[0] = ref.ask(["make", 3], LONG)
+    assert memory_of(mine[0]) == LENT
+    assert (mine[0] == 3).all()
+    mine.clear()
+    until(lambda: has_let_go(pid), 20, "the end of what holds only the abandoned")
+    assert (other == 2).all(), "who holds it reads on"
+    back = ref.ask(["make", 4], LONG)
+    assert memory_of(back) == LENT
+    assert (back == 4).all()
+
+
 # --- who is gone
 
 
@@ -456,6 +586,21 @@ def test_what_a_killed_receiver_had_is_free_again_for_its_next_life_and_let_go_o
     with pytest.raises(ActorDied):
         ref.ask(["look_again"], LONG)
     until(lambda: has_let_go(os.getpid()), 20, "the end of what was lent to who has ended")
+
+
+@pytest.mark.fault("F44")
+@pytest.mark.requirement("A7")
+def test_what_was_lent_to_one_that_is_killed_as_it_maps_that_is_free_for_its_next_life(system):
+    ref = system.spawn(Falling, lives=3)
+    for life in (1, 2):
+        with pytest.raises(ActorDied) as caught:
+            ref.ask(["keep", of(life)], LONG)
+        assert caught.value.incarnation == life
+    assert ref.ask(["keep", of(3)], LONG) == [SIZE, 3, 3, False, *LENT]
+    assert [(life.signal, life.section) for life in ref.history()[:2]] == [("SIGKILL", "receive")] * 2
+    until(lambda: ref.ask(["pid"], LONG) and lender(ref).out == 1, 20, "only what is kept being lent")
+    ref.ask(["drop"], LONG)
+    until(lambda: ref.ask(["pid"], LONG) and loans(os.getpid()) == 0, 20, "all being back")
 
 
 @pytest.mark.requirement("A7")
@@ -477,7 +622,8 @@ def test_what_was_lent_to_an_asker_that_is_killed_is_let_go_of(system):
     keeper, asker = system.spawn(Keeper, soon=True), system.spawn(Keeper)
     pid = keeper.ask(["pid"], LONG)
     asker.ask(["get", keeper, "make", 9], LONG)
-    assert loans(pid) == 1
+    asker.ask(["get_aside", keeper, "make", 8], LONG)
+    assert loans(pid) == 2, "also of a thread that has ended, beside the other's"
     killed(asker)
     until(lambda: has_let_go(pid), 20, "what nobody can read any more being let go of")
 

@@ -122,8 +122,8 @@ def test_urgent_ones_are_dropped_last_and_large_ones_give_their_memory_back(syst
     assert texts == ["urgent", "also urgent"]
     assert all(one.min() == one.max() for one in arrays), "each is as it was when it was told"
     assert [int(one[0]) for one in arrays[1 - SIZE :]] == [*range(201 - SIZE, 200)]
-    lenders = [link.lender for link in system._answers.post._own.links.values()]
-    assert sum(arena.capacity for lender in lenders for arena in lender._arenas) <= 256 << 20
+    stocks = [link.lender.stock for link in system._answers.post._own.links.values()]
+    assert sum(arena.capacity for stock in stocks for arena in stock._arenas) <= 256 << 20
 
 
 @pytest.mark.fault("F45")

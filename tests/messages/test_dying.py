@@ -185,7 +185,7 @@ def test_the_ladder_of_a_stop_ends_a_handler_without_a_crash_and_its_asker_is_to
     ref.wait_ready(30)
     thread, box = asking(ref, ["sleep", str(tmp_path / "held")], 60)
     noted(tmp_path / "held")
-    assert ref.stop(grace=1) == "asked"
+    assert ref.stop(grace=10) == "asked"  # so it has 5 s from SIGTERM to SIGKILL
     assert ref.result(30) is True
     thread.join(30)
     assert isinstance(box[0], ActorDied)

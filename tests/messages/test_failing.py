@@ -21,6 +21,7 @@ from understudy import (
     Status,
     UnderstudyError,
     WrongProcess,
+    callable_remotely,
     receives,
 )
 
@@ -295,6 +296,40 @@ def test_who_asks_itself_is_told_at_once(system):
     asks = system.spawn(Asks)
     with pytest.raises(ReceiveError, match="cannot ask itself"):
         asks.ask((asks, "x", 30), 30)
+
+
+class Selfish(Process):
+    """Asks itself as it is told to; tells itself as it is told so."""
+
+    def __init__(self):
+        self.heard: list[Any] = []
+
+    async def __receive__(self, message):
+        ref, way = message
+        match way:
+            case "aio":
+                return await ref.aio.ask("x", 30)
+            case "call":
+                return await ref.aio.call.heard_so_far()
+            case "tell":
+                await ref.aio.tell((ref, "told"))
+                ref.tell((ref, "told"))
+            case "told":
+                self.heard.append(way)
+        return None
+
+    @callable_remotely
+    def heard_so_far(self):
+        return self.heard
+
+
+def test_who_asks_itself_from_a_task_is_told_at_once_too_and_may_tell_itself(system):
+    selfish = system.spawn(Selfish)
+    for way in ("aio", "call"):
+        with pytest.raises(ReceiveError, match="cannot ask itself"):
+            selfish.ask((selfish, way), 30)
+    selfish.ask((selfish, "tell"), 30)
+    until(lambda: selfish.call.heard_so_far() == ["told"] * 2, 20, "both tells")
 
 
 def test_an_asker_that_is_killed_leaves_its_receiver_to_the_others(system, tmp_path):

@@ -96,6 +96,23 @@ def test_what_is_amid_an_exec_at_that_moment_is_found_all_the_same(monkeypatch):
     assert check.finish() == []
 
 
+def test_what_has_no_memory_is_looked_at_once(monkeypatch):
+    """As a kernel thread, of which there are many: it has no environment, and will never have one."""
+    looks = []
+
+    def environment(pid, real=snapshot.environment):
+        looks.append(pid)
+        return real(pid)
+
+    check = LeakCheck().start()
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie has none either
+        monkeypatch.setattr(snapshot, "environment", environment)
+        assert not check._mark.is_on(child.pid)
+        assert looks == [child.pid]
+    assert check.finish() == []
+
+
 def test_what_forked_twice_without_a_new_program_is_found_by_its_memory(tmp_path):
     # In a process of its own: forking the one that runs the tests would copy its threads' locks.
     script = tmp_path / "script.py"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from understudy.mail.flusher import Flusher
-from understudy.mail.lending import Lending
+from understudy.mail.lending import Lending, Store
 from understudy.mail.link import Link, Peer
 from understudy.wire.letters import Packer
 
@@ -34,7 +34,7 @@ def test_what_is_for_the_ended_holds_nobody_up(link):
 
 
 def test_of_what_is_lent_only_what_was_sent_is_asked_about(link):
-    link.lending = Lending(Flusher("nobody's"))
+    link.lending = Lending(Flusher("nobody's"), Store())
     try:
         sent, waits, back = (link.lender.lend(bytes(1 << 20)) for _ in range(3))
         link.lend_out([sent, None, back])
@@ -46,7 +46,7 @@ def test_of_what_is_lent_only_what_was_sent_is_asked_about(link):
 
 
 def test_numbers_of_loans_that_are_back_are_forgotten_in_time(link):
-    link.lending = Lending(Flusher("nobody's"))
+    link.lending = Lending(Flusher("nobody's"), Store())
     try:
         for _ in range(1100):
             loan = link.lender.lend(bytes(1 << 20))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from understudy.mail.office import Myself, Office
@@ -64,3 +68,16 @@ def test_of_many_groups_only_the_last_have_their_turn_remembered(world):
     assert turns == [[0, 1]] * MANY
     assert world.office.turn(MANY - 1) == 2
     assert len(world.office._turns) == 1000
+
+
+def test_a_forked_copy_waits_for_no_lock_that_another_thread_had(world):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(world.office.stores._lock.acquire).result(20)
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(20)  # else it would wait for ever
+            world.office.stores.of(1)
+            os._exit(0)
+        pool.submit(world.office.stores._lock.release).result(20)
+    assert os.waitpid(pid, 0)[1] == 0

@@ -66,7 +66,7 @@ class Mailbox:
         """What lends answers that are too large to be sent."""
         if connection.lending is None:
             look = _forfeiting(self._office, connection.uid, connection.incarnation, connection.name)
-            connection.lending = Lending(self._office.flusher, look)
+            connection.lending = Lending(self._office.flusher, self._office.stores.of(connection.uid), look)
             if connection.has_left:  # meanwhile: this may be any thread
                 connection.lending.lender.close()
         return connection.lending

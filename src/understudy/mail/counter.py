@@ -71,7 +71,8 @@ class Counter(Turns):
         """A message on its way to that actor; raises SerializationError."""
         lending = link.lending
         if lending is None:
-            lending = link.lending = Lending(self._office.flusher, _looking(weakref.ref(self)))
+            store = self._office.stores.of(link.peer.uid)
+            lending = link.lending = Lending(self._office.flusher, store, _looking(weakref.ref(self)))
         return letters.enclosed(lending.note(seal(message, "message", self._office.key, lending.lender)))
 
     def opened(self, link: Link, said: Said) -> Any:
@@ -188,8 +189,7 @@ class Counter(Turns):
 
     def drop(self, link: Link, how: str) -> None:
         """What is under way there is handled by nobody, and told so."""
-        if link.lender is not None:
-            link.lender.close()
+        link.end_loans()
         lost = link.not_begun(self._number) + self._overflow.forget(link)
         link.acknowledge(link.seq)
         while link.begun and link.bodies:  # one that was not let in raises in the thread that sends it
@@ -380,8 +380,7 @@ class Counter(Turns):
                     self._send_batch(link, monotonic())
                     self._outlet.send_one(link.route, link.head(letters.BYE, None))
             for link in self.links.values():
-                if link.lender is not None:
-                    link.lender.close()
+                link.end_loans()
             self.borrower.close()
             now = monotonic()
             self._outlet.close(max((link.leaves_within(now) for link in self.links.values()), default=0.0))

@@ -116,7 +116,9 @@ class Courier:
     def _give(self, uid: int, name: str, message: Any, kind: str) -> Parcel:
         self._office.check_open()
         with self._lock:
-            lending = self._lendings.setdefault(uid, Lending(self._office.flusher))
+            lending = self._lendings.get(uid)
+            if lending is None:
+                lending = self._lendings[uid] = Lending(self._office.flusher, self._office.stores.of(uid))
         chained = self._office.chained() if kind.endswith(RELIABLE) else None
         parcel = Parcel(uid, name, message, self._office.key, lending, kind, self._come_unread, chained)
         if chained is not None:

@@ -290,6 +290,13 @@ class Link:
         self.lent.intersection_update(() if self.lender is None else self.lender.numbers)
         return sorted(self.lent)
 
+    def end_loans(self) -> None:
+        """Nobody will hear here what is back: what was sent stays with who has it, but for one that is over."""
+        if self.lender is not None:
+            if self.peer.over:
+                self.lender.stock.close()
+            self.lender.close(self.lent)
+
     def leaves_within(self, now: float) -> float:
         """Seconds that what was sent may still need to leave, once its sender ends."""
         if self.peer.over:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from understudy.errors import ActorDied, SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
+from understudy.mail.lending import Stores
 from understudy.mail.link import Chained, Link, Peer
 from understudy.mail.roster import Roster
 from understudy.mail.sender import LARGE, Sender
@@ -92,7 +93,7 @@ class Office:
         """Answers that were none to what was asked, or were not sealed by anybody of this system."""
         self._tell_dropped = dropped
         self._courier: Courier | None = None
-        self.flusher = Flusher(f"understudy-mail-{myself.system}")
+        self.flusher, self.stores = Flusher(f"understudy-mail-{myself.system}"), Stores()
         self.is_copy = False
         self.chained: Callable[[], Chained | None] = lambda: None
         """The reliable message in hand, of whose handling is what this thread sends."""
@@ -385,7 +386,7 @@ class Office:
     def disown(self) -> None:
         """In a forked copy: hold nothing, send nothing."""
         self.is_copy = True
-        self._own = threading.local()
+        self._own, self.stores = threading.local(), Stores()  # whose locks may be taken for good
 
 
 _offices: weakref.WeakSet[Office] = weakref.WeakSet()

@@ -15,6 +15,7 @@ from understudy.mail.ended import closed, died
 from understudy.mail.link import RELIABLE, Chained, Link
 from understudy.mail.surplus import Kept
 from understudy.wire import letters
+from understudy.wire.locks import if_free
 from understudy.wire.sealing import INLINE, seal, withdraw
 
 if TYPE_CHECKING:
@@ -262,7 +263,7 @@ class Sender(Counter):
 
     def flush_now(self) -> None:
         """Send all batches, but for those that the flusher is at: no two threads may use the socket at once."""
-        if self._lock.acquire(blocking=False):
+        for _ in if_free(self._lock):
             try:
                 self.flush()
             finally:

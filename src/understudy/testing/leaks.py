@@ -145,11 +145,13 @@ class LeakCheck:
                 yield Leak("process", f"{pid}: {snapshot.command_line(pid) or seen.command}")
 
     def _files(self, before: Snapshot, after: Snapshot) -> Iterator[str]:
-        ours: set[int] | None = None
+        others: list[int] | None = None
         for path in sorted(after.entries - before.entries):
             if path.startswith(snapshot.SHARED_MEMORY):  # the one place that all programs of the machine share
-                ours = snapshot.family(after) if ours is None else ours
-                if any(snapshot.holds(pid, path) for pid in after.processes.keys() - ours if not self._mark.is_on(pid)):
+                if others is None:
+                    strangers = after.processes.keys() - snapshot.family(after)
+                    others = [pid for pid in strangers if not self._mark.is_on(pid)]
+                if any(snapshot.holds(pid, path) for pid in others):
                     continue
                 if not os.path.lexists(path):  # unlinked and unmapped while we looked for who maps it
                     continue
@@ -195,7 +197,7 @@ class _Mark:
     def _environment(pid: int) -> dict[bytes, bytes]:
         """Amid an exec there is none for a moment, nor is the page of before mapped any more."""
         for _ in range(_EXEC_LOOKS):
-            if (found := snapshot.environment(pid)) or not snapshot.maps(pid, ""):
+            if (found := snapshot.environment(pid)) or not snapshot.has_memory(pid):
                 return found
             time.sleep(_SHORT)
         return {}

@@ -102,6 +102,11 @@ def maps(pid: int, name: str) -> bool:
     return name.encode() in _read(f"/proc/{pid}/maps")
 
 
+def has_memory(pid: int) -> bool:
+    """Whether a process has anything mapped: kernel threads and zombies have not; False as for `maps`."""
+    return bool(_read(f"/proc/{pid}/maps"))
+
+
 def holds(pid: int, path: str) -> bool:
     """Whether a process has this very file mapped, under whatever name it did so; False as for `maps`.
 

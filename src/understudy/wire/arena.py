@@ -14,6 +14,7 @@ import stat
 import sys
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 
 from understudy.wire.mapping import READ, WRITE, Mapping
 
@@ -57,6 +58,7 @@ class Arena:
         self.capacity = capacity
         self.used = 0.0
         self._loans: dict[int, tuple[int, int]] = {}
+        self._abandoned: set[int] = set()
         self._filled = 0
         self._maker = os.getpid()
         self.fd = os.memfd_create("understudy-bulk", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -98,13 +100,30 @@ class Arena:
     def free(self, number: int) -> None:
         """A loan is over: nobody finds it any more, and then its place is free. Unknown numbers are ignored."""
         if (place := self._loans.get(number)) and not self._is_copy():
+            self._abandoned.discard(number)
             self._table[place[0] // LEAST] = 0
             del self._loans[number]
+
+    def abandon(self, number: int) -> None:
+        """Nobody will say when a loan is over: it stays as it is, and keeps its place. Unknown numbers are ignored."""
+        if number in self._loans:
+            self._abandoned.add(number)
+
+    @property
+    def has_abandoned(self) -> bool:
+        """Whether any such loan is left."""
+        return bool(self._abandoned)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether no other loan is left."""
+        return bool(self._abandoned) and self._abandoned.issuperset(self._loans)
 
     def empty(self) -> None:
         """Give its memory back, whoever still maps it; only where nothing is lent of it."""
         if not self._is_copy():
-            self._memory.advise(_REMOVE)
+            with suppress(OSError):  # where the program locked its pages in: then it goes with the last who maps it
+                self._memory.advise(_REMOVE)
 
     def _is_copy(self) -> bool:
         """Whether this is another process, forked off the maker: it shares the memory, but none of it is its own."""

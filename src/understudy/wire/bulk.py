@@ -1,6 +1,7 @@
 """Large buffers, lent in place of being sent: written into memory of the sender once, and read there.
 
-    lender = Lender()                        one for each receiver
+    stock = Stock()                          one for each receiver
+    lender = Lender(stock)                   one for each that sends there
     loan = lender.lend(buffer)               None: it has to be sent
     ...                                      the loan travels as six numbers
     view = borrower.borrow(loan, whose)      read-only, in place
@@ -16,21 +17,18 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
-import time
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from understudy.errors import ProtocolError
-from understudy.wire.arena import TABLE, Arena, entry, is_there, mapped, room
+from understudy.wire.arena import TABLE, entry, is_there, mapped
 from understudy.wire.mapping import Mapping
+from understudy.wire.stock import LIMIT, Stock
 
 BULK = 1 << 20
 """Bytes from which a buffer is lent."""
-LIMIT = 256 << 20
-_FIRST = 64 << 20
 
 _numbers = itertools.count(1)
 
@@ -47,118 +45,92 @@ class Loan(NamedTuple):
 
 
 class Lender:
-    """What this process has lent to one receiver: at most `limit` bytes, with what it keeps for further loans.
+    """What one of those that lend of a stock has lent: each of them hears by a way of its own what is back.
 
     Any thread may use it, a finalizer and a signal handler too.
     """
 
-    def __init__(self, *, limit: int = LIMIT, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
-        self._clock = clock
-        self._pid = os.getpid()
-        self._arenas: list[Arena] = []
+    def __init__(self, stock: Stock | None = None) -> None:
+        """Without a stock it has one of its own. One that is collected is closed."""
+        self.stock = stock or Stock()
+        self._out: set[int] = set()
         self._writing: set[int] = set()
-        self._closed = not hasattr(os, "memfd_create")
-        self._lock = threading.RLock()
-        self._amid = False
+        self._closed = False
+        self.stock.join(self._out)
+        self._leave = weakref.finalize(self, self.stock.leave, self._out)
+        self._leave.atexit = False
 
     def lend(self, buffer: Any) -> Loan | None:
         """Copy a buffer (of bytes, or contiguous in C's order) to where its borrower finds it.
 
-        None where it is empty or beyond the limit, where memory or descriptors are short, in a forked copy, and after
-        `close`: then it has to be sent.
+        None where it is empty or beyond the limit of the stock, where memory or descriptors are short, in a forked
+        copy, and after `close`: then it has to be sent.
         """
         data = memoryview(buffer).cast("B")
-        if not data.nbytes or os.getpid() != self._pid:  # a copy may hold a copy of the lock, taken for good
+        if not data.nbytes or self._closed or self.stock.is_copy:
             return None
         number = next(_numbers)
-        self._writing.add(number)
         try:
-            arena = self._placed(number, data.nbytes)
-            if arena is None:
+            self._writing.add(number)
+            self._out.add(number)
+            loan = self._written(number, data)
+            if loan is None or self._closed:  # meanwhile: there may have been no place yet to abandon
+                self._undo(number)
                 return None
-            return Loan(number, self._pid, arena.fd, arena.inode, arena.write(number, data), data.nbytes)
-        except OSError:
-            self.returned(number)
-            return None
         except BaseException:
-            self.returned(number)
+            self._undo(number)
             raise
+        else:
+            return loan
         finally:
             self._writing.discard(number)
 
     def returned(self, number: int) -> None:
-        """Nobody reads that loan any more. A number that is not out is ignored."""
-        with self._lock:
-            for arena in self._arenas:
-                arena.free(number)
+        """Nobody reads that loan any more. A number that is not out here is ignored."""
+        if number in self._out:
+            self._undo(number)
 
     def forfeit(self) -> None:
         """The borrower is gone, and nobody will open what was sent to it: all loans are back."""
-        with self._lock:
-            for arena in self._arenas:
-                for number in arena.loans:
-                    if number not in self._writing:  # that is for the next one
-                        arena.free(number)
+        self._come_back(self._out.copy())
 
     @property
     def numbers(self) -> list[int]:
-        """The loans that are not back yet."""
-        if not self._arenas:
-            return []
-        with self._lock:
-            return [number for arena in self._arenas for number in arena.loans]
+        """The loans that are not back yet, and may come back."""
+        return [] if self._closed or self.stock.is_closed else [*self._out.copy()]
 
     @property
     def out(self) -> int:
         """How many they are."""
         return len(self.numbers)
 
-    def let_go(self, idle: float) -> bool:
-        """Let go of memory of which nothing is lent, nor was in the last `idle` seconds; whether any is left."""
-        with self._lock:
-            if not self._amid:
-                long_ago = self._clock() - idle
-                self._drop([arena for arena in self._arenas if arena.used <= long_ago and not arena.loans])
-            return bool(self._arenas)
+    def close(self, sent: Iterable[int] | None = None) -> None:
+        """Lend no more; who has begun to read what is lent goes on.
 
-    def close(self) -> None:
-        """Lend no more, and let go of all memory; who has begun to read what is lent goes on."""
-        with self._lock:
-            self._closed = True
-            self._drop([arena for arena in self._arenas if not arena.loans])
-            self._arenas.clear()
+        What was ``sent`` (None: all) is left to who has it. Other loans are back.
+        """
+        self._closed = True
+        if sent is not None:
+            self._come_back(self._out.difference(sent))
+        self._leave()
 
-    def _placed(self, number: int, nbytes: int) -> Arena | None:
-        with self._lock:
-            # Amid: a finalizer or a signal handler of this very thread sends, too.
-            if self._closed or self._amid:
+    def _come_back(self, numbers: set[int]) -> None:
+        numbers.difference_update(self._writing)  # that is for the next one
+        self.stock.free(numbers)
+        self._out.difference_update(numbers)
+
+    def _written(self, number: int, data: memoryview) -> Loan | None:
+        try:
+            arena = self.stock.place(number, data.nbytes)
+            if arena is None:
                 return None
-            self._amid = True
-            try:
-                size = room(nbytes)
-                arena = next((one for one in self._arenas if one.take(number, size)), None) or self._made(number, size)
-                if arena is not None:
-                    arena.used = self._clock()
-                return arena
-            finally:
-                self._amid = False
-
-    def _made(self, number: int, size: int) -> Arena | None:
-        """A further arena; those that are idle make way for it. It holds no memory before it is written to."""
-        if size > self._limit - sum(arena.capacity for arena in self._arenas if arena.loans):
+            return Loan(number, os.getpid(), arena.fd, arena.inode, arena.write(number, data), data.nbytes)
+        except OSError:
             return None
-        while size > (left := self._limit - sum(arena.capacity for arena in self._arenas)):
-            self._drop([min((arena for arena in self._arenas if not arena.loans), key=lambda arena: arena.used)])
-        arena = Arena(max(size, min(left, _FIRST)))
-        arena.take(number, size)
-        self._arenas.append(arena)
-        return arena
 
-    def _drop(self, idle: list[Arena]) -> None:
-        for arena in idle:
-            self._arenas.remove(arena)
-            arena.empty()
+    def _undo(self, number: int) -> None:
+        self.stock.free((number,))
+        self._out.discard(number)
 
 
 class Borrower:

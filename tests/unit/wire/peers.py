@@ -75,7 +75,7 @@ class Told:
         return self.lender.out
 
     def let_go(self) -> bool:
-        return self.lender.let_go(0)
+        return self.lender.stock.let_go(0)
 
     def stop_lending(self) -> None:
         self.lender.close()
@@ -116,7 +116,7 @@ class Told:
         pid = os.fork()
         if pid == 0:
             lent = self.lend(seed, size)
-            self.lender.let_go(0)
+            self.lender.stock.let_go(0)
             self.lender.forfeit()
             self.lender.close()
             os._exit(lent is not None)

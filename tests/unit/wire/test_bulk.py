@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from tests.unit.wire.peers import Peer, array, digest
 from understudy.errors import ProtocolError
 from understudy.wire.arena import LEAST, TABLE, first_gap, room
-from understudy.wire.bulk import BULK, LIMIT, Borrower, Lender, Loan
+from understudy.wire.bulk import BULK, Borrower, Lender, Loan
+from understudy.wire.stock import LIMIT, Stock
 
 MIB = 1 << 20
 SIZE = MIB + 1234
@@ -140,7 +141,7 @@ def test_no_more_than_256_mib_are_lent_to_one_receiver(lender: Lender):
 
 
 def test_what_is_kept_counts_and_makes_way():
-    lender = Lender(limit=8 * MIB)
+    lender = Lender(Stock(limit=8 * MIB))
     small = [lent(lender, bytes(MIB)) for _ in range(8)]
     assert lender.lend(bytes(1)) is None
     for loan in small[1:]:
@@ -156,9 +157,9 @@ def test_what_is_kept_counts_and_makes_way():
 
 
 def test_idle_memory_makes_way_for_what_does_not_fit_beside_it(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("understudy.wire.bulk._FIRST", 4 * MIB)
+    monkeypatch.setattr("understudy.wire.stock._FIRST", 4 * MIB)
     now = 0.0
-    lender = Lender(limit=16 * MIB, clock=lambda: now)
+    lender = Lender(Stock(limit=16 * MIB, clock=lambda: now))
     one, two = lent(lender, bytes(4 * MIB)), lent(lender, bytes(4 * MIB))
     assert one.inode != two.inode
     lender.returned(one.number)
@@ -196,7 +197,7 @@ def test_places_never_overlap_nor_leave_the_arena(steps: list[tuple[bool, int]])
 
 
 def test_threads_that_lend_at_once_do_not_write_over_each_other():
-    lender, borrower, wrong = Lender(limit=16 * MIB), Borrower(), []
+    lender, borrower, wrong = Lender(Stock(limit=16 * MIB)), Borrower(), []
 
     def work(seed: int) -> None:
         mine = array(seed, SIZE)
@@ -252,7 +253,7 @@ def test_one_who_lends_amid_the_lending_of_the_same_thread_has_to_send():
             amid.append(mine.lend(array(12, SIZE)))
         return 0.0
 
-    mine = Lender(clock=clock)
+    mine = Lender(Stock(clock=clock))
     assert mine.lend(array(13, SIZE)) is not None
     assert amid == [None]
     mine.close()
@@ -415,20 +416,20 @@ def test_what_is_just_being_lent_is_for_the_next_one_and_not_forfeited(lender: L
 
 def test_memory_that_is_idle_goes_though_the_borrower_has_it_mapped(peer: Peer):
     now = 100.0
-    lender = Lender(clock=lambda: now)
+    lender = Lender(Stock(clock=lambda: now))
     loan = lent(lender, array(25, SIZE))
     peer.ask("borrow", loan, "a")
     watched = os.open(f"/proc/self/fd/{loan.fd}", os.O_RDONLY)
     try:
         assert held(watched) >= SIZE
         now = 200.0
-        assert lender.let_go(10)  # what is lent is not idle
+        assert lender.stock.let_go(10)  # what is lent is not idle
         assert peer.ask("look", "a") == digest(array(25, SIZE))
         peer.ask("drop", "a")
         lender.returned(loan.number)
-        assert lender.let_go(101)
+        assert lender.stock.let_go(101)
         assert held(watched) >= SIZE
-        assert not lender.let_go(10)
+        assert not lender.stock.let_go(10)
         assert held(watched) == 0
     finally:
         os.close(watched)

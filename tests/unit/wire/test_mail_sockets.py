@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.unit.wire.fire import under_fire
 from understudy.wire.sockets import Exchange, Inlet, Outlet
-
-
-class Struck(Exception):
-    """What a signal's handler raises."""
-
-
-def strike(*_: object) -> None:
-    raise Struck
 
 
 @pytest.fixture
@@ -27,31 +19,12 @@ def ends(tmp_path: Path) -> Iterator[tuple[Inlet, Outlet, bytes]]:
     reading, writing = os.pipe()
     exchange = Exchange(str(tmp_path))
     inlet, outlet = exchange.inlet(1, 1, reading, 100), exchange.outlet(b"a sender")
-    former = signal.signal(signal.SIGALRM, strike)
     yield inlet, outlet, outlet.connect(1, 1)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, former)
     outlet.close(0)
     inlet.close(0)
     exchange.close()
     os.close(reading)
     os.close(writing)
-
-
-def under_fire(act: Callable[[], Any], times: int) -> int:
-    """Do it so often, with a signal a little later each time; how often it was struck."""
-    struck = 0
-    for at in range(times):
-        try:
-            signal.setitimer(signal.ITIMER_REAL, at % 60 * 1e-6 + 1e-6)
-            act()
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        except Struck:
-            struck += 1
-    with suppress(Struck):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    assert struck > 10, "else nothing is shown"
-    return struck
 
 
 FRAMES = [b"%d" % number for number in range(20)]
@@ -103,19 +76,39 @@ def test_who_was_interrupted_as_it_connected_and_does_so_again_has_one_way(ends:
     _, outlet, _ = ends
     exchange = Exchange(str(tmp_path))
     reading, writing = os.pipe()
-    for life in range(2, 12):
-        outlet.connect(1, life)
+    lives: list[int] = []
+    whole: list[int] = []
+
+    def connect() -> None:
+        lives.append(len(lives) + 2)
+        outlet.connect(1, lives[-1])
+        whole.append(lives[-1])
+
+    under_fire(connect, 120)
+    for life in sorted({*lives} - {*whole}):
+        mailbox = socket.socket(socket.AF_UNIX)
+        mailbox.settimeout(20)
+        path = tmp_path / f"m1.{life}"
+        mailbox.bind(str(path))
+        mailbox.listen()
         route = outlet.connect(1, life)
+        assert outlet.connect(1, life) == route
+        with mailbox, mailbox.accept()[0]:
+            mailbox.settimeout(0.02)
+            with pytest.raises(TimeoutError):
+                mailbox.accept()
+        path.unlink()
         inlet = exchange.inlet(1, life, reading, 100)
-        for number in range(60):
+        for number in range(10):
             outlet.send_one(route, b"%d" % number)
-            assert inlet.wait(10)[0], "it comes"
-            frames = inlet.take()
-            assert frames is not None
-            assert frames[0] == b"a sender"
-            assert int(bytes(frames[1])) == number
-            assert not inlet.wait(0.002)[0], "nothing else comes"
+            came = b""  # so it asks whether it is connected
+            while not came:
+                assert inlet.wait(10)[0], "it comes"
+                sender, came = inlet.take_ready() or []
+                assert sender == b"a sender"
+            assert came == b"%d" % number
         outlet.disconnect(1, life)
+        assert outlet.connect(1, life) != route, "libzmq ends the process that connects by the same route twice"
         inlet.close(0)
     exchange.close()
     os.close(reading)

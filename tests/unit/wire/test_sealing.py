@@ -34,6 +34,7 @@ from understudy.wire.sealing import (
     verified,
     withdraw,
 )  # fmt: skip
+from understudy.wire.stock import Stock
 
 SIZE = BULK + 77
 pytestmark = pytest.mark.requirement("A7")
@@ -183,7 +184,7 @@ def test_a_part_that_is_too_large_for_a_frame_is_refused_and_what_was_lent_besid
 
 
 def test_beyond_what_can_be_lent_buffers_are_frames():
-    lender = Lender(limit=3 * BULK)
+    lender = Lender(Stock(limit=3 * BULK))
     message = tuple(array(seed, SIZE) for seed in range(3))
     sealed = seal(message, "message", KEY, lender)
     assert [loan is not None for loan in sealed.loans] == [True, True, False]
@@ -284,7 +285,7 @@ def test_what_fails_to_open_raises_what_it_raised_and_its_loans_come_back(lender
 
 
 def test_a_message_of_which_a_part_is_gone_gives_back_the_others(lender: Lender):
-    borrower, other = Borrower(), Lender(limit=BULK * 2)
+    borrower, other = Borrower(), Lender(Stock(limit=BULK * 2))
     mine, gone = lender.lend(array(18, SIZE)), other.lend(array(19, SIZE))
     assert mine is not None
     assert gone is not None

@@ -72,26 +72,44 @@ class Outlet:
         self._socket.set(zmq.RECONNECT_IVL_MAX, _AGAIN_MOST_MS)
         self._socket.set(zmq.MAXMSGSIZE, MAX_PART)
         self._sends, self._tells = _raw(self._socket)
+        self._ways: dict[str, bytes] = {}
+        """By address: the route of each connection, and of those that were to be made when something struck."""
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._wake_fd = -1
 
     def connect(self, uid: int, incarnation: int) -> bytes:
         """Begin to speak to the mailbox of that life, there or not; the route to name in `send`."""
+        address = endpoint(self._directory, mailbox_of(uid, incarnation))
+        # Who was interrupted as it connected does so again. Of two connections the later one, which may be the one that
+        # is to go, would take the name, and what went the other way be lost.
+        if (known := self._ways.get(address)) is not None and self._is_connected(known):
+            return known
         # Never one that was there: libzmq ends the process that connects by the same route twice.
-        self.disconnect(uid, incarnation)  # of who was interrupted as it connected
-        route = b"m%d.%d.%d" % (uid, incarnation, next(self._numbers))
+        route = self._ways[address] = b"m%d.%d.%d" % (uid, incarnation, next(self._numbers))
         self._socket.set(zmq.CONNECT_ROUTING_ID, route)
-        self._socket.connect(endpoint(self._directory, mailbox_of(uid, incarnation)))
+        self._socket.connect(address)
         return route
+
+    def _is_connected(self, route: bytes) -> bool:
+        """Found by a message, which is refused where it arrives."""
+        try:
+            self.send_one(route, b"")
+        except zmq.ZMQError as error:
+            if error.errno != errno.EHOSTUNREACH:
+                raise
+            return False
+        return True
 
     def disconnect(self, uid: int, incarnation: int) -> None:
         """Drop what is not sent yet, and look for it no more."""
+        address = endpoint(self._directory, mailbox_of(uid, incarnation))
         try:
-            self._socket.disconnect(endpoint(self._directory, mailbox_of(uid, incarnation)))
+            self._socket.disconnect(address)
         except zmq.ZMQError as error:
             if error.errno != errno.ENOENT:  # the other side has gone, and nobody was looking for it
                 raise
+        self._ways.pop(address, None)
 
     def send(self, route: bytes, frames: Sequence[Any]) -> None:
         """Hand over one message; what is long stays where it is until it has left."""
@@ -135,7 +153,7 @@ class Inlet:
         self._socket = context.socket(zmq.ROUTER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.RCVHWM, _TAKEN_AHEAD)
-        self._socket.set(zmq.ROUTER_HANDOVER, 1)  # whoever was interrupted as it connected does so again
+        self._socket.set(zmq.ROUTER_HANDOVER, 1)  # whose connection broke may be back before that is known
         # Who keeps to its credit is sent no more than that; of who asks on and reads nothing, the rest is dropped.
         self._socket.set(zmq.SNDHWM, min(_WORDS * size + _SPARE, _MOST_WORDS))
         self._socket.set(zmq.MAXMSGSIZE, MAX_PART)

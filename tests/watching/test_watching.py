@@ -256,7 +256,20 @@ class Failing(Watcher):
             raise ValueError("no luck")
 
 
-def test_the_hook_has_the_time_of_a_message_and_counts_as_one(system, said, tmp_path):
+def test_an_end_counts_as_a_message(system, watcher, said):
+    mortal = system.spawn(Mortal, name="mortal")
+    watching(watcher, mortal)
+    before = until(lambda: system.summary().messages, 30, "the ask being handled")
+    watcher.pause()
+    mortal.kill()
+    mortal.wait(30)
+    watcher.resume()
+    noted(said)
+    until(lambda: system.summary().messages == before + 1, 30, "its being counted")
+    assert watcher.info().mailbox_depth == 0
+
+
+def test_the_hook_has_the_time_of_a_message(system, said, tmp_path):
     gates = tmp_path / "gates"
     watcher = system.spawn(Watcher, said, 1, gates, name="watcher", config={"timeouts.receive": 0.3})
     mortal = system.spawn(Mortal, name="mortal")

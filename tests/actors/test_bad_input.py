@@ -249,6 +249,7 @@ REF_CALLS = [
     lambda ref: ref.result(1),
     lambda ref: ref.wait_ready(1),
     lambda ref: ref.info(),
+    lambda ref: ref.on_exit(print),
 ]
 
 

@@ -418,6 +418,27 @@ def like(ref, system_id=None, uid=None):
     return type(ref)(system_id or ref.system_id, uid or ref.uid, ref.name)
 
 
+def forks(self, ref):
+    copy = os.fork()
+    if copy == 0:
+        for call in (self.watch, self.unwatch, lambda one: one.wait(1), lambda one: one.info()):
+            try:
+                note(self.said, f"it could: {call(ref)}")
+            except WrongProcess as error:
+                note(self.said, str(error).partition(":")[0])
+        os._exit(0)
+    os.waitpid(copy, 0)
+
+
+def test_a_forked_copy_of_an_actor_watches_and_waits_for_nobody(system, watcher, said):
+    mortal = system.spawn(Mortal, name="mortal")
+    watcher.ask(functools.partial(forks, ref=mortal), 30)
+    assert notes(said) == ["this is a forked copy of watcher"] * 4
+    watching(watcher, mortal)
+    mortal.kill()
+    assert noted(said, 5)[4] == "mortal KILLED None"
+
+
 def test_outside_of_an_actor_nobody_watches(system):
     with pytest.raises(WrongProcess, match=r"watch\(\) is for hooks"):
         Watcher("nowhere").watch(system.spawn(Mortal))

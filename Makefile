@@ -26,6 +26,7 @@ demo: $(STAMP)  ## run examples/demo.py
 	@$(PY) examples/demo.py
 
 test: $(STAMP)  ## run the tests (not the soak rows), two at a time
+	@$(PY) -m compileall -q src  # or, where bytecode is not written, each zygote of each test compiles it all
 	@$(PY) -m pytest -n $(WORKERS)
 
 lint: $(STAMP)  ## ruff, the format, mypy
@@ -34,6 +35,7 @@ lint: $(STAMP)  ## ruff, the format, mypy
 	@$(PY) -m mypy $(CODE)
 
 bench: $(STAMP)  ## time each figure beside its floor
+	@$(PY) -m compileall -q src benchmarks
 	@$(PY) -m benchmarks
 
 bench-peers: $(STAMP)  ## the same beside other packages, installed into .venv-peers

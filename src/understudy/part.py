@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from understudy import runtime
 from understudy.config import ProcessConfig
 from understudy.errors import NotAnActor, NotStarted, WrongProcess
+from understudy.settings import usual
 from understudy.timing import Timers
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Part:
     __slots__ = ("config", "inside", "ref", "starting", "timers")
 
     def __init__(self, timed: tuple[str, ...]) -> None:
-        self.config = ProcessConfig()
+        self.config = usual(ProcessConfig)
         self.timers: Timers | None = Timers().used(timed) if timed else None
         self.ref: ActorRef[Any] | None = None
         self.inside: runtime.Inside | None = None

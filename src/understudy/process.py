@@ -15,7 +15,7 @@ from understudy.handle import arrived, here
 from understudy.hooks import CALLED, refuse_generating_hooks
 from understudy.part import Part, inside_of, part_of, started
 from understudy.receiving.deferred import Deferred
-from understudy.receiving.marks import refuse_receive_without_message
+from understudy.receiving.marks import UNMARKED, refuse_receive_without_message
 from understudy.settings import check_delay, check_progress, check_timeout, shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import timed_hooks
@@ -41,8 +41,8 @@ class Process:
     ``__result__`` after it (what it returns is the actor's result), ``__error__`` when no life is left (it may return
     an exception to raise instead, None to raise the original, or a fallback result). ``__receive__(message)`` takes
     messages between them; what it returns is the reply to an ask. So do methods marked `receives` and
-    `callable_remotely`. ``__terminated__(info)`` is told the ends of actors that it watches. One that takes messages,
-    or ``__loop__``, or this has to be there. Each may be ``async def``.
+    `callable_remotely`. ``__terminated__(info)`` is told the ends of actors that it watches. One of these three or
+    ``__loop__`` has to be there. Each may be ``async def``.
 
     ``__init__`` runs in the caller, once; there is no need to call ``super().__init__()``. ``self.config`` is there
     before it runs; an unknown setting or a wrong value raises at its line.
@@ -259,11 +259,10 @@ class Process:
     def watch(self, who: ActorRef[Any] | Iterable[ActorRef[Any]]) -> None:
         """Have ``__terminated__(info)`` called when that actor, by its ref, or each of several, has ended for good.
 
-        Once for each watch, between sections, in its turn among the messages and under ``timeouts.receive``; at once if
-        it has ended already. A hook that waits in `receive` has it called there, unless it is ``async def``. A watch
-        stands for all lives of this actor: an end that one did not handle to the end is told to the next. Waits for the
-        router; from any thread of the actor. Raises NotAnActor without the hook, ConfigError for what is no ref of this
-        system, UnknownActor for one that is forgotten, WrongProcess for itself, and outside hooks.
+        Once for each watch, between sections, in its turn among the messages and under ``timeouts.receive``, or amid a
+        hook's `receive` (unless it is ``async def``); at once if it has ended. A watch stands for all lives of this
+        actor: an end that one did not handle is told to the next. From any thread of the actor. Raises NotAnActor
+        without the hook, ConfigError for no ref of this system, UnknownActor, WrongProcess for itself, outside hooks.
         """
         if not callable(getattr(type(self), "__terminated__", None)):
             raise NotAnActor(f"{type(self).__qualname__} has no __terminated__(self, info) to be told by; define it")
@@ -396,3 +395,6 @@ class CoroutineFunctionProcess(FunctionProcess):
     async def __loop__(self) -> None:  # type: ignore[override]  # a hook may be either
         super().__loop__()
         self.value = await self.value
+
+
+UNMARKED.update({Process, FunctionProcess, CoroutineFunctionProcess})

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar, get_arg
 from understudy.errors import ConfigError, UnknownField
 
 _T = TypeVar("_T")
+_S = TypeVar("_S", bound="Settings")
 
 SECONDS = "seconds"
 LONGEST = 1_000_000_000  # seconds; beyond some 9e9 the standard library's waits overflow
@@ -151,6 +152,27 @@ class Settings:
             raise unknown(self.at, name)
         raise ConfigError(f"{_join(self.at, name)} cannot be deleted; set it to another value")
 
+    def __copy__(self) -> Self:
+        """Which shares the groups in it."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What is as usual need not travel."""
+        usual = _usual(type(self)).__dict__
+        told = {name: value for name, value in self.__dict__.items() if name not in usual or value != usual[name]}
+        return _arrived, (type(self), told)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Without checking anew what is stored."""
+        made = memo[id(self)] = object.__new__(type(self))
+        made.__dict__.update(
+            (name, copy.deepcopy(value, memo) if isinstance(value, Settings) else value)
+            for name, value in self.__dict__.items()
+        )
+        return made
+
     def replace(self, **overrides: Any) -> Self:
         """A deep, independent copy with these fields set; checked like an assignment."""
         made = copy.deepcopy(self)
@@ -223,6 +245,27 @@ def shown(value: object) -> str:
         return _brief.repr(value)
     except Exception:  # noqa: BLE001 - whatever a foreign __repr__ raises must not hide the error being told
         return f"<{type(value).__name__}>"
+
+
+_usuals: dict[type, Settings] = {}
+
+
+def usual(kind: type[_S]) -> _S:
+    """Settings of a kind with all their defaults: a copy, for these need no check each time."""
+    return copy.deepcopy(_usual(kind))
+
+
+def _usual(kind: type[_S]) -> _S:
+    made = _usuals.get(kind)
+    if made is None:
+        made = _usuals[kind] = kind()
+    return made  # type: ignore[return-value]  # each is of the kind that it stands for
+
+
+def _arrived(kind: type[_S], told: dict[str, Any]) -> _S:
+    made = usual(kind)
+    made.__dict__.update(told)
+    return made
 
 
 _known: dict[type, dict[str, Rule]] = {}

@@ -200,6 +200,7 @@ def test_who_is_paused_before_it_is_ready_waits_before_its_first_lap(system, tmp
     ref = system.spawn(Steps, str(tmp_path / "told"), host=host)
     assert ref.pause() == "asked"
     stands_still(ref)
+    ref.wait_ready(LONG)  # its stacks may be seen before its word has arrived
     info = ref.info()
     assert (info.status, info.paused, info.status_text) == (Status.RUNNING, True, "RUNNING (paused)")
     assert notes(tmp_path / "told") == []

@@ -495,6 +495,27 @@ def test_a_config_survives_msgpack_and_pickle_and_copy(overrides):
             twin.lives = 0
 
 
+def test_what_travels_of_settings_is_what_was_set():
+    config = ProcessConfig(lives=3)
+    config.restart.window = 5
+    assert len(pickle.dumps(config)) < len(pickle.dumps(config.to_dict())) / 3
+    twin = pickle.loads(pickle.dumps(config))
+    twin.timeouts.loop = 9
+    assert (twin.lives, twin.restart.window) == (3, 5)
+    assert pickle.loads(pickle.dumps(config)) == config, "those that arrive share nothing with one another"
+
+
+def test_a_group_that_two_share_is_shared_by_a_shallow_copy_and_by_what_travels_together():
+    config, other = ProcessConfig(), ProcessConfig()
+    config.timeouts.loop = 5
+    other.timeouts = config.timeouts
+    assert copy.copy(config).timeouts is config.timeouts
+    one, two = pickle.loads(pickle.dumps((config, other)))
+    assert one.timeouts is two.timeouts
+    one, two = copy.deepcopy((config, other))
+    assert one.timeouts is two.timeouts
+
+
 @given(OVERRIDES)
 def test_the_printed_config_is_the_expression_that_makes_it(overrides):
     config = ProcessConfig().override(overrides)

@@ -56,7 +56,6 @@ class Act:
         self._hooks: dict[str, Callable[..., Any] | None] = {name: hook(process, name, loop) for name in HOOKS}
         self._copied = False
         self._reserve = mmap.mmap(-1, _RESERVE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        os.register_at_fork(after_in_child=self._disown)
 
     def play(self) -> int:
         """Run the laps and the end; the exit code."""
@@ -262,7 +261,7 @@ class Act:
     def _actor_log(self) -> Any:
         return Process.__dict__["log"].function(self._process)
 
-    def _disown(self) -> None:
+    def disown(self) -> None:
         """In a copy that the user's code forked: it is not the actor, and will not run another section."""
         self._copied = True
         self._sections.page.detach()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from understudy import failpoints, runtime
 from understudy.config import ProcessConfig, adopt
+from understudy.engine import rehearsal
 from understudy.engine.act import CRASHED, Act
 from understudy.engine.debugger import Debugger
 from understudy.engine.halt import Halt
@@ -25,6 +26,7 @@ from understudy.engine.streams import Tee, forward, forward_records
 from understudy.engine.telling import Told
 from understudy.part import part_of
 from understudy.receiving.marks import methods_of
+from understudy.settings import usual, walk
 from understudy.spawners import circumstances, family, guard
 from understudy.spawners.base import Birth
 from understudy.spawners.signals import STACKS
@@ -36,14 +38,22 @@ from understudy.wire.pickling import loads
 from understudy.wire.sockets import Line
 
 _MAX_REPORT = 1 << 30
+_REHEARSALS = 10
+"""After eight calls Python makes a function its own, and at the next it specializes what is in it."""
 
 
 def rehearse() -> None:
-    """In the zygote: do once what is remembered, so that no child has to."""
-    ProcessConfig()
+    """In the zygote: do what is remembered once it is done, so that no child has to."""
+    usual(ProcessConfig)
+    for rule in walk(ProcessConfig):
+        if rule.group is not None:
+            usual(rule.group)
     forward()
     for kind in (*messages.REPORTS, *messages.ORDERS):
         prepare(kind)
+    if not failpoints.armed():  # which are meant for lives that count
+        for _ in range(_REHEARSALS):
+            rehearsal.play_through()
 
 
 @dataclass(slots=True)
@@ -69,6 +79,11 @@ def enter_wings(directory: str) -> Wings | None:
     sections = Sections(Page.blank(), Halt(bell[1]))
     sections.install()
     return Wings(leash, bell, Line(directory, _MAX_REPORT), sections)
+
+
+def play_through() -> None:
+    """While there is time: play a life through before one's own."""
+    rehearsal.play_through()
 
 
 def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
@@ -109,7 +124,8 @@ def live(page_fd: int, birth_fd: int, wings: Wings | None = None) -> int:
     link = Link(line, outbox, birth, wings.bell, wings.leash)
     forward().open(outbox, birth.name, birth.incarnation)
     forward_records()
-    link.start(halt, sections, Stacks(page, page_fd), output)
+    link.attend(halt, sections, Stacks(page, page_fd), output)
+    link.start()
     link.obey_page(page)
     loop = Loop()
     actor = runtime.inside = Actor(birth, halt, sections, link, outbox)
@@ -153,6 +169,7 @@ def _open_and_play(
     page.phase = Phase.READY
     outbox.say(messages.Ready(os.getpid(), None, imported))
     act = Act(process, config, actor, halt, sections, link, outbox, loop)
+    os.register_at_fork(after_in_child=act.disown)
     link.obey_page(page)
     if birth.rites is not None:
         return act.hold_rites(Crash.from_dict(birth.rites))

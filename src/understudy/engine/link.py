@@ -89,10 +89,13 @@ class Link:
         self._closing = False
         self._gone = threading.Event()
 
-    def start(self, halt: Halt, sections: Sections, stacks: Stacks, output: Output | None) -> None:
-        """Begin to hear and to beat."""
+    def attend(self, halt: Halt, sections: Sections, stacks: Stacks, output: Output | None) -> None:
+        """What it is about."""
         self._halt, self._sections, self._stacks, self._output = halt, sections, stacks, output
         self.vigil = Vigil(halt, sections, self._outbox.say)
+
+    def start(self) -> None:
+        """Begin to hear and to beat."""
         # Without waiting for it to run, as Thread.start would: it gets its turn when the main thread has begun to act.
         _thread.start_new_thread(self._run, ())
 

@@ -32,14 +32,14 @@ class Outbox:
         """Send, waiting for room."""
         if self._line is not None:
             self.unconfirmed = True
-            self._line.report(encode(self._identity(), message))
+            self._line.report(encode(self.identity(), message))
 
     def say_nowait(self, message: Any) -> bool:
         """Send if there is room; what is dropped is counted."""
         if self._line is None:
             return False
         self.unconfirmed = self.unconfirmed or not isinstance(message, Beat | Heard)
-        sent = self._line.report_nowait(encode(self._identity(), message))
+        sent = self._line.report_nowait(encode(self.identity(), message))
         self.dropped += not sent
         return sent
 
@@ -47,5 +47,6 @@ class Outbox:
         """A forked copy cannot speak for the actor."""
         self._line = None
 
-    def _identity(self) -> Identity:
+    def identity(self) -> Identity:
+        """Who speaks, with the number of what is said next."""
         return Identity(self._birth.system, self._birth.uid, self._birth.incarnation, next(self._numbers))

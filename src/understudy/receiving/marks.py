@@ -16,6 +16,10 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _RECEIVES = "__understudy_receives__"
 _REMOTE = "__understudy_remote__"
 
+UNMARKED: set[type] = {object}
+"""Classes of which it is known that nothing in them is marked. To look at a function for its mark makes a dict of its
+attributes, and in an actor there would be one for each function of these."""
+
 
 def receives(*kinds: Any) -> Callable[[_F], _F]:
     """Mark a method as the handler of messages of these classes: ``@receives(Add, Remove)``.
@@ -60,6 +64,8 @@ def marks_of(cls: type) -> tuple[dict[type, str], set[str]]:
     kinds: dict[type, str] = {}
     remote: set[str] = set()
     for base in reversed(cls.__mro__):
+        if base in UNMARKED and not (kinds or remote):  # else it may stand before what is marked in another
+            continue
         own: dict[type, str] = {}
         for name, value in vars(base).items():
             marked: tuple[type, ...] = _mark(value, _RECEIVES) or ()

@@ -12,11 +12,8 @@ from understudy.status import Usage
 from understudy.wire.codec import pack, unpack
 from understudy.wire.page import anonymous_file
 
-ENGINE = "understudy.engine.boot:live"
-"""Where a child begins, by its dotted name: spawners do not import the engine."""
-REHEARSAL = "rehearse"
-WINGS = "enter_wings"
-"""Of the same module: what the zygote does once for all its children."""
+ENGINE = "understudy.engine.boot"
+"""The `Engine`, by its dotted name: spawners do not import it."""
 
 _MAX_HEAD = 64 << 20
 
@@ -40,6 +37,26 @@ def from_file(fd: int) -> bytearray:
         at += got
     os.close(fd)
     return data
+
+
+class Engine(Protocol):
+    """What a zygote runs, and what its forks do."""
+
+    def rehearse(self) -> None:
+        """In the zygote: do what is remembered once it is done, so that no fork has to."""
+        ...
+
+    def enter_wings(self, directory: str) -> Any:
+        """Make ready for any part; None if nobody is left to act for."""
+        ...
+
+    def play_through(self) -> None:
+        """While there is time: play a life through before one's own."""
+        ...
+
+    def live(self, page_fd: int, birth_fd: int, wings: Any = None) -> int:
+        """Be one incarnation of an actor; the exit code."""
+        ...
 
 
 class Target(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 
 from understudy import failpoints
 from understudy.spawners import signals
+from understudy.spawners.base import Engine
 from understudy.wire.codec import pack, unpack
 
 MAX_MESSAGE = 1 << 16
@@ -24,12 +26,11 @@ _PIDFD = hasattr(os, "pidfd_open")
 
 @dataclass(slots=True)
 class Births:
-    """Forks actors; ``channel`` leads to the parent, ``engine`` and ``wings`` are what a child runs."""
+    """Forks actors; ``channel`` leads to the parent, ``engine`` is what a child runs."""
 
     channel: socket.socket
     directory: str
-    engine: Callable[..., Any]
-    wings: Callable[[str], Any]
+    engine: Engine
     mine: Iterable[int] = ()
     """Descriptors of the zygote's that no child needs."""
     prompted: set[int] = field(default_factory=set)
@@ -41,6 +42,10 @@ class Births:
     def standby(self) -> int | None:
         """The one that stands by."""
         return None if self._standby is None else self._standby[0]
+
+    def at(self, channel: socket.socket) -> Births:
+        """The same for another zygote, at a channel of its own."""
+        return Births(channel, self.directory, self.engine)
 
     def fork(self, uid: int, incarnation: int, fds: list[int]) -> int:
         """The process that is this incarnation from now on; raises OSError if none can be had."""
@@ -104,20 +109,22 @@ class Births:
     def _stand_by(self, prompter: socket.socket) -> int:
         """In the child: be ready, and wait for a part; the end of the zygote ends the wait."""
         self._shed()
-        wings = self.wings(self.directory)
+        wings = self.engine.enter_wings(self.directory)
+        if wings is not None and not select.select([prompter], [], [], 0)[0]:
+            self.engine.play_through()
         data, fds, _, _ = socket.recv_fds(prompter, MAX_MESSAGE, FDS) if wings is not None else (b"", [], 0, None)
         prompter.close()
         if not data:
             return 0
         signal.sigtimedwait({signal.SIGTERM}, 0)  # one that came before was for nobody
         self._announce(*unpack(data, MAX_MESSAGE))
-        return int(self.engine(*fds, wings))
+        return self.engine.live(fds[0], fds[1], wings)
 
     def _become(self, uid: int, incarnation: int, fds: list[int]) -> int:
         """In the child: tell that we are, then be the actor."""
         self._announce(uid, incarnation)
         self._shed()
-        return int(self.engine(*fds))
+        return self.engine.live(fds[0], fds[1])
 
     def _announce(self, uid: int, incarnation: int) -> None:
         """The child itself tells, and then closes: once every end of the channel is closed, nobody is untold."""

@@ -186,10 +186,9 @@ class FreshSpawner:
         """The process waits at a gate: nothing that it says may come before the word of its birth."""
         inner, gate = os.pipe()
         self._gates.add(gate)
-        module, _, name = ENGINE.partition(":")
         code = (
-            f"import os; from {module} import {name}; os.read({inner}, 1) or os._exit(0); os.close({inner}); "
-            f"os._exit({name}({page_fd}, {birth_fd}))"
+            f"import os; from {ENGINE} import live; os.read({inner}, 1) or os._exit(0); os.close({inner}); "
+            f"os._exit(live({page_fd}, {birth_fd}))"
         )
         try:
             process = Interpreter.start(code, (page_fd, birth_fd, inner))

@@ -17,11 +17,11 @@ import socket
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from understudy import failpoints
-from understudy.spawners import circumstances, family, signals, trial
-from understudy.spawners.base import ENGINE, REHEARSAL, WINGS, from_file
+from understudy.spawners import circumstances, family, packing, signals, trial
+from understudy.spawners.base import ENGINE, Engine, from_file
 from understudy.spawners.births import FDS, MAX_MESSAGE, Births, play
 from understudy.wire.codec import unpack
 
@@ -36,10 +36,7 @@ def main(channel_fd: int, parent: int, place_fd: int) -> NoReturn:
     settings = unpack(channel.recv(MAX_MESSAGE), MAX_MESSAGE)
     place = bytes(from_file(place_fd))
     circumstances.take(place)
-    module, _, name = ENGINE.partition(":")
-    engine = importlib.import_module(module)
-    getattr(engine, REHEARSAL)()
-    births = Births(channel, settings["directory"], getattr(engine, name), getattr(engine, WINGS))
+    births = Births(channel, settings["directory"], cast("Engine", importlib.import_module(ENGINE)))
     nursery = Nursery(births, parent, settings["system"])
     nursery.prepare()
     if refusal := trial.preload(settings["preload"], lambda name: births.tell(["tries", name])):
@@ -95,7 +92,7 @@ class Nursery:
 
     def run(self) -> None:
         """Serve until there is nobody to serve."""
-        _warm()
+        self._warm()
         self.births.tell(["hello"])
         self._standby_at = time.monotonic() + _STANDBY_AFTER
         channel = self.births.channel.fileno()
@@ -166,8 +163,15 @@ class Nursery:
         for name in modules:
             if name not in sys.modules:
                 importlib.import_module(name)
-                _warm()
+                self._warm()
                 self.births.dismiss()  # it does not know what we have learned since
+
+    def _warm(self) -> None:
+        gc.disable()
+        gc.collect()
+        packing.pack()
+        self.births.engine.rehearse()
+        gc.freeze()  # collections in the children leave the shared pages alone
 
     def _fork(self, uid: int, incarnation: int, fds: list[int]) -> None:
         try:
@@ -195,7 +199,7 @@ class Nursery:
 
     def _begin_again(self, modules: list[str], channel_fd: int, place_fd: int) -> int:
         """In a fork: be a zygote of one's own, if what there is to learn allows that."""
-        births = Births(socket.socket(fileno=channel_fd), self.births.directory, self.births.engine, self.births.wings)
+        births = self.births.at(socket.socket(fileno=channel_fd))
         wanted = births.tell_self(["begun"])
         self.births.channel.close()  # nobody may wait for us to hear that our teacher is dead
         self.births.dismiss()
@@ -295,12 +299,6 @@ class Nursery:
         with contextlib.suppress(BlockingIOError):
             while os.read(self._wake[0], 4096):
                 pass
-
-
-def _warm() -> None:
-    gc.disable()
-    gc.collect()
-    gc.freeze()  # collections in the children leave the shared pages alone
 
 
 def _pipe() -> tuple[int, int]:

@@ -10,13 +10,27 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import births, crashing, health, idle, laps, memory, messages, report, steering, stopping, watching
+from benchmarks import (
+    births,
+    crashing,
+    health,
+    idle,
+    laps,
+    memory,
+    messages,
+    regrouping,
+    report,
+    steering,
+    stopping,
+    watching,
+)
 from benchmarks.harness import ROOT, Figure, Row, adopt, measure
 from benchmarks.others import environment, roster
 
 FIGURES: tuple[Figure, ...] = (
     *laps.FIGURES,
     *births.FIGURES,
+    *regrouping.FIGURES,
     *stopping.FIGURES,
     *memory.FIGURES,
     *idle.FIGURES,

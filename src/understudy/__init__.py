@@ -54,6 +54,8 @@ if _typing.TYPE_CHECKING:
     from understudy.errors import DepthExceeded as DepthExceeded
     from understudy.errors import ErrorHandlerError as ErrorHandlerError
     from understudy.errors import ErrorHandlerTimeoutError as ErrorHandlerTimeoutError
+    from understudy.errors import GroupEnded as GroupEnded
+    from understudy.errors import GroupFailed as GroupFailed
     from understudy.errors import MailboxFull as MailboxFull
     from understudy.errors import MainLoopError as MainLoopError
     from understudy.errors import MainLoopTimeoutError as MainLoopTimeoutError
@@ -96,6 +98,7 @@ if _typing.TYPE_CHECKING:
     from understudy.receiving.marks import receives as receives
     from understudy.ref import ActorRef as ActorRef
     from understudy.router.exits import ExitCallback as ExitCallback
+    from understudy.router.grouping import Group as Group
     from understudy.router.letters import DeadLetters as DeadLetters
     from understudy.spawners import Spawner as Spawner
     from understudy.spawners import Target as Target
@@ -141,6 +144,8 @@ else:
         "DepthExceeded": "errors",
         "ErrorHandlerError": "errors",
         "ErrorHandlerTimeoutError": "errors",
+        "GroupEnded": "errors",
+        "GroupFailed": "errors",
         "MailboxFull": "errors",
         "MainLoopError": "errors",
         "MainLoopTimeoutError": "errors",
@@ -183,6 +188,7 @@ else:
         "ActorRef": "ref",
         "GroupRef": "group",
         "DeadLetters": "router.letters",
+        "Group": "router.grouping",
         "Spawner": "spawners",
         "Target": "spawners",
         "ErrorEvent": "stats",
@@ -246,6 +252,9 @@ __all__ = [
     "ErrorHandlerTimeoutError",
     "Event",
     "ExitCallback",
+    "Group",
+    "GroupEnded",
+    "GroupFailed",
     "GroupRef",
     "Health",
     "Heartbeat",

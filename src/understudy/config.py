@@ -255,6 +255,19 @@ class SystemConfig(Settings):
     max_depth: int = option(2, "How deep actors may spawn actors; those of the system itself have depth 1.", least=1)
 
 
+@dataclass(repr=False)
+class GroupConfig(Settings):
+    """What holds for a group of actors: arguments of `ActorSystem.group`, of the same names."""
+
+    strategy: Literal["one_for_one", "one_for_all", "rest_for_one"] = option(
+        "one_for_one", "Who begins anew when a member has died: it alone, all, or it and those added after it."
+    )
+    restarts: int = option(
+        3, "Deaths within `window` for which it begins members anew; at one more it gives up.", least=0
+    )
+    window: float = option(5.0, "Age from which a death no longer counts.", unit=SECONDS, above=0)
+
+
 Settings.whole = ProcessConfig
 
 

@@ -12,6 +12,8 @@ UnderstudyError
   AlreadyStarted                   the Process is started
   WaitTimeout (TimeoutError)       what was waited for did not happen in time
   SystemClosed                     the system was shut down
+  GroupEnded                       the group was stopped
+    GroupFailed                    ... it gave up: more of its members died than it may begin anew
   WrongProcess                     the call belongs into another process
   DepthExceeded                    actors spawn actors too deep
   ParentStopping                   an actor that is about to end spawns no other
@@ -101,6 +103,26 @@ class WaitTimeout(UnderstudyError, TimeoutError):
 
 class SystemClosed(UnderstudyError):
     """The ActorSystem was shut down and takes no more calls."""
+
+
+class GroupEnded(UnderstudyError):
+    """The group of actors was stopped, or has given up; nothing comes up in it any more."""
+
+
+class GroupFailed(GroupEnded):
+    """A group has given up: more of its members died than it may begin anew, and no group stands above it that may.
+
+    ``name`` is the group's; ``report`` the :class:`DeathReport` of the last death, where there is one, whose error is
+    ``__cause__``.
+    """
+
+    name: str
+    report: DeathReport | None
+
+    def __init__(self, message: str, *, name: str = "", report: DeathReport | None = None) -> None:
+        super().__init__(message)
+        self.name = name
+        self.report = report
 
 
 class WrongProcess(UnderstudyError):

@@ -204,10 +204,10 @@ class ActorInfo:
     Times are in seconds, memory in MiB. ``cpu_percent memory_mb pss_mb threads open_files`` are of the actor and all
     that it started, as they were when last sampled; ``os_status`` is the word for its own process's state. ``stats``
     covers all its lives. ``next_restart`` is when its next life is due, or its turn is expected; ``restart_held`` says
-    what holds that back besides the pause: ``queued`` or ``quarantine``. ``parent`` is who spawned it, None for the
-    system's own actors, whose ``depth`` is 1; ``children`` are the living that it spawned.
-    what holds that back besides the pause: ``queued`` or ``quarantine``. ``paused``: it stands still, or will at its
-    next check. ``config`` are its settings as they stand, groups as dicts in it; `ps` leaves them out.
+    what holds that back besides the pause: ``queued``, ``quarantine`` or ``group``. ``parent`` is who spawned it, None
+    for the system's own actors, whose ``depth`` is 1; ``children`` are the living that it spawned; ``group`` is the
+    name of the group that it is in. ``paused``: it stands still, or will at its next check. ``config`` are its settings
+    as they stand, groups as dicts in it; `ps` leaves them out.
     """
 
     name: str
@@ -244,6 +244,7 @@ class ActorInfo:
     stats: Stats | None = None
     completed_laps: int = 0
     depth: int = 1
+    group: str | None = None
     children: tuple[str, ...] = ()
     config: dict[str, Any] | None = None
 

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, overload
 
 from understudy import runtime
 from understudy.config import ProcessConfig, StopLadder, SystemConfig, overrides_of
-from understudy.errors import ConfigError, SystemClosed, WrongProcess
+from understudy.errors import ConfigError, WrongProcess
 from understudy.group import GroupRef
 from understudy.handle import arrived, here
 from understudy.lifecycle.actor import Actor
@@ -26,6 +26,7 @@ from understudy.router.closing import Closing, end_all
 from understudy.router.commands import Commands
 from understudy.router.founding import found
 from understudy.router.gauges import Gauges
+from understudy.router.grouping import Grouping
 from understudy.router.letters import DeadLetters
 from understudy.router.listing import info, summary, whole
 from understudy.router.loop import Router
@@ -37,7 +38,7 @@ T = TypeVar("T")
 P = TypeVar("P", bound=Process)
 
 
-class ActorSystem(Commands):
+class ActorSystem(Commands, Grouping):
     """Runs actors, each in its own operating system process, and looks after them.
 
     ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid); of one name there
@@ -382,7 +383,7 @@ class ActorSystem(Commands):
     def _check(self) -> None:
         self._answers.check_process()
         if self._closing.done:
-            raise SystemClosed(f"the system {self.name} was shut down; make another")
+            raise self._world.closed(f"the system {self.name} was shut down; make another")
 
     def _look(self, act: Callable[[], T]) -> T:
         self._check()

@@ -134,7 +134,11 @@ def test_info_tells_the_age_of_the_spawn_apart_from_the_length_of_a_life():
 @pytest.mark.requirement("L5")
 @pytest.mark.parametrize(
     ("reason", "told"),
-    [("queued", "more restarts are due than a second may have"), ("quarantine", "is tried now and then")],
+    [
+        ("queued", "more restarts are due than a second may have"),
+        ("quarantine", "is tried now and then"),
+        ("group", "each member in its turn"),
+    ],
 )
 def test_a_restart_that_is_held_back_is_told_with_the_reason(reason, told):
     info = ActorInfo("lead", 1, status=Status.RESTARTING, next_restart=2.0, restart_held=reason)

@@ -235,7 +235,7 @@ def test_every_kind_of_event_has_a_line_and_none_can_steer_the_terminal():
         "dead_letter": {"to": 1, "sender": 0, "sender_name": "b", "way": "tell", "text": "'a\x1b[2J'", "count": 3},
         "log": {"level": 30, "level_name": "WARNING", "logger": "x", "message": "low\x1b]0;\nand", "traceback": "T"},
     }
-    after = {"state": "RUNNING", "held": "queued\x1b[2J"}
+    after = {"state": "RUNNING", "held": "queued\x1b[2J", "group": "restart\x1b[2J"}
     lines = {
         kind: "".join(text for text, _ in told(event(kind, after=after.get(kind), **data.get(kind, {}))))
         for kind in (*KINDS, "snapshot", "of a later version")
@@ -245,6 +245,7 @@ def test_every_kind_of_event_has_a_line_and_none_can_steer_the_terminal():
     assert lines["dead_letter"].endswith("a  3 messages for nobody, of b: 'a\\x1b[2J'")
     assert lines["restart"].endswith("a  life 2 follows in 0.5 s, 2 left")
     assert lines["held"].endswith("a  queued\\x1b[2J, its turn comes within 2.0 s")
+    assert lines["group"].endswith("a  group restart\\x1b[2J")
     assert lines["report"].endswith("a  life 1 ended by SIGKILL")
     assert lines["log"].endswith("a  WARNING x: low\\x1b]0;")
     assert lines["figures"].endswith("a  figures  cpu_percent 3.2  memory_mb -")

@@ -144,7 +144,7 @@ def test_the_heads_of_requests_and_the_journal_are_bounded_as_the_page_says():
     assert f"about {journal.PAGE_BYTES >> 10} KiB" in page
     kept = {kinds: amount for kinds, amount in tables(sections(CHAPTERS["The status stream"], 3)["What is kept"])[0]}
     assert kept == {
-        "`state` `health` `restart` `held` `pause` `report`": (
+        "`state` `health` `restart` `held` `pause` `group` `report`": (
             f"the last {journal.EVENTS:,} events, of at most {journal.EVENT_BYTES // mib} MiB together"
         ),
         **dict.fromkeys(

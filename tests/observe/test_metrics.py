@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import signal
 import socket
 import threading
 import time
@@ -101,7 +102,7 @@ def test_a_scrape_tells_of_actors_lives_laps_and_figures(system, url):
     assert found["understudy_info"] == {(system.name, "0.1.0"): 1}
     assert found["understudy_actors"] == {("STARTING",): 0, ("RUNNING",): 1, ("STOPPING",): 0, ("RESTARTING",): 0}
     assert found["understudy_spawned_total"] == {(): 1}
-    assert found["understudy_restarts_total"] == {("crash",): 1, ("asked",): 0, ("always",): 0}
+    assert found["understudy_restarts_total"] == {("crash",): 1, ("asked",): 0, ("always",): 0, ("group",): 0}
     assert found["understudy_actor_laps_total"] == {("crew/turns",): 6}
     assert found["understudy_actor_restarts_total"] == {("crew/turns",): 1}
     assert found["understudy_actor_errors_total"] == {("crew/turns",): 1}
@@ -159,8 +160,12 @@ def test_restarts_are_told_apart_by_their_cause(system, url):
     asked, again = system.spawn(Idle), system.spawn(Again)
     running(asked)
     asked.restart()
-    until(lambda: asked.info().incarnation == again.info().incarnation == 2, 20, "their second lives")
-    assert samples(url)["understudy_restarts_total"] == {("crash",): 0, ("asked",): 1, ("always",): 1}
+    group = system.group("both", strategy="one_for_all")
+    both = [group.spawn(Idle), group.spawn(Idle)]
+    running(*both)
+    os.kill(both[0].info().pid, signal.SIGKILL)
+    until(lambda: {ref.info().incarnation for ref in (asked, again, *both)} == {2}, 20, "their second lives")
+    assert samples(url)["understudy_restarts_total"] == {("crash",): 1, ("asked",): 1, ("always",): 1, ("group",): 1}
 
 
 def test_a_restart_asked_for_in_backoff_counts_as_asked(system, url):
@@ -168,7 +173,7 @@ def test_a_restart_asked_for_in_backoff_counts_as_asked(system, url):
     until(lambda: waiting.info().incarnation == 2, 20, "its first restart")  # at once
     system.restart(waiting)
     until(lambda: waiting.info().incarnation == 3, 20, "the life that was asked for")
-    assert samples(url)["understudy_restarts_total"] == {("crash",): 1, ("asked",): 1, ("always",): 0}
+    assert samples(url)["understudy_restarts_total"] == {("crash",): 1, ("asked",): 1, ("always",): 0, ("group",): 0}
 
 
 def test_a_counter_of_cpu_time_does_not_fall_while_the_life_goes_on(system, url):
@@ -219,8 +224,8 @@ def test_the_labels_are_a_closed_list_and_the_names_of_living_actors(system, url
     assert seen.pop("version")
     assert seen.pop("actor") == {"living"}
     assert seen.pop("status") == {status.value for status in Status} - {"CREATED"}
-    assert seen.pop("cause") == {"crash", "asked", "always"}
-    assert seen.pop("reason") == {"queued", "quarantine"}
+    assert seen.pop("cause") == {"crash", "asked", "always", "group"}
+    assert seen.pop("reason") == {"queued", "quarantine", "group"}
     assert not seen
 
 

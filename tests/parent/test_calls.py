@@ -15,6 +15,7 @@ import pytest
 from tests.stage import until
 from understudy import ActorSystem, ConfigError, Process, Status, SystemClosed, UnderstudyError
 from understudy.latch import Latch
+from understudy.lifecycle import archive
 from understudy.lifecycle import registry as registry_module
 
 
@@ -219,7 +220,7 @@ def test_reports_that_were_read_are_heard_though_the_news_of_a_spawner_fail(syst
 
 @pytest.mark.requirement("H1")
 def test_all_rows_are_had_while_the_oldest_of_the_ended_are_forgotten(system, monkeypatch):
-    monkeypatch.setattr(registry_module, "KEEP_ENDED", 2)
+    monkeypatch.setattr(archive, "KEEP_ENDED", 2)
     for number in range(3):
         system.spawn(os.getpid, name=f"old-{number}").wait(20)
 

@@ -7,7 +7,7 @@ import gc
 import pytest
 
 from understudy import Process, Status, UnknownActor
-from understudy.lifecycle import registry as registry_module
+from understudy.lifecycle import archive
 
 MIB = 1 << 20
 
@@ -39,7 +39,7 @@ def held(system):
 
 @pytest.mark.requirement("H1")
 def test_of_ended_actors_that_nobody_refers_to_no_more_is_kept_than_so_many_bytes(system, monkeypatch):
-    monkeypatch.setattr(registry_module, "KEEP_BYTES", 5 * MIB)
+    monkeypatch.setattr(archive, "KEEP_BYTES", 5 * MIB)
     mine = system.spawn(Heavy, MIB, name="mine")
     mine.wait(20)
     for number in range(8):
@@ -64,7 +64,7 @@ def test_of_ended_actors_that_nobody_refers_to_no_more_is_kept_than_so_many_byte
 
 @pytest.mark.requirement("H1")
 def test_one_that_weighs_too_much_alone_is_kept_until_the_next_ends_and_opened_once(system, monkeypatch):
-    monkeypatch.setattr(registry_module, "KEEP_BYTES", MIB)
+    monkeypatch.setattr(archive, "KEEP_BYTES", MIB)
     system.spawn(Heavy, 2 * MIB, name="huge").wait(20)
     gc.collect()
     ref = system.ref("huge")

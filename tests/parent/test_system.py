@@ -10,7 +10,7 @@ import pytest
 
 from tests.stage import python, until
 from understudy import ActorSystem, ConfigError, NameTaken, Observer, Process, Remote, Status, UnknownActor
-from understudy.lifecycle import registry
+from understudy.lifecycle import archive
 
 
 class Idle(Process):
@@ -187,7 +187,7 @@ def test_ps_prints_as_a_table_of_the_living_and_on_request_of_the_ended(system):
 
 
 def test_what_is_remembered_of_the_ended_is_bounded(system, monkeypatch):
-    monkeypatch.setattr(registry, "KEEP_ENDED", 10)
+    monkeypatch.setattr(archive, "KEEP_ENDED", 10)
     for _ in range(4):
         refs = [system.spawn(os.getpid, config={"heartbeat.interval": 0.1}) for _ in range(25)]
         assert set(system.wait_all(refs, timeout=30).values()) == {Status.FINISHED}

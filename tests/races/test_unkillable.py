@@ -10,7 +10,7 @@ import pytest
 
 from tests.stage import alive, gone, until
 from understudy import ActorSystem, Observer, Process, Status, SystemClosed, WaitTimeout, failpoints
-from understudy.lifecycle import transitions
+from understudy.lifecycle import descent
 from understudy.router import closing
 
 
@@ -22,7 +22,7 @@ class Idle(Process):
 @pytest.fixture
 def blunt(monkeypatch):
     """No SIGKILL of the router's is sent; what is unkillable is called so after half a second."""
-    monkeypatch.setattr(transitions, "UNKILLABLE_AFTER", 0.5)
+    monkeypatch.setattr(descent, "UNKILLABLE_AFTER", 0.5)
     monkeypatch.setattr(closing, "AFTER_LADDER", 0.5)
     failpoints.load("signal.kill=skip")
     yield

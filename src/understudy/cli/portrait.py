@@ -18,6 +18,7 @@ _TITLE = "bold underline"
 _HELD = {
     "queued": "queued: more restarts are due than a second may have",
     "quarantine": "in quarantine: it died before READY, again and again, and is tried now and then",
+    "group": "by its group, which begins anew, each member in its turn",
 }
 
 

@@ -10,7 +10,7 @@ from understudy.cli import formats, styles
 from understudy.cli.sheet import Line
 from understudy.status import Event
 
-USUAL = ("state", "health", "restart", "held", "pause", "report", "dead_letter", "log")
+USUAL = ("state", "health", "restart", "held", "pause", "group", "report", "dead_letter", "log")
 """What is told unless kinds are asked for: not how far each is, once a second."""
 
 
@@ -56,6 +56,11 @@ def _held(event: Event) -> Line:
 
 def _pause(event: Event) -> Line:
     return [(formats.first_line(event.after or "pause"), "yellow"), *_why(event)]
+
+
+def _group(event: Event) -> Line:
+    style = "bold red" if event.after == "failed" else "yellow"
+    return [(f"group {formats.first_line(event.after or '')}", style), *_why(event)]
 
 
 def _report(event: Event) -> Line:
@@ -115,6 +120,7 @@ _TELL: dict[str, Callable[[Event], Line]] = {
     "restart": _restart,
     "held": _held,
     "pause": _pause,
+    "group": _group,
     "report": _report,
     "dead_letter": _dead_letter,
     "log": _log,

@@ -157,6 +157,8 @@ class Act:
             )
         )
         self._link.judged.wait()
+        if self._actor.serving is not None:
+            self._actor.serving.judged(self._link.verdict)
         if self._link.verdict == "rites":
             crash = Crash(
                 kind="error" if timeout is None else "timeout",

@@ -117,6 +117,10 @@ class Serving(Reception):
         self._bury()
         self._flush()
 
+    def judged(self, verdict: str) -> None:
+        """It crashed: only now is known whether another life has what was not begun, whatever was left at its birth."""
+        self._bury = self._leave if verdict == "again" or self._halt.order == "restart" else self._bury_all
+
     def close(self) -> None:
         """End, and take nothing more."""
         self.answers.catch_up()

@@ -18,6 +18,8 @@ class Wish(Enum):
     NOTHING = "nothing"
     STOP = "stop"
     RESTART = "restart"
+    REJOIN = "rejoin"
+    """An end, and another life when its group calls for it."""
     KILL = "kill"
 
 
@@ -38,10 +40,11 @@ class Verdict(Enum):
 
 
 class Hold(StrEnum):
-    """Why a restart that is due does not begin: see `governor`."""
+    """Why a restart does not begin: see `governor`; of a member of a group, that this has not called for it."""
 
     QUEUED = "queued"
     QUARANTINE = "quarantine"
+    GROUP = "group"
 
 
 class Ending(Enum):
@@ -80,6 +83,14 @@ class Kin:
     incarnation: int
     depth: int
     tie: Tie = Tie.LOOSE
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A place in a group: whose number, and where in its order."""
+
+    group: int
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +134,14 @@ class Actor:
     next_restart: float | None = None
     """When its pause is over."""
     held: Hold | None = None
-    """Its pause is over, and it waits for its turn."""
+    """What it waits for: its turn, when its pause is over; or its group, which lets it begin."""
     outcome: Outcome | None = None
     successor: Spec | None = None
     """Another target, to be taken by the restart that is under way."""
     kin: Kin | None = None
     """Who spawned it; None: the system itself."""
+    seat: Seat | None = None
+    """Its place in the group that it belongs to, or did."""
 
     @property
     def depth(self) -> int:

@@ -10,7 +10,20 @@ from understudy.lifecycle import budget as budgets
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Hold, Outcome, Wish
 from understudy.lifecycle.effects import ClearAlarm, Effect, Publish, Remind, SetAlarm, Settle
-from understudy.lifecycle.events import Alarm, Configure, Event, Expired, Kill, Pause, Released, Restart, Resume, Stop
+from understudy.lifecycle.events import (
+    Alarm,
+    Configure,
+    Cued,
+    Event,
+    Expired,
+    Kill,
+    Pause,
+    Rejoin,
+    Released,
+    Restart,
+    Resume,
+    Stop,
+)
 from understudy.lifecycle.moment import Moment
 from understudy.status import Status
 
@@ -49,8 +62,25 @@ def kill_waiting(actor: Actor, _: Kill, __: Moment) -> Step:
 def restart_now(actor: Actor, event: Restart, moment: Moment) -> Step:
     """A restart by request skips what is left of the pause, and whoever waits for a turn; lives full."""
     recast, cleared = ends.recast(actor, event.spec)
+    if actor.held is Hold.GROUP:  # in its order, but without a pause
+        return replace(recast, budget=budgets.Budget(), next_restart=moment.now), cleared
     again, effects = start_again(replace(recast, budget=budgets.Budget()), event, moment)
     return again, (ClearAlarm(Alarm.BACKOFF), *cleared, *effects)
+
+
+def hold_for_group(actor: Actor, _: Rejoin, __: Moment) -> Step:
+    """Its pause goes on, but it begins when its group calls for it."""
+    if actor.held is Hold.GROUP:
+        return actor, ()
+    return replace(actor, held=Hold.GROUP), (ClearAlarm(Alarm.BACKOFF),)
+
+
+def cued(actor: Actor, _: Cued, moment: Moment) -> Step:
+    """What is left of its pause is waited for, and its turn, as of anybody's."""
+    if actor.held is not Hold.GROUP:
+        return actor, ()
+    left = 0.0 if actor.next_restart is None else max(0.0, actor.next_restart - moment.now)
+    return replace(actor, held=None), (SetAlarm(Alarm.BACKOFF, left),)
 
 
 def expired_waiting(actor: Actor, event: Expired, moment: Moment) -> Step:
@@ -96,6 +126,8 @@ WAITING: Mapping[type[Any], Handler] = {
     Stop: stop_waiting,
     Kill: kill_waiting,
     Restart: restart_now,
+    Rejoin: hold_for_group,
+    Cued: cued,
     Pause: pause,
     Resume: resume,
     Configure: configure,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from understudy.lifecycle.actor import Outcome, Wish
 from understudy.lifecycle.events import Alarm
+from understudy.lifecycle.ladder import Rung
 from understudy.status import Crash
 
 
@@ -88,12 +89,36 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class PassOn:
-    """What befell this actor ends another one: ``uid`` is to be stopped by its own ladder, or killed."""
+    """What befell this actor ends another one: ``uid`` is to be stopped, killed, or ended for its group.
+
+    ``rungs`` None: by its own ladder.
+    """
 
     uid: int
     wish: Wish
     cause: str
+    rungs: tuple[Rung, ...] | None = None
+    drain: bool = False
 
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What befell this actor lets another one, which waits for that, begin."""
+
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """A group that nothing stands above has used up its restarts with this actor's death: the system is to end."""
+
+    group: int
+    name: str
+    cause: str
+
+
+Order = PassOn | Cue
+"""What is asked of another actor."""
 
 Effect = (
     Fork
@@ -108,4 +133,6 @@ Effect = (
     | TakeOver
     | Publish
     | PassOn
+    | Cue
+    | GiveUp
 )

@@ -144,6 +144,21 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejoin:
+    """Its group begins anew: it is to end, and to wait until it is called for."""
+
+    rungs: tuple[Rung, ...] = ()
+    cause: str = "its group begins anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Cued:
+    """Its group calls for it."""
+
+    cause: str = "its group calls for it"
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Somebody asked it to stand still."""
 
@@ -223,6 +238,8 @@ Event = (
     | Stop
     | Kill
     | Restart
+    | Rejoin
+    | Cued
     | Pause
     | Resume
     | Configure

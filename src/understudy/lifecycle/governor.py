@@ -91,9 +91,9 @@ class Governor:
         if isinstance(event, ForkFailed) and not event.lost:
             born = tuple(one for one in known.begun if (one.uid, one.incarnation) != (actor.uid, before.incarnation))
             known = replace(known, begun=born)
-        if actor.held is not None and before.held is None:
+        if actor.held is not None and actor.held in _QUEUE and before.held not in _QUEUE:
             known = replace(known, queue=(*known.queue, Due(actor.uid, actor.held)))
-        if actor.held is None and before.held is not None:
+        if actor.held not in _QUEUE and before.held in _QUEUE:
             known = replace(known, queue=tuple(due for due in known.queue if due.uid != actor.uid))
         if actor.incarnation == before.incarnation or not (isinstance(event, Released) or event == _PAUSE_OVER):
             return known
@@ -117,7 +117,7 @@ class Governor:
 
     def _firsts(self) -> Iterator[Due]:
         """Of each kind the first that queues."""
-        for hold in Hold:
+        for hold in _QUEUE:
             yield from islice((due for due in self.queue if due.hold is hold), 1)
 
     def _free(self, ahead: int, now: float) -> float:
@@ -135,6 +135,7 @@ class Governor:
         return 0.0 if self.probe is None else self.probe.at + PATIENCE
 
 
+_QUEUE = (Hold.QUEUED, Hold.QUARANTINE)
 _PAUSE_OVER = Expired(Alarm.BACKOFF)
 
 

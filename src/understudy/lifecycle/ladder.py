@@ -43,6 +43,11 @@ def by_ladder(ladder: StopLadder, now: float) -> tuple[Rung, ...]:
     )
 
 
+def length(ladder: StopLadder) -> float:
+    """Seconds from the request to SIGKILL, by a configured ladder."""
+    return ladder.command + ladder.term + ladder.term_again
+
+
 def force(now: float) -> tuple[Rung, ...]:
     """Straight to SIGKILL."""
     return (Rung(now, Action.KILL),)

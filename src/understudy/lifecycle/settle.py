@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from understudy.lifecycle import budget as budgets
-from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
+from understudy.lifecycle.actor import Actor, Body, Ending, Hold, Outcome, Verdict, Wish
 from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, SetAlarm, Settle, TakeOver
 from understudy.lifecycle.events import Alarm, Died
+from understudy.lifecycle.moment import Moment, Sequel
 from understudy.lifecycle.spec import Spec
 from understudy.status import WAS_KILLED, Crash, Status
 
+_FOLLOWED = frozenset({Sequel.ALONE, Sequel.TOGETHER})
 STARVED = ", probably for lack of memory (the kernel counted an OOM kill)"
 Step = tuple[Actor, tuple[Effect, ...]]
 
 
-def settle(actor: Actor, death: Died, now: float, chance: float) -> Step:
+def settle(actor: Actor, death: Died, moment: Moment) -> Step:
     """The actor after the death of its process, or after the failure to get one."""
     crash = diagnose(actor, death)
     # Where nobody can say how it ended, an acknowledged result speaks for it.
@@ -27,13 +29,15 @@ def settle(actor: Actor, death: Died, now: float, chance: float) -> Step:
         return _end(actor, Outcome(Status.KILLED, crash=crash), "killed by request", crash)
     if actor.wish is Wish.RESTART:
         return _anew(actor, crash if actor.result is None else None)
+    if actor.wish is Wish.REJOIN:
+        return _held_for_group(actor, death, crash, moment)
     if actor.rites_for is not None:
         # A process of their own that held them has failed in nothing; one that told its error first has.
         held = actor.rites is not None and actor.told is None
         cause, failed = ("last rites held", None) if held else (crash.headline(actor.name), crash)
         return _end(actor, _after_rites(actor), cause, failed)
     if actor.result is not None and clean_exit:
-        return _finished(actor, now)
+        return _finished(actor, moment)
     if actor.result is not None:
         outcome = Outcome(Status.CRASHED, result=actor.result, crash=crash)
         return _end(actor, outcome, crash.headline(actor.name), crash)
@@ -41,21 +45,23 @@ def settle(actor: Actor, death: Died, now: float, chance: float) -> Step:
         return _end(actor, Outcome(Status.KILLED, crash=crash), "killed at the end of the stop's grace", crash)
     if actor.wish is Wish.STOP:
         return _end(actor, Outcome(Status.CRASHED, crash=crash), crash.headline(actor.name), crash)
-    if crash.kind == "boot" or (crash.kind == "timeout" and crash.section == "onfinish"):
+    if moment.sequel not in _FOLLOWED and _is_final(crash):
         return _end(actor, Outcome(Status.CRASHED, crash=crash), crash.headline(actor.name), crash)
-    return _crashed(actor, crash, now, chance)
+    return _crashed(actor, crash, moment)
 
 
-def verdict(actor: Actor, crash: Crash, now: float) -> Verdict:
+def verdict(actor: Actor, crash: Crash, moment: Moment) -> Verdict:
     """The answer to a process that tells ``crash`` and still lives."""
     handled = "error" in actor.spec.hooks
-    if crash.kind == "boot" or actor.wish in {Wish.KILL, Wish.RESTART} or actor.rites_for is not None:
+    if actor.wish in {Wish.KILL, Wish.RESTART, Wish.REJOIN} or actor.rites_for is not None:
         return Verdict.END
-    if crash.kind == "timeout" and crash.section == "onfinish":
+    if actor.wish is Wish.NOTHING and moment.sequel in _FOLLOWED:
+        return Verdict.AGAIN
+    if _is_final(crash):
         return Verdict.END
     if actor.wish is Wish.STOP:
         return Verdict.RITES if handled else Verdict.END
-    if budgets.lives_left(actor.spec.config, actor.budget, now) > 0:
+    if moment.sequel is None and budgets.lives_left(actor.spec.config, actor.budget, moment.now) > 0:
         return Verdict.AGAIN
     return Verdict.RITES if handled else Verdict.END
 
@@ -135,12 +141,19 @@ def _after_rites(actor: Actor) -> Outcome:
     return Outcome(Status.CRASHED, crash=actor.rites_for, rites=actor.rites)
 
 
-def _finished(actor: Actor, now: float) -> Step:
+def _is_final(crash: Crash) -> bool:
+    """Whether no life follows, however many are left, and no rites are held."""
+    return crash.kind == "boot" or (crash.kind == "timeout" and crash.section == "onfinish")
+
+
+def _finished(actor: Actor, moment: Moment) -> Step:
     outcome = Outcome(Status.FINISHED, result=actor.result)
-    if actor.spec.config.restart.policy == "always" and actor.wish is Wish.NOTHING:
-        waiting = replace(actor, status=Status.RESTARTING, outcome=outcome, crash=None, next_restart=now)
+    begins_anew = actor.spec.config.restart.policy == "always" and actor.wish is Wish.NOTHING
+    if begins_anew and moment.sequel is not Sequel.NONE:
+        waiting = replace(actor, status=Status.RESTARTING, outcome=outcome, crash=None, next_restart=moment.now)
         follows = TakeOver(actor.incarnation, 0.0, "finished")
-        return waiting, (Bury("finished", None), SetAlarm(Alarm.BACKOFF, 0.0), follows)
+        waiting, clock = _pausing(waiting, 0.0, moment)
+        return waiting, (Bury("finished", None), *clock, follows)
     return _end(actor, outcome, "finished", None)
 
 
@@ -162,22 +175,61 @@ def _anew(actor: Actor, crash: Crash | None) -> Step:
     return again, (Bury(cause, crash), *cleared, *effects, follows)
 
 
-def _crashed(actor: Actor, crash: Crash, now: float, chance: float) -> Step:
-    config = actor.spec.config
-    lives = budgets.lives_left(config, actor.budget, now)
+def _held_for_group(actor: Actor, death: Died, crash: Crash, moment: Moment) -> Step:
+    """Ended as by a stop; what it came to stands if it is not called for any more."""
+    stopped, _ = settle(replace(actor, wish=Wish.STOP), death, replace(moment, sequel=Sequel.NONE))
+    failed = crash if actor.result is None else None
+    cause = "ended, to begin anew with its group" if failed is None else failed.headline(actor.name)
+    follows = TakeOver(actor.incarnation, 0.0, cause)
+    actor, cleared = recast(actor, actor.successor)
+    waiting = replace(
+        actor,
+        status=Status.RESTARTING,
+        held=Hold.GROUP,
+        outcome=stopped.outcome,
+        rites_for=None,
+        rites=None,
+        next_restart=moment.now,
+    )
+    return waiting, (Bury(cause, failed), *cleared, follows)
+
+
+def _pausing(actor: Actor, seconds: float, moment: Moment) -> Step:
+    """Its pause begins; of who comes up together with others, that is for the group to say."""
+    if moment.sequel is Sequel.TOGETHER:
+        return replace(actor, held=Hold.GROUP), ()
+    return actor, (SetAlarm(Alarm.BACKOFF, seconds),)
+
+
+def _follows(actor: Actor, moment: Moment) -> bool:
+    """Whether another life follows a crash. A verdict given stands, though a window may have moved on since.
+
+    Not so where two members of a group had been promised the last restart that it had left: it has only one.
+    """
+    if moment.sequel is not None:
+        return moment.sequel in _FOLLOWED
+    if actor.verdict is not None:
+        return actor.verdict is Verdict.AGAIN
+    return budgets.lives_left(actor.spec.config, actor.budget, moment.now) > 0
+
+
+def _crashed(actor: Actor, crash: Crash, moment: Moment) -> Step:
+    config, now = actor.spec.config, moment.now
+    again = _follows(actor, moment)
     healthy_for = None if actor.ready_at is None else now - actor.ready_at
-    # A verdict given stands, though a window may have moved on since.
-    again = lives > 0 if actor.verdict is None else actor.verdict is Verdict.AGAIN
     buried = Bury(crash.headline(actor.name), crash)
     spent = budgets.charge(config, actor.budget, now, healthy_for)
+    if moment.sequel is not None:  # its group counts, and no number of lives bounds the list
+        spent = replace(spent, crashes=())
     if actor.ready_at is None and crash.kind != "unborn":  # where no process was to be had, none has died
         spent = budgets.stillborn(spent)
     actor = replace(actor, crash=crash, outcome=None, budget=spent)
     if again:
-        wait, budget = budgets.delay(config, actor.budget, chance, before_ready=actor.ready_at is None)
+        wait, budget = budgets.delay(config, actor.budget, moment.chance, before_ready=actor.ready_at is None)
         waiting = replace(actor, status=Status.RESTARTING, budget=budget, next_restart=now + wait)
-        return waiting, (buried, SetAlarm(Alarm.BACKOFF, wait), TakeOver(actor.incarnation, wait, buried.cause))
-    if actor.verdict is None and "error" in actor.spec.hooks:
+        waiting, clock = _pausing(waiting, wait, moment)
+        return waiting, (buried, *clock, TakeOver(actor.incarnation, wait, buried.cause))
+    if actor.verdict in {None, Verdict.AGAIN} and "error" in actor.spec.hooks:
         # It died without a word: the rites need a process of their own.
         rites = replace(actor, status=Status.STOPPING, incarnation=actor.incarnation + 1, rites_for=crash)
         rites, effects = launch(rites)

@@ -6,6 +6,8 @@ from understudy.lifecycle.actor import Actor, Hold, Wish
 from understudy.lifecycle.budget import is_quarantined
 from understudy.status import Status
 
+_ANOTHER_LIFE = frozenset({Wish.RESTART, Wish.REJOIN})
+
 
 def standing(actor: Actor) -> str:
     """For who speaks to it: ``waiting``, ``ready``, ``leaving``, ``stopping`` or ``ended``."""
@@ -28,7 +30,7 @@ def held_back(actor: Actor) -> Hold | None:
 
 def ordered(actor: Actor) -> str:
     """For its process: "" where no stop stands, else ``stop``, ``drain`` (what has arrived first) or ``restart``."""
-    if actor.wish is Wish.RESTART:
+    if actor.wish in _ANOTHER_LIFE:
         return "restart"
     if actor.wish is not Wish.STOP:
         return ""
@@ -51,4 +53,4 @@ def _leaves(actor: Actor) -> bool:
     if actor.status is not Status.STOPPING or actor.rites_for is not None:
         return False
     by_itself = actor.wish is Wish.NOTHING and actor.spec.config.restart.policy == "always"
-    return by_itself or actor.wish is Wish.RESTART
+    return by_itself or actor.wish in _ANOTHER_LIFE

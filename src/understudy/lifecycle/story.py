@@ -6,6 +6,7 @@ from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.events import (
     Checkpointed,
     Configure,
+    Cued,
     Died,
     Errored,
     Event,
@@ -16,6 +17,7 @@ from understudy.lifecycle.events import (
     Kill,
     Overran,
     Pause,
+    Rejoin,
     Released,
     Resume,
     Silent,
@@ -54,7 +56,7 @@ def _told(event: Event, name: str) -> str:  # noqa: C901 - one line for each
             return f"a kill is asked ({cause})"
         case Expired(alarm):
             return f"the {alarm.value} clock ran out"
-        case Checkpointed() | Released() | Pause() | Resume() | Configure():
+        case Checkpointed() | Rejoin() | Cued() | Released() | Pause() | Resume() | Configure():
             return event.cause
         case Overran(stage, place):
             where = f" __{place.section}__, lap {place.lap}" if place.section else ""

@@ -13,22 +13,22 @@ from typing import Any
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
 from understudy.lifecycle.between import WAITING, Handler, Step, configure, pause, resume
+from understudy.lifecycle.descent import descend, signalled, strike
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
     Effect,
     Interrupt,
-    KillFamily,
     Publish,
     Remind,
     SetAlarm,
     Settle,
-    Terminate,
 )
 from understudy.lifecycle.events import (
     Alarm,
     Checkpointed,
     Configure,
+    Cued,
     Died,
     Errored,
     Event,
@@ -42,6 +42,7 @@ from understudy.lifecycle.events import (
     Pause,
     Place,
     Ready,
+    Rejoin,
     Restart,
     Resulted,
     Resume,
@@ -50,12 +51,9 @@ from understudy.lifecycle.events import (
     Stage,
     Stop,
 )
-from understudy.lifecycle.ladder import Action, Rung, tighter
 from understudy.lifecycle.moment import Moment
 from understudy.status import Crash, Health, Status
 
-UNKILLABLE_AFTER = 5.0
-"""Seconds after SIGKILL from which a process that still lives is told as unkillable."""
 UNANSWERED_AFTER = 10.0
 """Seconds for which the answer to a fork is waited for beyond ``timeouts.startup``."""
 
@@ -79,10 +77,10 @@ def forked(actor: Actor, event: Forked, moment: Moment) -> Step:
     """A process exists; if its end was due meanwhile, it goes at once."""
     alive = replace(actor, body=Body.LIVE, pid=event.pid)
     if actor.wish is Wish.KILL:
-        return _kill(alive, Ending.ASKED)
+        return strike(alive, Ending.ASKED)
     if actor.ending is Ending.STARTUP:
-        return _kill(alive, Ending.STARTUP)
-    return _descend(alive, alive.rungs, moment) if alive.rungs else (alive, ())
+        return strike(alive, Ending.STARTUP)
+    return descend(alive, alive.rungs, moment) if alive.rungs else (alive, ())
 
 
 def fork_failed(actor: Actor, event: ForkFailed, moment: Moment) -> Step:
@@ -96,7 +94,7 @@ def fork_failed(actor: Actor, event: ForkFailed, moment: Moment) -> Step:
     if event.lost and actor.wish is Wish.NOTHING:
         return ends.launch(replace(actor, status=Status.STARTING) if actor.status is Status.RUNNING else actor)
     told = Crash(kind="unborn", incarnation=actor.incarnation, text=f"could not be forked: {event.reason}")
-    return ends.settle(replace(actor, told=told), Died(None, None, Place()), moment.now, moment.chance)
+    return ends.settle(replace(actor, told=told), Died(None, None, Place()), moment)
 
 
 def become_running(actor: Actor, _: Ready, moment: Moment) -> Step:
@@ -142,7 +140,7 @@ def errored(actor: Actor, event: Errored, moment: Moment) -> Step:
     """The process waits for the verdict; told twice, it gets the same."""
     if actor.told is not None:
         return actor, (Remind(),)
-    verdict = ends.verdict(actor, event.crash, moment.now)
+    verdict = ends.verdict(actor, event.crash, moment)
     told = replace(actor, told=event.crash, verdict=verdict)
     if verdict is Verdict.RITES:
         return replace(told, status=Status.STOPPING, rites_for=event.crash), (Remind(),)
@@ -161,7 +159,7 @@ def rited(actor: Actor, event: Rited, _: Moment) -> Step:
 
 def died(actor: Actor, event: Died, moment: Moment) -> Step:
     """See `settle`."""
-    return ends.settle(actor, event, moment.now, moment.chance)
+    return ends.settle(actor, event, moment)
 
 
 # --- wishes
@@ -173,7 +171,7 @@ def stop(actor: Actor, event: Stop, moment: Moment) -> Step:
         return actor, ()
     drain = actor.drain if actor.wish is Wish.STOP else event.drain
     wished = replace(actor, status=Status.STOPPING, wish=Wish.STOP, drain=drain, successor=None)
-    return _descend(wished, event.rungs, moment)
+    return descend(wished, event.rungs, moment)
 
 
 def kill(actor: Actor, _: Kill, __: Moment) -> Step:
@@ -182,7 +180,7 @@ def kill(actor: Actor, _: Kill, __: Moment) -> Step:
         return actor, ()
     wished = replace(actor, wish=Wish.KILL)
     if actor.body is Body.LIVE:
-        return _kill(wished, Ending.ASKED)
+        return strike(wished, Ending.ASKED)
     return replace(wished, status=Status.STOPPING), ()
 
 
@@ -190,8 +188,22 @@ def restart(actor: Actor, event: Restart, moment: Moment) -> Step:
     """A stop, with another life to follow it."""
     if actor.wish is Wish.KILL:
         return actor, ()
+    if actor.wish is Wish.REJOIN:  # which is one, in its order
+        return descend(replace(actor, successor=event.spec or actor.successor), event.rungs, moment)
     wished = replace(actor, status=Status.STOPPING, wish=Wish.RESTART, successor=event.spec or actor.successor)
-    return _descend(wished, event.rungs, moment)
+    return descend(wished, event.rungs, moment)
+
+
+def rejoin(actor: Actor, event: Rejoin, moment: Moment) -> Step:
+    """An end for its group's sake; another life follows, but of who is ending for good, and of who lives once only."""
+    leaves = actor.told is not None and actor.rites_for is None
+    if actor.wish is Wish.KILL or leaves:
+        return actor, ()
+    config = actor.spec.config.restart
+    done = actor.wish is Wish.NOTHING and actor.status is Status.STOPPING and config.policy != "always"
+    ends_for_good = actor.wish is Wish.STOP or actor.rites_for is not None or done or config.policy == "never"
+    wish = Wish.STOP if ends_for_good else Wish.REJOIN
+    return descend(replace(actor, status=Status.STOPPING, wish=wish), event.rungs, moment)
 
 
 # --- clocks
@@ -201,19 +213,19 @@ def expired(actor: Actor, event: Expired, moment: Moment) -> Step:
     """A clock ran out while there is, or should be, a process; a clock that no longer matters changes nothing."""
     match event.alarm:
         case Alarm.START if actor.ready_at is None and actor.body is Body.LIVE and actor.ending is None:
-            return _kill(actor, Ending.STARTUP)
+            return strike(actor, Ending.STARTUP)
         case Alarm.START if actor.ready_at is None and actor.body is Body.ASKED:
             return _unanswered(actor, moment)
         case Alarm.RUNG if actor.rungs:
-            return _descend(actor, actor.rungs, moment)
+            return descend(actor, actor.rungs, moment)
         case Alarm.EXIT if actor.body is Body.LIVE and actor.ending is None:
-            return _kill(actor, Ending.EXIT)
+            return strike(actor, Ending.EXIT)
         case Alarm.JOIN if actor.wish is Wish.NOTHING:
             return stop(actor, Stop(cause="join_in"), moment)
         case Alarm.UNKILLABLE if actor.body is Body.LIVE and actor.ending is not None:
             # A kill is a wish that stands: it is sent again, and told again, until it does something.
             told = Publish("health", None, "unkillable", f"SIGKILL to {actor.pid} did nothing")
-            return actor, (told, KillFamily(), SetAlarm(Alarm.UNKILLABLE, UNKILLABLE_AFTER))
+            return actor, (told, *signalled())
         case _:
             return actor, ()
 
@@ -234,7 +246,7 @@ def overran(actor: Actor, event: Overran, _: Moment) -> Step:
         lap=event.place.lap,
         seconds=getattr(actor.spec.config.timeouts, event.place.section),
     )
-    return _kill(replace(actor, overrun=crash), Ending.OVERRUN, stacks=True)
+    return strike(replace(actor, overrun=crash), Ending.OVERRUN, stacks=True)
 
 
 def silent(actor: Actor, event: Silent, _: Moment) -> Step:
@@ -245,7 +257,7 @@ def silent(actor: Actor, event: Silent, _: Moment) -> Step:
         effects = (Publish("health", Health.HEALTHY, Health.UNRESPONSIVE, "a heartbeat is missing"),)
     strict = actor.spec.config.heartbeat.kill == "always"
     if event.lost and (event.held or strict) and actor.ending is None and actor.body is Body.LIVE:
-        killed, more = _kill(actor, Ending.LOST, stacks=True)
+        killed, more = strike(actor, Ending.LOST, stacks=True)
         return killed, (*effects, *more)
     return actor, effects
 
@@ -272,30 +284,6 @@ def _exit_clock(actor: Actor) -> tuple[Effect, ...]:
     return () if grace is None else (SetAlarm(Alarm.EXIT, grace),)
 
 
-def _kill(actor: Actor, why: Ending, *, stacks: bool = False) -> Step:
-    # What was asked for outranks what we did of our own accord.
-    ending = why if actor.ending is None or why is Ending.ASKED else actor.ending
-    ended = replace(actor, status=Status.STOPPING if why is Ending.ASKED else actor.status, ending=ending)
-    return ended, (KillFamily(stacks=stacks), SetAlarm(Alarm.UNKILLABLE, UNKILLABLE_AFTER))
-
-
-def _descend(actor: Actor, rungs: tuple[Rung, ...], moment: Moment) -> Step:
-    rungs = tighter(actor.rungs, rungs)
-    if actor.body is not Body.LIVE:
-        # There is nobody to send a signal to: `forked` climbs down what is due by then.
-        return replace(actor, rungs=rungs), (Remind(),)
-    # Clocks before signals: should one of these fail, what comes next comes all the same.
-    terms: tuple[Effect, ...] = ()
-    while rungs and rungs[0].at <= moment.now:
-        action, rungs = rungs[0].action, rungs[1:]
-        if action is Action.KILL:
-            killed, (strike, clock) = _kill(replace(actor, rungs=()), Ending.LADDER)
-            return killed, (Remind(), clock, *terms, strike)
-        terms = (*terms, Terminate())
-    clock = SetAlarm(Alarm.RUNG, rungs[0].at - moment.now) if rungs else ClearAlarm(Alarm.RUNG)
-    return replace(actor, rungs=rungs), (Remind(), clock, *terms)
-
-
 def _unanswered(actor: Actor, moment: Moment) -> Step:
     """Not born in time. The answer is waited for all the same: what is born unawaited would live unseen."""
     if actor.ending is None:
@@ -304,7 +292,7 @@ def _unanswered(actor: Actor, moment: Moment) -> Step:
 
 
 def _given_up(actor: Actor, moment: Moment) -> Step:
-    return ends.settle(actor, Died(None, None, Place(phase="being forked")), moment.now, moment.chance)
+    return ends.settle(actor, Died(None, None, Place(phase="being forked")), moment)
 
 
 def _unborn(actor: Actor) -> Step:
@@ -324,6 +312,8 @@ _ALIVE: Mapping[type[Any], Handler] = {
     Stop: stop,
     Kill: kill,
     Restart: restart,
+    Rejoin: rejoin,
+    Cued: late,
     Pause: pause,
     Resume: resume,
     Configure: configure,
@@ -341,7 +331,7 @@ _LATE: Mapping[type[Any], Handler] = dict.fromkeys(
 
 _ENDED: Mapping[type[Any], Handler] = {
     **_LATE,
-    **dict.fromkeys((Stop, Kill, Restart, Pause, Resume, Configure, Expired), late),
+    **dict.fromkeys((Stop, Kill, Restart, Rejoin, Cued, Pause, Resume, Configure, Expired), late),
 }
 
 _BEFORE_READY = {key: _ALIVE[key] for key in _ALIVE if key not in {Resulted, Checkpointed, Finishing}}

@@ -16,7 +16,7 @@ _FIELDS = frozenset(each.name for each in fields(ActorInfo)) - {"name", "uid", "
 _NO_FIGURES: dict[str, Any] = dict.fromkeys(
     ("os_status", "cpu_percent", "memory_mb", "pss_mb", "threads", "open_files")
 )
-_OVER_ALL_LIVES = ("status", "lives_left", "started_at", "paused", "parent", "depth", "children")
+_OVER_ALL_LIVES = ("status", "lives_left", "started_at", "paused", "parent", "depth", "group", "children")
 _STATUSES, _HEALTHS = frozenset(Status), frozenset(Health)
 
 

@@ -8,7 +8,10 @@ from understudy.errors import ConfigError
 from understudy.globs import Globs, is_glob, stem
 from understudy.settings import shown
 
-KINDS = ("state", "laps", "progress", "health", "figures", "restart", "held", "pause", "report", "dead_letter", "log")
+KINDS = (
+    "state", "laps", "progress", "health", "figures", "restart", "held", "pause", "group", "report", "dead_letter",
+    "log",
+)  # fmt: skip
 """The kinds of events that a system sends."""
 SHOWING = frozenset({"state", "laps", "progress", "health", "pause", "figures"})
 """Those that say where an actor stands: followed in any case, for the table of actors is made of them."""

@@ -45,7 +45,7 @@ class Reading:
 
 
 LIVING = tuple(status for status in Status if not status.ended and status is not Status.CREATED)
-HELD = ("queued", "quarantine")
+HELD = ("queued", "quarantine", "group")
 Value = float | None  # None: not known, and left out
 
 COUNTERS: tuple[tuple[str, str, Callable[[Reading], int]], ...] = (
@@ -73,9 +73,9 @@ SHARES: tuple[tuple[str, str, str, tuple[str, ...], Callable[[Reading], Mapping[
     ),
     (
         "restarts",
-        "Lives that took over from another: after a crash, as asked, or by the policy always.",
+        "Lives that took over from another: after a crash, as asked, by the policy always, or with a group.",
         "cause",
-        ("crash", "asked", "always"),
+        ("crash", "asked", "always", "group"),
         lambda one: one.restarts,
     ),
 )
@@ -122,7 +122,7 @@ def families(one: Reading) -> Iterator[Metric]:
     yield living
     held = GaugeMetricFamily(
         "understudy_actors_held",
-        "Actors whose next life is held back: restarts queue, or they are in quarantine.",
+        "Actors whose next life is held back: restarts queue, they are in quarantine, or wait for their group.",
         labels=["reason"],
     )
     for reason in HELD:

@@ -74,7 +74,7 @@ class Answers:
 
     def ref_of(self, name: str) -> ActorRef[Any] | GroupRef[Any]:
         """The ref of the actor, or group, of that name; raises UnknownActor."""
-        found = self._world.registry.group(name)
+        found = self._world.registry.replicas.named(name)
         return self.ref(self._world.registry.find(name)) if found is None else self.group(name, found)
 
     def group(self, name: str, members: list[tuple[int, str]]) -> GroupRef[Any]:

@@ -29,6 +29,8 @@ class Calls:
         self._waiting: deque[tuple[_Answer, Callable[[], Any]]] = deque()
         self.is_open = True
         self.thread: threading.Thread | None = None
+        self.closed: Callable[[str], SystemClosed] = SystemClosed
+        """Makes the error that is raised after the end: who knows more says why that was."""
 
     def fileno(self) -> int:
         """Readable when a call waits."""
@@ -88,7 +90,7 @@ class Calls:
     def _queue(self, answer: _Answer, call: Callable[[], Any]) -> None:
         bell = self._bell
         if bell is None:
-            raise SystemClosed(_CLOSED)
+            raise self.closed(_CLOSED)
         self._waiting.append((answer, call))
         bell.ring()
         if not self.is_open:
@@ -98,4 +100,4 @@ class Calls:
     def _refuse(self, why: str) -> None:
         with contextlib.suppress(IndexError):
             while True:
-                self._waiting.popleft()[0].put((None, SystemClosed(why)))
+                self._waiting.popleft()[0].put((None, self.closed(why)))

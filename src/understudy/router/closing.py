@@ -9,6 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 from understudy.config import StopLadder
@@ -16,7 +17,10 @@ from understudy.errors import NoCapacity, SystemClosed
 from understudy.latch import Latch
 from understudy.lifecycle import ladder as ladders
 from understudy.lifecycle.actor import Actor
+from understudy.lifecycle.effects import Order
 from understudy.lifecycle.events import Kill
+from understudy.lifecycle.groups.company import Company
+from understudy.lifecycle.groups.plans import Farewell, Look, Pace
 from understudy.router import endings, verbs
 from understudy.router.calls import Calls
 from understudy.router.loop import Router
@@ -30,16 +34,26 @@ AFTER_LADDER = 3.0
 _LOGS_WAIT = 1.0
 _SILENCE = 1.0
 _NAMED = 5
+_Steered = tuple[Company, tuple[Order, ...]]
 _log = logging.getLogger("understudy")
 
 
 def end_all(world: World, calls: Calls, ladder: StopLadder | None, *, force: bool) -> None:
     """Stop every living actor, by the ladder given or its own, or kill it with ``force``; wait for all."""
     now = monotonic()
+    grouped = frozenset[int]()
 
     def ask() -> list[tuple[Actor, Latch[Status], float]]:
+        nonlocal grouped
         asked = []
+        if force:
+            _kill_groups(world)
+        else:
+            grouped, at = _stop_groups(world, ladder, now)
+            asked = [(world.registry.actors[uid], world.cells[uid].settled, at) for uid in grouped]
         for actor in world.registry.living():
+            if actor.uid in grouped:
+                continue
             rungs = ladders.force(now) if force else ladders.by_ladder(ladder or actor.spec.config.stop, now)
             if force:
                 world.happen(actor.uid, Kill("shutdown"))
@@ -53,10 +67,55 @@ def end_all(world: World, calls: Calls, ladder: StopLadder | None, *, force: boo
     until = max((at for _, _, at in asked), default=now) + AFTER_LADDER
     if not force and isinstance(sys.exc_info()[1], KeyboardInterrupt):
         _tell_of_the_wait([actor.name for actor, settled, _ in asked if not _ends(settled, now + _SILENCE)], until)
+    if any(not _ends(settled, at) for actor, settled, at in asked if actor.uid in grouped):
+        # Whoever was asked has ended by now; what it had spawned was asked later, and has no time left.
+        calls.make(lambda: _kill_rest(world, grouped))
     for actor, settled, _ in asked:
         if not _ends(settled, until):
             pid = world.registry.actors[actor.uid].pid
             _log.error("%s (pid %s) cannot be killed and is left behind", actor.name, pid)
+
+
+def _stop_groups(world: World, ladder: StopLadder | None, now: float) -> tuple[frozenset[int], float]:
+    """Stop the groups, each in its order; gives their members, with all whom these spawned, and by when all end.
+
+    What is side by side elsewhere goes one after the other there, within the same time: that of the longest ladder.
+    """
+    registry = world.registry
+    members = {uid for group in registry.company.tops() for uid in registry.company.members(group.number)}
+    grouped = frozenset(actor.uid for actor in registry.living() if _root(world, actor).uid in members)
+    ladders_of = (ladder or registry.actors[uid].spec.config.stop for uid in grouped)
+    until = now + max(map(ladders.length, ladders_of), default=0.0)
+    farewell = Farewell(Pace.SHUTDOWN, until, ladder)
+    for group in registry.company.tops():
+        world.steer(partial(_stop_group, group.number, farewell))
+    return grouped, until
+
+
+def _kill_groups(world: World) -> None:
+    for group in world.registry.company.tops():
+        world.steer(partial(_kill_group, group.number))
+
+
+def _kill_group(number: int, company: Company, _: Look, __: float) -> _Steered:
+    return company.kill(number)
+
+
+def _stop_group(number: int, farewell: Farewell, company: Company, look: Look, now: float) -> _Steered:
+    return company.stop(number, farewell, "shutdown", look, now)
+
+
+def _root(world: World, actor: Actor) -> Actor:
+    """Of an actor that another one spawned, whom the system did."""
+    while (parent := world.registry.parent(actor)) is not None:
+        actor = parent
+    return actor
+
+
+def _kill_rest(world: World, uids: frozenset[int]) -> None:
+    for uid in uids:
+        world.happen(uid, Kill("shutdown"))
+    kill_doomed(world)
 
 
 def _tell_of_the_wait(names: list[str], until: float) -> None:

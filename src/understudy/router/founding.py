@@ -75,7 +75,7 @@ def found(
         leash.release()
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    registry.keep = world.refs.__contains__
+    registry.archive.keep = world.refs.__contains__
     world.post.accounts = lambda uid: accounts(world.records[uid].begun)
     return world, leash
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.standing import held_back, stands_still
 from understudy.router.watch import Watch
@@ -48,7 +47,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         alive=actor.body is Body.LIVE,
         os_status=figures.os_status,
         incarnation=actor.incarnation,
-        lives_left=budget.lives_left(config, actor.budget, now),
+        lives_left=world.registry.lives_left(actor, now),
         lap=lap,
         laps_left=None if config.num_loops is None else max(0, config.num_loops - completed),
         time_left=time_left,
@@ -73,6 +72,7 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         stats=record.stats(),
         completed_laps=completed,
         depth=actor.depth,
+        group=world.registry.company.name_of(actor),
         children=tuple(child.name for child in world.registry.children(actor.uid)),
     )
 

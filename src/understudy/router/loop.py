@@ -68,7 +68,7 @@ class Router:
         hub.watch(self.calls.fileno())
         for spawner in self.world.spawners.values():
             hub.watch(spawner.fileno())
-        self.calls.thread = self._thread
+        self.calls.thread, self.calls.closed = self._thread, self.world.closed
         self.world.timers.set("tick", monotonic() + TICK, self._tick)
         self._door.start()
         self._thread.start()

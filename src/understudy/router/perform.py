@@ -10,14 +10,16 @@ from time import monotonic
 from typing import Any
 
 from understudy import failpoints
-from understudy.errors import ActorKilled
+from understudy.errors import ActorKilled, NoCapacity
 from understudy.lifecycle import budget
 from understudy.lifecycle.actor import Actor, Wish
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
+    Cue,
     Effect,
     Fork,
+    GiveUp,
     Interrupt,
     KillFamily,
     PassOn,
@@ -28,13 +30,13 @@ from understudy.lifecycle.effects import (
     TakeOver,
     Terminate,
 )
-from understudy.lifecycle.events import Alarm, Expired, ForkFailed, Kill, Stop
+from understudy.lifecycle.events import Alarm, Cued, Expired, ForkFailed, Kill, Rejoin, Stop
 from understudy.lifecycle.ladder import by_ladder
 from understudy.lifecycle.standing import held_back, ordered, stands_still, state_of
 from understudy.outcome import build_error
 from understudy.router import letters, spawning, watching
 from understudy.router.folders import directory_of
-from understudy.router.world import World
+from understudy.router.world import Failure, World
 from understudy.spawners import family, signals
 from understudy.spawners.base import Birth
 from understudy.status import Status
@@ -83,7 +85,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         directory=world.directory,
         key=world.key,
         host=actor.spec.host,
-        lives_left=_lives_left(actor),
+        lives_left=_lives_left(world, actor),
         rites=None if actor.rites_for is None else actor.rites_for.to_dict(),
         modules=actor.spec.modules,
         place=actor.spec.place,
@@ -217,7 +219,7 @@ def _start_failed(world: World, actor: Actor, effect: Settle) -> None:
 def _take_over(world: World, actor: Actor, effect: TakeOver) -> None:
     data = {
         "pause": effect.pause,
-        "lives_left": _lives_left(actor),
+        "lives_left": _lives_left(world, actor),
         "incarnation": effect.ended + 1,
         "asked": effect.asked,
     }
@@ -229,11 +231,12 @@ def _publish(world: World, actor: Actor, effect: Publish) -> None:
     if effect.kind == "state":
         data = {
             "pid": actor.pid,
-            "lives_left": _lives_left(actor),
+            "lives_left": _lives_left(world, actor),
             "alive": not actor.status.ended,
             "paused": stands_still(actor),
             "parent": None if (parent := world.registry.parent(actor)) is None else parent.name,
             "depth": actor.depth,
+            "group": world.registry.company.name_of(actor),
             **_next_life(world, actor),
         }
         if actor.status is Status.RUNNING and not world.cells[actor.uid].started.done():
@@ -256,10 +259,27 @@ def _publish(world: World, actor: Actor, effect: Publish) -> None:
 
 def _pass_on(world: World, _: Actor, effect: PassOn) -> None:
     other = world.registry.actors[effect.uid]
-    if effect.wish is Wish.KILL:
-        world.happen(other.uid, Kill(effect.cause))
-    else:
-        world.happen(other.uid, Stop(by_ladder(other.spec.config.stop, monotonic()), effect.cause))
+    rungs = by_ladder(other.spec.config.stop, monotonic()) if effect.rungs is None else effect.rungs
+    match effect.wish:
+        case Wish.KILL:
+            world.happen(other.uid, Kill(effect.cause))
+        case Wish.REJOIN:
+            world.happen(other.uid, Rejoin(rungs, effect.cause))
+        case _:
+            world.happen(other.uid, Stop(rungs, effect.cause, effect.drain))
+
+
+def _cue(world: World, _: Actor, effect: Cue) -> None:
+    world.happen(effect.uid, Cued())
+
+
+def _give_up(world: World, actor: Actor, effect: GiveUp) -> None:
+    world.tell(actor, actor.incarnation, effect.cause, level=logging.ERROR)
+    world.failures[effect.group] = Failure(effect.name, effect.cause, actor.uid)
+    try:
+        world.shut(False)  # noqa: FBT003 - not by force
+    except NoCapacity as error:
+        world.tell(actor, actor.incarnation, f"the system cannot end for it: {error}", level=logging.ERROR)
 
 
 def _next_life(world: World, actor: Actor) -> dict[str, Any]:
@@ -270,8 +290,8 @@ def _next_life(world: World, actor: Actor) -> dict[str, Any]:
     }
 
 
-def _lives_left(actor: Actor) -> int:
-    return budget.lives_left(actor.spec.config, actor.budget, monotonic())
+def _lives_left(world: World, actor: Actor) -> int:
+    return world.registry.lives_left(actor, monotonic())
 
 
 _CLOSED = Exception()
@@ -289,4 +309,6 @@ DEEDS: dict[type[Any], Callable[[World, Actor, Any], None]] = {
     TakeOver: _take_over,
     Publish: _publish,
     PassOn: _pass_on,
+    Cue: _cue,
+    GiveUp: _give_up,
 }

@@ -123,7 +123,7 @@ class Post:
         try:
             if is_glob(pattern):
                 pairs = [[actor.uid, actor.name] for actor in self._registry.match(pattern)]
-            elif (group := self._registry.group(pattern)) is not None:
+            elif (group := self._registry.replicas.named(pattern)) is not None:
                 pairs = [list(member) for member in group]
             else:
                 pairs = [[(actor := self._registry.find(pattern)).uid, actor.name]]

@@ -163,8 +163,9 @@ class Restarting(Order):
             raise UnknownActor(f"{actor.name} ended long ago, and its original state is no longer kept: spawn it anew")
         if actor.status.ended:
             spec = actor.spec if self._spec is None else replace(self._spec, host=actor.spec.host)
-            world.registry.succeed(actor, world.admit(spec, actor.name, world.registry.kept_kin(actor)))
-        elif world.registry.is_bereft(actor):
+            anew = world.admit(spec, actor.name, *world.registry.kept_place(actor))
+            world.registry.replicas.succeed(actor.uid, actor.name, anew.uid)
+        elif world.registry.goes_for_good(actor):
             return ALREADY
         else:
             world.happen(actor.uid, Restart(ladder.graceful(self._grace, monotonic()), self._spec))

@@ -10,15 +10,15 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
-from understudy.errors import SystemClosed
+from understudy.errors import GroupFailed, SystemClosed
 from understudy.latch import Latch
-from understudy.lifecycle.actor import Actor, Kin, Outcome
+from understudy.lifecycle.actor import Actor, Kin, Outcome, Seat
 from understudy.lifecycle.effects import Effect
 from understudy.lifecycle.events import Event, Released
 from understudy.lifecycle.moment import Moment
-from understudy.lifecycle.registry import Registry
+from understudy.lifecycle.registry import Registry, Steering
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Undecided
 from understudy.lifecycle.watches import Watches
@@ -58,6 +58,14 @@ class Cell:
         """Keep no more than that it has ended: nobody refers to it."""
         self.light = True
         self.outcome = self.opened = None
+
+
+class Failure(NamedTuple):
+    """That a group gave up: its name, why, and with whose death."""
+
+    name: str
+    cause: str
+    uid: int
 
 
 @dataclass(slots=True)
@@ -100,12 +108,16 @@ class World:
     """Tells all that is known of an actor, when it is measured."""
     row: Callable[[Actor], dict[str, Any]] = lambda _: {}
     """What is known of an actor, as one row among many."""
+    failures: dict[int, Failure] = field(default_factory=dict)
+    """The groups at the top that gave up, by number: the system ends for the first of them."""
+    awaited: list[tuple[int, Latch[None]]] = field(default_factory=list)
+    """Who waits for a group to have begun anew, by its number."""
     shut: Callable[[bool], None] = lambda _: None
     """Begins to shut the system down, by force or not, and returns."""
 
     def happen(self, uid: int, event: Event) -> None:
         """Decide, then do."""
-        governor = self.registry.governor
+        governor, company = self.registry.governor, self.registry.company
         try:
             effects = self.registry.apply(uid, event, self.moment())
         except Undecided as error:
@@ -119,6 +131,22 @@ class World:
         self.post.changed(uid)
         if effects:
             self.perform(self, self.registry.actors[uid], effects)
+        if self.registry.company is not company:
+            self._let_in()
+
+    def steer(self, act: Steering) -> None:
+        """What somebody asks of groups: decided, then done."""
+        for effect in self.registry.steer(act, self.moment()):
+            self.perform(self, self.registry.actors[effect.uid], (effect,))
+        self._let_in()
+
+    def _let_in(self) -> None:
+        """Whoever waited for a group that has begun anew, or ended, may go on."""
+        waiting = [one for one in self.awaited if self.registry.company.is_busy(one[0])]
+        for number, latch in self.awaited:
+            if (number, latch) not in waiting:
+                latch.set_result(None)
+        self.awaited = waiting
 
     def _watch_queue(self) -> None:
         """Let restarts that queue begin when the first of them may; not before the next round, which hears others."""
@@ -133,17 +161,19 @@ class World:
             self.happen(uid, Released())
         self._watch_queue()
 
-    def admit(self, spec: Spec, name: str | None, kin: Kin | None = None) -> Actor:
+    def admit(self, spec: Spec, name: str | None, kin: Kin | None = None, seat: Seat | None = None) -> Actor:
         """A new actor, on its way to a process. Raises NameTaken, SystemClosed."""
         self.check_open()
-        actor, effects = self.registry.admit(spec, name, self.moment(), kin)
+        actor, effects = self.registry.admit(spec, name, self.moment(), kin, seat)
         self._begin(actor, effects)
         return actor
 
-    def admit_group(self, spec: Spec, name: str | None, count: int, kin: Kin | None = None) -> str:
+    def admit_group(
+        self, spec: Spec, name: str | None, count: int, kin: Kin | None = None, seat: Seat | None = None
+    ) -> str:
         """So many alike, on their way to processes; gives the group's name. Raises as `admit`."""
         self.check_open()
-        name, admitted = self.registry.admit_group(spec, name, count, self.moment(), kin)
+        name, admitted = self.registry.admit_group(spec, name, count, self.moment(), kin, seat)
         for actor, effects in admitted:
             self._begin(actor, effects)
         return name
@@ -181,16 +211,29 @@ class World:
 
     def leave_waiting(self) -> None:
         """The router ends: who still waits for an actor hears that nobody will tell any more."""
+        for _, entrance in self.awaited:
+            entrance.set_result(None)
         for uid, cell in self.cells.items():
             for latch in (cell.started, cell.settled):
                 if not latch.done():
                     name = self.registry.actors[uid].name
-                    latch.set_exception(SystemClosed(f"the system closed before {name} had ended; it was left behind"))
+                    latch.set_exception(self.closed(f"the system closed before {name} had ended; it was left behind"))
 
     def check_open(self) -> None:
         """Raise SystemClosed where nothing is to come up any more."""
         if self.closing:
-            raise SystemClosed(f"the system {self.system} is shutting down; nothing comes up in it any more")
+            raise self.closed(f"the system {self.system} is shutting down; nothing comes up in it any more")
+
+    def closed(self, what: str) -> SystemClosed:
+        """The error that says so, and why where a group has given up."""
+        failure = next(iter(self.failures.values()), None)
+        if failure is None:
+            return SystemClosed(what)
+        error, record = SystemClosed(f"{what}: {failure.cause}"), self.records.get(failure.uid)
+        error.__cause__ = GroupFailed(
+            failure.cause, name=failure.name, report=None if record is None else record.report
+        )
+        return error
 
     def moment(self) -> Moment:
         """Time and chance for a decision."""

@@ -88,7 +88,7 @@ def test_a_restart_of_the_childs_does_not_outlast_the_life_that_spawned_it_nor_b
     assert registry.apply(child, Restart(), NOW) == ()
     assert registry.actors[child] is stopping
     assert registry.is_leaving("boss/a", None)
-    assert registry.kept_kin(stopping) is None
+    assert registry.kept_place(stopping) == (None, None)
 
 
 def test_a_kill_of_the_parent_outranks_the_stop_that_its_children_are_under(registry):

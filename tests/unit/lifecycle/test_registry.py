@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from tests.unit.lifecycle.scene import START, spec
 from understudy.errors import ConfigError, NameTaken, UnknownActor
 from understudy.globs import is_glob
+from understudy.lifecycle.archive import KEEP_ENDED
 from understudy.lifecycle.effects import Fork, Publish
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Kill, Place, Ready, Stop
 from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.names import check_name
-from understudy.lifecycle.registry import KEEP_ENDED, Registry
+from understudy.lifecycle.registry import Registry
 from understudy.status import Status
 
 NOW = Moment(START)
@@ -255,7 +256,7 @@ def test_the_last_thousand_ended_are_kept(registry: Registry):
 
 def test_those_that_somebody_refers_to_are_kept_beside_the_last_thousand(registry: Registry):
     held = set(admit(registry, *[f"held-{number}" for number in range(1200)]))
-    registry.keep = held.__contains__
+    registry.archive.keep = held.__contains__
     end(registry, *sorted(held))
     others = admit(registry, *[f"w{number}" for number in range(KEEP_ENDED + 300)])
     end(registry, *others)
@@ -264,7 +265,7 @@ def test_those_that_somebody_refers_to_are_kept_beside_the_last_thousand(registr
 
 def test_those_that_are_no_longer_referred_to_go_in_their_turn(registry: Registry):
     held = set(admit(registry, *[f"held-{number}" for number in range(100)]))
-    registry.keep = held.__contains__
+    registry.archive.keep = held.__contains__
     end(registry, *sorted(held))
     end(registry, *admit(registry, *[f"w{number}" for number in range(KEEP_ENDED)]))
     held.clear()

@@ -11,10 +11,24 @@ from functools import partial
 from typing import Any
 
 from tests.unit.lifecycle.scene import START, boom, boot, overrun_of, spec
-from understudy.lifecycle.actor import Actor, Kin, Tie, Verdict, Wish
-from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, KillFamily, PassOn, Publish, SetAlarm, Settle
+from understudy.lifecycle.actor import Actor, Kin, Seat, Tie, Verdict, Wish
+from understudy.lifecycle.effects import (
+    Bury,
+    ClearAlarm,
+    Cue,
+    Effect,
+    Fork,
+    GiveUp,
+    KillFamily,
+    Order,
+    PassOn,
+    Publish,
+    SetAlarm,
+    Settle,
+)
 from understudy.lifecycle.events import (
     Alarm,
+    Cued,
     Died,
     Errored,
     Event,
@@ -27,6 +41,7 @@ from understudy.lifecycle.events import (
     Overran,
     Place,
     Ready,
+    Rejoin,
     Released,
     Resulted,
     Rited,
@@ -37,7 +52,7 @@ from understudy.lifecycle.events import (
 from understudy.lifecycle.families import is_parent
 from understudy.lifecycle.ladder import by_ladder
 from understudy.lifecycle.moment import Moment
-from understudy.lifecycle.registry import Registry
+from understudy.lifecycle.registry import Registry, Steering
 
 # What the router forgets when a process is buried.
 _OF_A_PROCESS = (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE)
@@ -98,9 +113,16 @@ class World:
     """Those that were stopped or killed, with the incarnation that is to be their last."""
     pids: int = 0
 
-    def spawn(self, name: str | None, config: Mapping[str, Any], hooks: tuple[str, ...], kin: Kin | None = None) -> int:
+    def spawn(
+        self,
+        name: str | None,
+        config: Mapping[str, Any],
+        hooks: tuple[str, ...],
+        kin: Kin | None = None,
+        seat: Seat | None = None,
+    ) -> int:
         """A new actor; its uid."""
-        actor, effects = self.registry.admit(spec(config, hooks), name, Moment(self.now), kin)
+        actor, effects = self.registry.admit(spec(config, hooks), name, Moment(self.now), kin, seat)
         self.perform(actor.uid, effects)
         return actor.uid
 
@@ -135,6 +157,11 @@ class World:
         ends = went_on and ended.kin.tie is Tie.LINKED and ended.wish is not Wish.STOP
         assert (now.wish is Wish.STOP) if ends else (now.wish is parent.wish)
 
+    def steer(self, act: Steering) -> None:
+        """What somebody asks of groups."""
+        for order in self.registry.steer(act, Moment(self.now, self.chance)):
+            self.perform(order.uid, (order,))
+
     def perform(self, uid: int, effects: tuple[Effect, ...]) -> None:
         """What a router would do."""
         actor = self.registry.actors[uid]
@@ -164,12 +191,22 @@ class World:
                     self.forget(uid, *Alarm)
                 case Publish(kind="state"):
                     rest = effects[effects.index(effect) + 1 :]
-                    assert all(isinstance(one, PassOn) for one in rest), "told before it is done"
-                case PassOn(other, wish, cause):
-                    rungs = by_ladder(self.registry.actors[other].spec.config.stop, self.now)
-                    self.happen(other, Kill(cause) if wish is Wish.KILL else Stop(rungs, cause))
+                    told = (PassOn, Cue, GiveUp, Publish)
+                    assert all(isinstance(one, told) for one in rest), "told before it is done"
+                case PassOn() | Cue():
+                    self.happen(effect.uid, self.passed_on(effect))
                 case _:
                     pass
+
+    def passed_on(self, order: Order) -> Event:
+        """What it is to the one that it is for."""
+        if isinstance(order, Cue):
+            return Cued()
+        rungs = order.rungs
+        if rungs is None:
+            rungs = by_ladder(self.registry.actors[order.uid].spec.config.stop, self.now)
+        wishes: dict[Wish, Event] = {Wish.KILL: Kill(order.cause), Wish.REJOIN: Rejoin(rungs, order.cause)}
+        return wishes.get(order.wish, Stop(rungs, order.cause))
 
     def release(self) -> None:
         """Whoever queues and may begin does."""

@@ -151,6 +151,22 @@ def test_a_shutdown_calls_what_is_due_by_its_end_and_later_ones_are_called_too(c
     assert called.empty()
 
 
+def test_where_a_group_takes_the_system_along_all_are_called_though_one_closes_it_too(called, nothing_is_left_behind):
+    system = ActorSystem()
+    group = system.group("play", restarts=0)
+    refs = [group.spawn(Mortal, name="a"), group.spawn(Mortal, name="b"), system.spawn(Mortal, name="other")]
+    refs[0].on_exit(lambda _: called.put(shuts_down(system)))
+    for ref in refs:
+        ref.on_exit(lambda info: called.put((info.name, info.status)))
+    running(*refs)
+    refs[0].tell("dies")
+    assert called.get(timeout=30) == "closed"
+    ends = {"play/a": Status.CRASHED, "play/b": Status.FINISHED, "other": Status.FINISHED}
+    assert dict(called.get(timeout=30) for _ in refs) == ends
+    system.shutdown()
+    assert called.empty()
+
+
 def test_one_whose_end_nobody_knows_is_not_called(called, note, monkeypatch, nothing_is_left_behind, caplog):
     system = ActorSystem()
     mortal = system.spawn(Mortal)

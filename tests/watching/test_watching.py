@@ -140,6 +140,19 @@ def test_a_group_and_several_are_watched_at_once(system, watcher, said):
     assert sorted(noted(said, 3)) == [f"group/{number} KILLED None" for number in (1, 2, 3)]
 
 
+def test_lives_that_begin_anew_for_a_group_are_no_ends_and_those_of_its_members_come_as_they_end(system, watcher, said):
+    group = system.group("play", strategy="one_for_all")
+    refs = [group.spawn(Mortal, name=name) for name in "abc"]
+    watching(watcher, *refs)
+    running(*refs)
+    refs[1].tell("dies")
+    until(lambda: all(begun(ref, 2) for ref in refs), 30, "another life of each")
+    running(*refs)
+    assert caught_up(watcher) == []
+    group.stop()
+    assert noted(said, 4)[1:] == [f"play/{name} FINISHED 0" for name in "cba"]
+
+
 def test_what_it_said_before_its_end_comes_before_its_end(system, watcher, said, tmp_path):
     gate = tmp_path / "gate"
     talker = system.spawn(Mortal, to=watcher, name="talker")

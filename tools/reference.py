@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "reference.md"
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Running actors": ("ActorSystem", "Process", "ActorRef", "GroupRef"),
-    "Watching and steering": ("Observer", "Remote"),
+    "Watching and steering": ("Observer", "Remote", "ExitCallback"),
     "Values": (
         "Status",
         "Health",

@@ -103,6 +103,7 @@ if _typing.TYPE_CHECKING:
     from understudy.receiving.marks import callable_remotely as callable_remotely
     from understudy.receiving.marks import receives as receives
     from understudy.ref import ActorRef as ActorRef
+    from understudy.router.exits import ExitCallback as ExitCallback
     from understudy.router.grouping import Group as Group
     from understudy.router.letters import DeadLetters as DeadLetters
     from understudy.spawners import Spawner as Spawner
@@ -137,6 +138,7 @@ else:
         "Timeouts": "config",
         "DeadLetter": "deadletters",
         "Reminder": "engine.timers",
+        "ExitCallback": "router.exits",
         "AccessDenied": "errors",
         "ActorDied": "errors",
         "ActorError": "errors",
@@ -260,6 +262,7 @@ __all__ = [
     "ErrorHandlerError",
     "ErrorHandlerTimeoutError",
     "Event",
+    "ExitCallback",
     "Group",
     "GroupEnded",
     "GroupFailed",

@@ -9,6 +9,9 @@ from understudy.receiving.marks import methods_of, refuse_generators
 HOOKS = ("preloop", "loop", "postloop", "onfinish", "result", "error", "receive")
 """The hooks that a class may define, by their sections' names."""
 
+CALLED = (*HOOKS, "terminated")
+"""Whatever of a class is called by such a name; the last one is handled as a message is."""
+
 _STAND_INS = {
     "run": "loop",
     "loop": "loop",
@@ -23,10 +26,10 @@ _STAND_INS = {
 def hooks_of(cls: type) -> frozenset[str]:
     """The hooks of a class, "receive" for whatever takes messages; raises NotAnActor if it could do nothing."""
     refuse_generating_hooks(cls)
-    hooks = frozenset(name for name in HOOKS if callable(getattr(cls, f"__{name}__", None)))
+    hooks = frozenset(name for name in CALLED if callable(getattr(cls, f"__{name}__", None)))
     if methods_of(cls):
         hooks |= {"receive"}
-    if hooks.isdisjoint({"loop", "receive"}):
+    if hooks.isdisjoint({"loop", "receive", "terminated"}):
         found = next((name for name in _STAND_INS if callable(getattr(cls, name, None))), None)
         hint = f"; its {found}() is not called: name it __{_STAND_INS[found]}__" if found else ""
         raise NotAnActor(
@@ -39,7 +42,7 @@ def hooks_of(cls: type) -> frozenset[str]:
 def refuse_generating_hooks(cls: type) -> None:
     """Raise NotAnActor for a hook, or a marked method, that is a generator."""
     refuse_generators(cls)
-    for name in HOOKS:
+    for name in CALLED:
         if generates(getattr(cls, f"__{name}__", None)):
             raise NotAnActor(
                 f"{cls.__qualname__}.__{name}__ is a generator: calling it would run nothing of it; take the yield out"

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from understudy import runtime
 from understudy.callables import check_call, wants_stop_event
 from understudy.config import ProcessConfig
-from understudy.errors import AlreadyStarted, ConfigError, WrongProcess
+from understudy.errors import AlreadyStarted, ConfigError, NotAnActor, WrongProcess
 from understudy.handle import arrived, here
-from understudy.hooks import HOOKS, refuse_generating_hooks
+from understudy.hooks import CALLED, refuse_generating_hooks
 from understudy.part import Part, inside_of, part_of, started
 from understudy.receiving.deferred import Deferred
 from understudy.receiving.marks import UNMARKED, refuse_receive_without_message
-from understudy.settings import check_delay, check_timeout, shown
+from understudy.settings import check_delay, check_progress, check_timeout, shown
 from understudy.shadowing import Verb, clash, refuse_near_misses, shadowable, verb
 from understudy.timing import timed_hooks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from understudy.engine.timers import Reminder
     from understudy.ref import ActorRef
@@ -41,7 +41,8 @@ class Process:
     ``__result__`` after it (what it returns is the actor's result), ``__error__`` when no life is left (it may return
     an exception to raise instead, None to raise the original, or a fallback result). ``__receive__(message)`` takes
     messages between them; what it returns is the reply to an ask. So do methods marked `receives` and
-    `callable_remotely`. One that takes messages or ``__loop__`` there has to be. Each may be ``async def``.
+    `callable_remotely`. ``__terminated__(info)`` is told the ends of actors that it watches. One of these three or
+    ``__loop__`` has to be there. Each may be ``async def``.
 
     ``__init__`` runs in the caller, once; there is no need to call ``super().__init__()``. ``self.config`` is there
     before it runs; an unknown setting or a wrong value raises at its line.
@@ -61,7 +62,7 @@ class Process:
         for name in VERBS:
             if inspect.getattr_static(cls, name) is not Process.__dict__[name]:
                 clash(cls.__name__, name)
-        refuse_near_misses(cls.__qualname__, vars(cls), HOOKS)
+        refuse_near_misses(cls.__qualname__, vars(cls), CALLED)
         refuse_generating_hooks(cls)
         refuse_receive_without_message(vars(cls))
 
@@ -255,6 +256,24 @@ class Process:
         return inside_of(self, "spawn").spawn(target, *args, **options, **kwargs)
 
     @verb
+    def watch(self, who: ActorRef[Any] | Iterable[ActorRef[Any]]) -> None:
+        """Have ``__terminated__(info)`` called when that actor, by its ref, or each of several, has ended for good.
+
+        Once for each watch, between sections, in its turn among the messages and under ``timeouts.receive``, or amid a
+        hook's `receive` (unless it is ``async def``); at once if it has ended. A watch stands for all lives of this
+        actor: an end that one did not handle is told to the next. From any thread of the actor. Raises NotAnActor
+        without the hook, ConfigError for no ref of this system, UnknownActor, WrongProcess for itself, outside hooks.
+        """
+        if not callable(getattr(type(self), "__terminated__", None)):
+            raise NotAnActor(f"{type(self).__qualname__} has no __terminated__(self, info) to be told by; define it")
+        inside_of(self, "watch").watch(who)
+
+    @verb
+    def unwatch(self, who: ActorRef[Any] | Iterable[ActorRef[Any]]) -> None:
+        """Watch it no more: an end that was not handled yet is passed over. Raises as `watch`, but for the hook."""
+        inside_of(self, "unwatch").unwatch(who)
+
+    @verb
     def sleep(self, seconds: float) -> bool:
         """Sleep, but end early at a stop; True if it slept the whole time."""
         return inside_of(self, "sleep").sleep(seconds)
@@ -277,13 +296,7 @@ class Process:
         ``done`` may be None where only the note is known. A note is cut after 1,000 characters.
         Raises ConfigError for what is not between 0 and 100 percent.
         """
-        try:
-            percent = None if done is None else float(done) if total is None else 100.0 * done / total
-        except (TypeError, ValueError, ZeroDivisionError) as error:
-            raise ConfigError(f"progress({done!r}, {total!r}): {error}") from None
-        if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - percent
-            raise ConfigError(f"progress is from 0 to 100 percent, not {percent:g}")
-        inside_of(self, "progress").progress(percent, None if note is None else str(note)[:_NOTE])
+        inside_of(self, "progress").progress(check_progress(done, total), None if note is None else str(note)[:_NOTE])
 
     @shadowable
     def stopping(self) -> bool:

@@ -6,13 +6,14 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from understudy import runtime
-from understudy.errors import UnderstudyError, WaitTimeout, WrongProcess
+from understudy.errors import ConfigError, UnderstudyError, WaitTimeout, WrongProcess
 from understudy.receiving.calls import Calls
-from understudy.settings import check_timeout
+from understudy.settings import check_timeout, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
+    from understudy.router.exits import ExitCallback
     from understudy.status import ActorInfo, Life, Status
     from understudy.timing import Timers
 
@@ -62,12 +63,16 @@ class ActorRef(Generic[A]):
         self._await(self._outside.started(self.uid), timeout, "be ready")
 
     def wait(self, timeout: float | None = None) -> Status:
-        """Wait until it has ended, over all its lives, and give the final status; raises WaitTimeout."""
+        """Wait until it has ended, over all its lives, and give the final status; raises WaitTimeout.
+
+        So may actors; in their main thread a stop ends the wait and its section, and a wait for itself, or for who
+        takes it along, is a WrongProcess at once.
+        """
         self._guard("wait")
         return self._await(self._outside.settled(self.uid), timeout, "end")
 
     def result(self, timeout: float | None = None) -> Any:
-        """What `__result__` returned, waiting for it; the same object each time.
+        """What `__result__` returned, waiting for it; the same object each time. For the program: not inside actors.
 
         Raises the actor's error if it did not finish (ActorKilled if it was killed), WaitTimeout after ``timeout``
         seconds. A fallback that `__error__` returned is given as if it were the result.
@@ -85,6 +90,21 @@ class ActorRef(Generic[A]):
     def done(self) -> bool:
         """Whether it has ended."""
         return self._outside.settled(self.uid).done()
+
+    def on_exit(self, callback: Callable[[ActorInfo], object]) -> ExitCallback:
+        """Have ``callback(info)`` called once when it has ended, over all its lives; at once if it has.
+
+        In a thread that the system has for such callbacks, one after the other: what one raises, SystemExit too, is
+        logged and the others go on; one that waits holds them up, and nobody else. It may spawn, stop, wait for other
+        actors and shut the system down. What is given can be cancelled. A `shutdown` waits 1 s for those that are
+        due by its end. One that a closed system left behind has no end. Raises ConfigError for what cannot be called,
+        NoCapacity where no thread is to be had, WrongProcess in an actor, where `Process.watch` does it.
+        """
+        if not callable(callback):
+            raise ConfigError(f"on_exit({shown(callback)}): give what can be called with the actor's info")
+        if self._inside is not None:
+            raise WrongProcess(f"on_exit is for the program; in the actor {self._inside.name} self.watch(ref) does it")
+        return self._outside.on_exit_uid(self.uid, callback)
 
     def stop(self, *, grace: float | None = None, drain: bool = False) -> str:
         """Ask it to stop and return: ``asked``, ``already`` (it was asked before) or ``ended``.
@@ -201,7 +221,8 @@ class ActorRef(Generic[A]):
 
     @property
     def _outside(self) -> runtime.Outside:
-        return self._home or runtime.find(self.system_id, self.name)
+        inside = self._inside
+        return self._home or (runtime.find(self.system_id, self.name) if inside is None else inside.outside)
 
     def _find_way(self) -> Callable[[int, str, Any, bool], None]:
         """How messages go from this process, kept: there are many of them."""
@@ -226,6 +247,8 @@ class ActorRef(Generic[A]):
             raise WrongProcess(f"{self.name} cannot {verb} for itself")
 
     def _settled_outside(self, timeout: float | None) -> runtime.Outside:
+        if self._inside is not None:
+            self._inside.outside.refuse_outcomes()
         self.wait(timeout)
         return self._outside
 

@@ -219,6 +219,17 @@ def check_timeout(value: object) -> float | None:
     return min(max(seconds, 0.0), LONGEST)
 
 
+def check_progress(done: Any, total: Any) -> float | None:
+    """Percent, of ``done`` or of its share of ``total``; raises ConfigError for what is not from 0 to 100."""
+    try:
+        percent = None if done is None else float(done) if total is None else 100.0 * done / total
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise ConfigError(f"progress({done!r}, {total!r}): {error}") from None
+    if percent is not None and not 0 <= percent <= 100:  # noqa: PLR2004 - percent
+        raise ConfigError(f"progress is from 0 to 100 percent, not {percent:g}")
+    return percent
+
+
 def check_delay(verb: str, value: object, least: float) -> float:
     """The seconds of a timer that the verb sets; ConfigError for what is no finite number of them, or out of bounds."""
     seconds = _number(float, value)

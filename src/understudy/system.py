@@ -79,6 +79,7 @@ class ActorSystem(Commands, Grouping):
         self._answers = Answers(self._world, self._calls, self._router.watch, self._router.sampler)
         self._closing = Closing(self, self._router, self._leash)
         self._closing.also(self._answers.post.close)
+        self._closing.also(lambda: self._answers.exits.close(1.0))
         self._world.shut = self._closing.begin
         self._dead_letters = DeadLetters(self._world.letters, self._calls)
         self._gauges = Gauges(self._router, self._closing, self._answers.post)
@@ -317,6 +318,7 @@ class ActorSystem(Commands, Grouping):
 
     def _close(self, ladder: StopLadder | None, *, force: bool) -> None:
         if os.getpid() == self._pid:
+            self._answers.exits.about_to_close()
             self._closing.close(ladder, force=force)
 
     def __enter__(self) -> Self:

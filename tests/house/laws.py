@@ -22,6 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "config",
             "timing",
             "failpoints",
+            "latch",
             "routing",
             "runtime",
             "shadowing",

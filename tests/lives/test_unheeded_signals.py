@@ -20,7 +20,7 @@ def remind_when_it_waits():
     main = threading.main_thread().ident or 0
 
     def remind():
-        until(lambda: sys._current_frames()[main].f_code.co_name in {"_wait", "poll"}, 30, "its wait")
+        until(lambda: sys._current_frames()[main].f_code.co_qualname in {"Halt.wait", "Poller.poll"}, 30, "its wait")
         _thread.interrupt_main(signal.SIGTERM)
 
     threading.Thread(target=remind, daemon=True).start()
@@ -45,6 +45,18 @@ class Receives(Process):
         self.receive()
 
 
-@pytest.mark.parametrize("kind", [Sleeps, Serves, Receives])
+class Awaits(Process):
+    def __loop__(self):
+        other = self.spawn(Idle)
+        other.wait_ready()
+        remind_when_it_waits()
+        other.wait()
+
+
+class Idle(Process):
+    def __receive__(self, message): ...
+
+
+@pytest.mark.parametrize("kind", [Sleeps, Serves, Receives, Awaits])
 def test_a_sigterm_just_before_a_wait_ends_it(system, kind):
     assert system.spawn(kind()).wait(20) is Status.FINISHED

@@ -89,7 +89,7 @@ class Foreman(Process):
             case ["who stays"]:
                 return [ref.name for ref in self.group if self.group._post.stays(ref.uid, ref.name)]
             case ["verb"]:
-                return self.group.wait(1)
+                return self.group.result(1)
 
 
 def test_a_group_is_spoken_to_in_turn_by_key_and_as_a_whole_from_every_process(system):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import threading
@@ -92,6 +93,10 @@ def lines(path):
     return path.read_text().splitlines() if path.exists() else []
 
 
+def has_more_lines(path, number):
+    return len(lines(path)) > number
+
+
 def handled(path):
     """How often each was."""
     return Counter(int(line.split()[0]) for line in lines(path))
@@ -143,6 +148,34 @@ def test_a_chain_of_stages_loses_nothing_though_each_is_killed_again_and_again(s
     again = [line for line in lines(tmp_path / "middle") if line.endswith("True")]
     doubled = sum(times - 1 for times in handled(tmp_path / "middle").values())
     assert doubled <= len(again), "what comes again says so"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_a_hundred_thousand_are_all_handled_though_their_receiver_is_killed_twenty_times(system, tmp_path, capsys):
+    count, kills = 100_000, 20
+    ref = system.spawn(Worker, tmp_path / "kept")
+
+    def kill():
+        for number in range(kills):
+            until(functools.partial(has_more_lines, tmp_path / "kept", number * count // (kills + 1)), 600, "some")
+            os.kill(pid_of(ref), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    for number in range(count):
+        ref.tell(number, reliable=True)
+    killer.join()
+    until(lambda: kept(ref) == 0, 600, "all being done")
+    times = handled(tmp_path / "kept")
+    lost, doubled = count - len(times), sum(times.values()) - len(times)
+    again = sum(line.endswith("True") for line in lines(tmp_path / "kept"))
+    with capsys.disabled():
+        print(f"\n{count} reliable messages, {kills} SIGKILLs: lost {lost}, duplicated {doubled}")
+    assert ref.info().incarnation == kills + 1
+    assert (set(times), lost) == (set(range(count)), 0)
+    assert doubled <= again
+    assert system.dead_letters.total == 0
 
 
 def test_what_was_in_hand_and_what_waited_come_again_in_order_and_only_the_former_is_marked(system, tmp_path):

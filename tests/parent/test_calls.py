@@ -14,9 +14,9 @@ import pytest
 
 from tests.stage import until
 from understudy import ActorSystem, ConfigError, Process, Status, SystemClosed, UnderstudyError
+from understudy.latch import Latch
 from understudy.lifecycle import archive
 from understudy.lifecycle import registry as registry_module
-from understudy.router.latch import Latch
 
 
 class Idle(Process):

@@ -26,7 +26,7 @@ class Trying(Process):
         self.config.num_loops = 1
 
     def __loop__(self):
-        for call in ("wait", "result", "info", "done", "history", "healthy", "stacks", "timers"):
+        for call in ("result", "exception", "history", "healthy", "stacks", "timers", "pause", "resume"):
             try:
                 note(self.told, f"{call} {getattr(self.ref, call)()}")
             except WrongProcess:
@@ -74,7 +74,7 @@ def test_a_pickled_ref_answers_after_its_system_has_closed_while_another_ref_is_
         pickle.loads(packed).result(0)
 
 
-def test_a_ref_that_travels_into_an_actor_and_back_is_the_same_and_tells_nothing_there(system, tmp_path):
+def test_a_ref_that_travels_into_an_actor_and_back_is_the_same_and_opens_nothing_there(system, tmp_path):
     told = tmp_path / "told"
     target = system.spawn(Idle)
     target.wait_ready(20)

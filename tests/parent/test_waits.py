@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from understudy import ActorRef, ConfigError, MainLoopError, Process, Status, WaitTimeout
-from understudy.router.latch import Latch
+from understudy.latch import Latch
 
 
 class Idle(Process):

@@ -190,7 +190,7 @@ def test_a_ref_is_a_handle_there_and_itself_here(system, host):
 
     def look(self):
         try:
-            self.other.wait()
+            self.other.result()
         except WrongProcess as error:
             return self.other, self.other.name, str(error)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from understudy.engine.halt import GLANCE
 from understudy.errors import ConfigError, TooLarge, kind_named
 from understudy.group import GroupRef
 from understudy.ref import ActorRef
@@ -29,7 +30,7 @@ class Asking:
     def __init__(self, system: str, say: Callable[[Any], None], tag: Callable[[Sequence[Any]], bytes | None]) -> None:
         self._system, self._say, self._tag = system, say, tag
         self._numbers = itertools.count(1)
-        self._asked: dict[int, SimpleQueue[Answered]] = {}
+        self._asked: dict[int, Callable[[Answered], None]] = {}
 
     def spawn(self, wanted: Wanted, *, link: bool, most: int) -> ActorRef[Any] | GroupRef[Any]:
         """The ref of what is spawned; raises what the router has against it, TooLarge beyond so many bytes."""
@@ -59,20 +60,43 @@ class Asking:
         meant = self._meant(who)
         return self._ask(lambda request: Steer(request, verb, meant, grace, drain))
 
+    def look(self, uid: int) -> dict[str, Any]:
+        """The row of an actor; raises UnknownActor."""
+        return self._ask(lambda request: Steer(request, "info", [uid], None, drain=False))
+
+    def until(self, verb: str, uid: int, tell: Callable[[Answered], None]) -> None:
+        """Have that called, in the link's thread, when the actor has ended, or was READY; returns when that is heard.
+
+        By then it was called if it is so already. Raises UnknownActor, WrongProcess.
+        """
+        request, told = next(self._numbers), SimpleQueue[Answered]()
+
+        def put(answer: Answered) -> None:
+            if not answer.more:
+                self._asked.pop(request, None)
+                tell(answer)
+            told.put(answer)
+
+        self._asked[request] = put
+        self._say(Steer(request, verb, [uid], None, drain=False))
+        answer = _next(told)
+        if answer.error:
+            raise kind_named(answer.error)(answer.text)
+
     def answered(self, answer: Answered) -> None:
         """What the router says; of who has given up meanwhile nothing is left to tell."""
-        asked = self._asked.get(answer.request)
-        if asked is not None:
-            asked.put(answer)
+        put = self._asked.get(answer.request)
+        if put is not None:
+            put(answer)
 
     def _ask(self, make: Callable[[int], Any]) -> dict[str, Any]:
         request, told = next(self._numbers), SimpleQueue[Answered]()
-        self._asked[request] = told
+        self._asked[request] = told.put
         try:
             self._say(make(request))
             value: dict[str, Any] = {}
             while True:
-                answer = told.get()
+                answer = _next(told)
                 if answer.error:
                     raise kind_named(answer.error)(answer.text)
                 value |= answer.value
@@ -94,3 +118,12 @@ class Asking:
             raise ConfigError(
                 f"{shown(who)} names no actor: give a name, a glob, a ref, or one iterable of these"
             ) from None
+
+
+def _next(told: SimpleQueue[Answered]) -> Answered:
+    """The next answer; a signal is heeded also if it came just before the wait."""
+    while True:
+        try:
+            return told.get(timeout=GLANCE)
+        except Empty:
+            continue

@@ -155,9 +155,13 @@ def _open_and_play(
         link.judged.wait()
         return CRASHED
     part.inside = actor
-    actor.begin_serving = lambda: serving_of(process, config, birth, halt, sections, outbox, link.office, loop)
-    if methods_of(type(process)):
+    parts = (process, config, birth, halt, sections, outbox, link.office, loop, link.vigil)
+    actor.begin_serving = lambda: serving_of(*parts)
+    kind = type(process)
+    if methods_of(kind) or not hasattr(kind, "__loop__"):
         actor.serving = actor.begin_serving()
+    elif hasattr(kind, "__terminated__"):
+        actor.attend()
     part.config = config
     link.take_on(config)
     sys.breakpointhook = Debugger(sections, link, halt, config, birth.terminal)

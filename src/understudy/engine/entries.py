@@ -8,6 +8,7 @@ from typing import Any
 
 from understudy.mail.lending import Lending
 from understudy.wire import letters
+from understudy.wire.ledger import NOWHERE
 
 
 class Connection:
@@ -54,6 +55,10 @@ class Connection:
         return self.last - self.held
 
 
+NOBODY = Connection(b"", 0, 0, "", NOWHERE, 0, set())
+"""Who sends what is no message of anybody's, and is owed neither room nor answers."""
+
+
 class Sure:
     """A reliable message: done when it is handled, and all reliable ones are that its handling sent."""
 
@@ -89,6 +94,8 @@ class Batch:
     seq: int
     bodies: list[Any]
     at: int = 0
+    place: int = 0
+    """See `Mailbox.places`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +109,8 @@ class Single:
     ask: int | None = None
     urgent: bool = False
     sure: Sure | None = None
+    place: int = 0
+    """See `Mailbox.places`; an urgent one goes before all that have one."""
 
 
 Entry = Batch | Single

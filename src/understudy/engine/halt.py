@@ -60,17 +60,17 @@ class Halt:
             self.cause = cause
             # The event's own lock may be held by the thread that a signal interrupted: the link sets it.
             os.write(self._bell, b"s")
-            self._wake()
+            self.wake()
 
     def pause(self) -> None:
         """Let the main thread stand still where it next looks."""
         self.paused = self.heed = True
-        self._wake()
+        self.wake()
 
     def resume(self) -> None:
         """Let it go on."""
         self.paused = False
-        self._wake()
+        self.wake()
 
     def renew(self) -> None:
         """Settings have changed: what goes by them is to look at them anew."""
@@ -102,7 +102,7 @@ class Halt:
             if holds and self.paused:
                 self.hold()
             elif (left := until - monotonic()) > 0:
-                self._wait(lambda: self.level != NO or (holds and self.paused), left)
+                self.wait(lambda: self.level != NO or (holds and self.paused), left)
             else:
                 return True
         return False
@@ -129,14 +129,14 @@ class Halt:
             if reals is not None:
                 reals[DEADLINE] = NEVER
             while self.paused and self.level == NO:
-                self._wait(lambda: not self.paused or self.level != NO, threading.TIMEOUT_MAX)
+                self.wait(lambda: not self.paused or self.level != NO, threading.TIMEOUT_MAX)
         finally:
             if reals is not None:
                 reals[DEADLINE] = monotonic() + left
                 os.write(self._bell, b"p")  # it may be due before the link's thread would look again
 
-    def _wait(self, is_over: Callable[[], bool], seconds: float) -> None:
-        """At most so long, until something changes."""
+    def wait(self, is_over: Callable[[], bool], seconds: float) -> None:
+        """At most so long, until something changes; for any thread."""
         lock = threading.Lock()
         lock.acquire()
         self._waits.append(lock)
@@ -146,7 +146,8 @@ class Halt:
         finally:
             self._waits.remove(lock)
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have who waits look anew."""
         for lock in self._waits[:]:
             with contextlib.suppress(RuntimeError):  # it is awake
                 lock.release()

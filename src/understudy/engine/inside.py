@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from understudy import runtime
@@ -14,12 +14,13 @@ from understudy.engine.link import Link
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.engine.serving import Serving
-from understudy.errors import TooLarge, WrongProcess
+from understudy.errors import ConfigError, TooLarge, WrongProcess
 from understudy.group import GroupRef
 from understudy.lifecycle.names import check_name
 from understudy.part import part_of
 from understudy.receiving.deferred import Deferred
 from understudy.ref import ActorRef
+from understudy.settings import shown
 from understudy.spawners.base import Birth
 from understudy.stats import Stats
 from understudy.wire.messages import Checkpoint, KillMe, Progress
@@ -27,6 +28,7 @@ from understudy.wire.page import PLACE, PLACE_SHIFT
 from understudy.wire.pickling import dumps
 
 if TYPE_CHECKING:
+    from understudy.engine.abroad import Abroad
     from understudy.engine.ticking import Ticking
     from understudy.engine.timers import Reminder
 
@@ -50,6 +52,7 @@ class Actor:
         self.times = LapTimes()
         self._began = time.time()
         self._checkpoints = 0
+        self._abroad: Abroad | None = None
         self._birth, self._halt, self._sections = birth, halt, sections
         self._link, self._outbox = link, outbox
 
@@ -182,10 +185,44 @@ class Actor:
 
     def _takes_messages(self) -> Serving:
         self._check_not_copied("takes no messages, and answers none")
-        if self.serving is None:
-            self.serving = self.begin_serving()
-            self.attending.append(self.serving.attend)
+        return self.attend() if self.serving is None else self.serving
+
+    def attend(self) -> Serving:
+        """From now on there is something to be done after each section, though its hooks take its messages."""
+        self.serving = self.begin_serving()
+        self.attending.append(self.serving.attend)
         return self.serving
+
+    def watch(self, who: Any) -> None:
+        """As `Process.watch`."""
+        self._check_not_copied("watches nobody")
+        self._link.asking.steer("watch", self._watched(who, "watch"))
+
+    def unwatch(self, who: Any) -> None:
+        """As `Process.unwatch`."""
+        self._check_not_copied("watches nobody")
+        refs = self._watched(who, "unwatch")
+        last = self._link.asking.steer("unwatch", refs).get("number")
+        for ref in refs:
+            self._link.vigil.drop(ref.uid, int(last or 0))
+
+    @property
+    def outside(self) -> Abroad:
+        """Where refs look, and wait."""
+        self._check_not_copied("waits for nobody")
+        if self._abroad is None:
+            from understudy.engine.abroad import Abroad  # for those who do
+
+            self._abroad = Abroad(self.name, self._link.asking, self._halt, self._sections)
+        return self._abroad
+
+    def _watched(self, who: Any, verb: str) -> list[ActorRef[Any]]:
+        refs: list[Any] = [who] if isinstance(who, ActorRef) else list(who) if isinstance(who, Iterable) else [None]
+        if not all(isinstance(ref, ActorRef) for ref in refs):
+            raise ConfigError(f"{verb}({shown(who)}): give the ref of an actor or a group, or a list of refs")
+        if any(ref == self.ref for ref in refs):
+            raise WrongProcess(f"{self.name} cannot {verb} itself: whoever handles its end has to outlive it")
+        return refs
 
     def checkpoint(self, process: Any) -> None:
         """Keep its state for the lives that follow; returns when the parent has it."""

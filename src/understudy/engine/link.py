@@ -20,12 +20,25 @@ from understudy.engine.output import Output
 from understudy.engine.sections import Sections
 from understudy.engine.stacks import Stacks
 from understudy.engine.streams import forward
+from understudy.engine.vigil import Vigil
 from understudy.errors import ProtocolError
 from understudy.mail.office import Myself, Office
 from understudy.spawners import guard
 from understudy.spawners.base import Birth
 from understudy.wire.codec import decode
-from understudy.wire.messages import ORDERS, Answered, Beat, Cycle, Fate, Heard, Orders, Progress, Sought, Still
+from understudy.wire.messages import (
+    ORDERS,
+    Answered,
+    Beat,
+    Cycle,
+    Fate,
+    Heard,
+    Orders,
+    Progress,
+    Sought,
+    Still,
+    Terminated,
+)
 from understudy.wire.page import DEADLINE, NEVER, STRAYS, Page
 from understudy.wire.sockets import Frames, Line, topic
 
@@ -43,6 +56,7 @@ class Link:
         self._line, self._outbox, self._birth = line, outbox, birth
         self._bell, self._leash = bell, leash
         self._halt: Halt
+        self.vigil: Vigil
         self._sections: Sections
         self._stacks: Stacks
         self._output: Output | None
@@ -78,6 +92,7 @@ class Link:
     def attend(self, halt: Halt, sections: Sections, stacks: Stacks, output: Output | None) -> None:
         """What it is about."""
         self._halt, self._sections, self._stacks, self._output = halt, sections, stacks, output
+        self.vigil = Vigil(halt, sections, self._outbox.say)
 
     def start(self) -> None:
         """Begin to hear and to beat."""
@@ -226,7 +241,7 @@ class Link:
         else:
             self._pass_on(order)
 
-    def _pass_on(self, word: Fate | Sought | Answered | Still | Cycle) -> None:
+    def _pass_on(self, word: Fate | Sought | Answered | Terminated | Still | Cycle) -> None:
         """What is for those who send messages, or have asked for something."""
         office = self.office
         if isinstance(word, Fate):
@@ -235,6 +250,8 @@ class Link:
             office.sought(word)
         elif isinstance(word, Answered):
             self.asking.answered(word)
+        elif isinstance(word, Terminated):
+            self.vigil.tell(word)
         elif isinstance(word, Still):
             office.still(word)
         elif isinstance(word, Cycle):

@@ -39,7 +39,7 @@ class Mailbox:
 
     def __init__(self, inlet: Inlet, birth: Birth, size: int, page: Page, office: Office, bell: Bell) -> None:
         self._inlet: Inlet | Nowhere = inlet
-        self._birth, self._size, self._page = birth, size, page
+        self._birth, self.size, self._page = birth, size, page
         self._office, self._bell = office, bell
         self._packer = letters.Packer(birth.system)
         self._connections: dict[bytes, Connection] = {}
@@ -51,6 +51,8 @@ class Mailbox:
         self._borrowing = Borrowing(office.flusher, bell.ring)
         self.borrower = self._borrowing.borrower
         self.held = 0
+        self.places = 0
+        """The place of the last one that was taken in; each has one behind those before it."""
         self.behind = False
         """Whether more may have arrived than was looked at: the rest had to wait for its turn."""
         self._is_ready = False
@@ -75,7 +77,7 @@ class Mailbox:
             self._give_back()
         self.sureties.heed()
         idle = 0
-        while self.held < self._size and idle < _ROUND and (frames := self._next()) is not None:
+        while self.held < self.size and idle < _ROUND and (frames := self._next()) is not None:
             held = self.held
             try:
                 letter = self._read(frames)
@@ -86,7 +88,7 @@ class Mailbox:
                 self._sort(known, letter, frames[2:])
             idle += self.held == held
         self.behind = idle == _ROUND
-        if self.held >= self._size:
+        if self.held >= self.size:
             self._inlet.hush()
 
     def reject(self, entry: Single) -> None:
@@ -154,7 +156,7 @@ class Mailbox:
         """So many of that sender need no room any more."""
         connection.held -= count
         self.held -= count
-        if connection.credit - connection.told >= max(1, self._size // _CREDITS):
+        if connection.credit - connection.told >= max(1, self.size // _CREDITS):
             self.answer(connection, letters.CREDIT, None)
 
     def answer(
@@ -234,7 +236,7 @@ class Mailbox:
             first, last = max(letter.seq, connection.last + 1), letter.seq + len(content) - 1
             if first <= last:
                 self._keep(connection, last, last - first + 1)
-                self.entries.append(Batch(connection, first, content[first - letter.seq :]))
+                self._place(Batch(connection, first, content[first - letter.seq :]))
         elif not isinstance(content, letters.Told | letters.Asked):
             self._heed(connection, letter)
         elif isinstance(content, letters.Told) and content.reliable:
@@ -256,7 +258,11 @@ class Mailbox:
         if entry.urgent:
             self.entries.insert(sum(1 for _ in takewhile(is_urgent, self.entries)), entry)
         else:
-            self.entries.append(entry)
+            self._place(entry)
+
+    def _place(self, entry: Entry) -> None:
+        self.places = entry.place = self.places + 1
+        self.entries.append(entry)
 
     def _take_surely(self, connection: Connection, seq: int, told: letters.Told, frames: list[Any]) -> None:
         sure = self.sureties.take(connection, seq)

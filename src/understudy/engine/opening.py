@@ -16,6 +16,7 @@ from understudy.engine.mailbox import Mailbox
 from understudy.engine.outbox import Outbox
 from understudy.engine.sections import Sections
 from understudy.engine.serving import Serving
+from understudy.engine.vigil import Vigil
 from understudy.mail.office import Office
 from understudy.process import Process
 from understudy.receiving.handlers import Handler, Handlers
@@ -33,6 +34,7 @@ def serving_of(
     outbox: Outbox,
     office: Office,
     loop: Loop,
+    vigil: Vigil,
 ) -> Serving:
     """What takes its messages; in its main thread."""
     bell = halt.waiter = Bell()
@@ -49,7 +51,7 @@ def serving_of(
 
     burial = Burial(birth, outbox)
     mailbox.poisoned = burial.poisoned
-    parts = (mailbox, Handlers(process), run, birth, config, halt, sections, answers, burial, office.flush)
+    parts = (mailbox, Handlers(process), run, birth, config, halt, sections, answers, burial, vigil, office.flush)
     if config.mailbox.concurrency == 1:
         return _chaining(Serving(*parts), office)
     from understudy.engine.tasks import Tasks  # asyncio, which the others do without

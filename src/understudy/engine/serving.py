@@ -7,22 +7,15 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from understudy.config import ProcessConfig
-from understudy.engine.burial import Burial
-from understudy.engine.entries import Batch, Single
-from understudy.engine.halt import AFTER_SECTION, NO, Halt
-from understudy.engine.hand import Answers, Hand, Ticket
-from understudy.engine.mailbox import Mailbox
-from understudy.engine.sections import Cut, Overrun, Sections, timeout_of
+from understudy.engine.entries import NOBODY, Batch, Single
+from understudy.engine.halt import AFTER_SECTION, NO
+from understudy.engine.hand import Hand
+from understudy.engine.reception import Reception
+from understudy.engine.sections import Cut, Overrun, timeout_of
 from understudy.engine.telling import Told
-from understudy.errors import WaitTimeout, WrongProcess
-from understudy.receiving.deferred import Deferred, Pending
-from understudy.receiving.handlers import Handler, Handlers
-from understudy.ref import ActorRef
 from understudy.runtime import Interruption
-from understudy.spawners.base import Birth
 from understudy.wire.page import BEGUN, DEADLINE, HANDLED, NEVER, PLACE, place_of
-from understudy.wire.sealing import Foreign, unseal
+from understudy.wire.sealing import Foreign
 
 if TYPE_CHECKING:
     from understudy.engine.ticking import Ticking
@@ -33,125 +26,27 @@ _LOOK = 0.001
 _LINGER = 1.0
 """Seconds for answers to leave, at the end."""
 
-Run = Callable[[Handler, Any], Any]
-"""Calls a handler, also one that is `async def`, and gives its value."""
 
-
-class Serving:
+class Serving(Reception):
     """The mailbox of one incarnation at work."""
 
-    ticking: Ticking | None = None
-    """Its timers, from the first one on."""
-
-    def __init__(
-        self,
-        mailbox: Mailbox,
-        handlers: Handlers,
-        run: Run,
-        birth: Birth,
-        config: ProcessConfig,
-        halt: Halt,
-        sections: Sections,
-        answers: Answers,
-        burial: Burial,
-        flush: Callable[[], None],
-    ) -> None:
-        self.mailbox, self.handlers, self.answers, self.burial = mailbox, handlers, answers, burial
-        self._run, self._birth, self._config = run, birth, config
-        self._halt, self._sections, self._flush = halt, sections, flush
-        self._hand: Hand | None = None
-        self._received: Hand | None = None
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
         self._draining = False
         # A crash: what it had not begun is for the next life, if there may be one.
-        self._bury = self._leave if birth.lives_left else self._bury_all
+        self._bury = self._leave if self._birth.lives_left else self._bury_all
         self._find: dict[type, Callable[[Any], Any] | None] = {}
         """What handles plain messages, by their type; filled as they come."""
 
-    # --- for hooks and handlers
-
-    @property
-    def hand(self) -> Hand | None:
-        """The message in hand."""
-        return self._hand
-
-    @property
-    def sender(self) -> ActorRef[Any] | None:
-        """Who sent the message in hand; None for the program itself, or if there is none."""
-        hand = self.hand
-        if hand is None or not hand.connection.uid:
-            return None
-        return ActorRef(self._birth.system, hand.connection.uid, hand.connection.name)
-
-    def defer(self) -> Deferred:
-        """What answers the message in hand; what its handler returns is no answer then."""
-        hand = self.hand
-        if hand is None:
-            raise WrongProcess("defer() is for a handler, or after receive(): there is no message in hand")
-        if hand.pending is None:
-            hand.pending = Pending(self.ticket(hand))
-        hand.held += 1
-        return Deferred(hand.pending)
-
-    def ticket(self, hand: Hand) -> Ticket:
-        """The right to answer it later."""
-        return Ticket(hand, self.answers)
-
-    def timers(self) -> Ticking:
-        """Its timers; in any thread."""
-        if self.ticking is not None:
-            return self.ticking
-        from understudy.engine.ticking import Ticking  # for those who have any
-
-        made = Ticking(self.mailbox, self._halt)
-        found: Ticking = vars(self).setdefault("ticking", made)  # one step: two threads may both be the first
-        return found
-
-    def receive(self, timeout: float | None) -> Any:
-        """The next message, in place of its handler; raises WaitTimeout, also when a stop stands."""
-        until = None if timeout is None else monotonic() + timeout
-        self.settle()
-        self._flush()
-        while True:
-            self._halt.check()
-            self.mailbox.take_in()
-            self.answers.catch_up()
-            if self.ticking is not None and (due := self.ticking.next()) is not None:
-                self._hand = self.ticking.hand()
-                return due.message
-            found = self.mailbox.next_body()
-            if isinstance(found, Single):
-                self.mailbox.handled(found.ask, found.sure)  # as far as anybody can tell
-                self._hand = self._received = Hand(found.connection, found.ask, sure=found.sure)
-                try:
-                    return self.open(found)
-                except Exception as error:  # noqa: BLE001 - what a user's pickle raises is no crash of who is sent it
-                    self._received = None
-                    self.unopened(found, error)
-                    continue
-            if found is not None:
-                self.mailbox.handled(None, None)
-                self._hand = Hand(found[0], None)
-                return found[1]
-            if self._halt.level != NO:
-                self._sections.cut()
-            if until is not None and monotonic() >= until:
-                raise WaitTimeout(f"no message came to {self._birth.name} within {timeout:g} s")
-            self.mailbox.wait(self._patience(None if until is None else max(0.0, until - monotonic())))
-
-    def settle(self) -> None:
-        """What `receive` gave last is handled: who asked, and is not to be answered later, gets None."""
-        hand, self._received = self._received, None
-        if hand is not None and not hand.deferred:
-            self.answers.reply(hand, None)
-        if hand is not None:
-            self.mailbox.sureties.returned(hand.sure)
-
-    # --- serving
-
     def attend(self) -> bool:
-        """After a section that takes messages itself: answer what it left; whether a stop ends the laps there."""
+        """After a section that takes messages itself: answer what it left; whether a stop ends the laps there.
+
+        The ends that were told are handled here, for its messages are not.
+        """
         self.settle()
         self.answers.catch_up()
+        while not self._is_over() and self.vigil.has_come(self.mailbox):
+            self._handle_end()
         return self._halt.level == AFTER_SECTION
 
     def serve_waiting(self, lap: int) -> None:
@@ -162,6 +57,8 @@ class Serving:
         while not self._is_over():
             if self.ticking is not None and (due := self.ticking.next(moment)) is not None:
                 self._handle_due(self.ticking, due)
+            elif self.vigil.is_due(self.mailbox):
+                self._handle_end()
             elif left and self.mailbox.entries:
                 left -= 1
                 self._handle_next(lap)
@@ -178,6 +75,8 @@ class Serving:
         while not self._is_over():
             if self.ticking is not None and (due := self.ticking.next()) is not None:
                 self._handle_due(self.ticking, due)
+            elif self.vigil.is_due(mailbox):
+                self._handle_end()
             elif mailbox.entries:
                 self._handle_next(lap)
             else:
@@ -235,16 +134,8 @@ class Serving:
     def _leave(self) -> None:
         self.burial.left(self.mailbox, self._sections.page)
 
-    def open(self, entry: Single) -> Any:
-        """The message; raises ProtocolError, and what opening it raises."""
-        return unseal(entry.seal.sealed(entry.frames), self._birth.key, self.mailbox.borrower, entry.connection.ident)
-
     def _is_over(self) -> bool:
         return self._halt.heed and not self._draining and self._halt.hold() != NO
-
-    def _patience(self, seconds: float | None) -> float | None:
-        """For how long to wait, at most so many seconds."""
-        return seconds if self.ticking is None else self.ticking.patience(seconds)
 
     def _lookup(self, body: Any) -> Callable[[Any], Any] | None:
         handler = self.handlers.find(body)
@@ -319,6 +210,17 @@ class Serving:
             self._hand = None
         self.settle()
 
+    def _handle_end(self) -> None:
+        """That of one that is watched; until it is handled, it is told to each life."""
+        end = self.vigil.take()
+        self._hand = Hand(NOBODY, None)
+        try:
+            self._sections.step("receive", self.end, timeout_of(self._config.timeouts, "receive"), end)
+        finally:
+            self._hand = None
+        self.vigil.handled(end)
+        self.settle()
+
     def _act_due(self, body: Any) -> None:
         handler = self.handlers.find(body)
         if handler is None:
@@ -329,7 +231,7 @@ class Serving:
     def unhandled(self, body: Any) -> None:
         """A timer's message that has no handler."""
         why = f"{self.handlers.refusal(body)}; a timer of its own has sent it"
-        self.burial.unhandled(self.timers().nobody, body, why)
+        self.burial.unhandled(NOBODY, body, why)
 
     def _act(self, entry: Single, hand: Hand) -> None:
         if hand.ask is None:
@@ -386,13 +288,3 @@ class Serving:
             self._sections.renew(seconds)
             told.fill()
         self.answers.tell(hand, told, seconds if isinstance(error, Overrun) else None)
-
-    def unopened(self, entry: Single, error: Exception) -> None:
-        """One that was not sealed here is rejected; of another one the sender has a word, or a dead letter."""
-        self.mailbox.sureties.returned(entry.sure)
-        if isinstance(error, Foreign):
-            self.mailbox.reject(entry)
-        elif entry.ask is None:
-            self.burial.unopened(entry.connection, error)
-        else:
-            self.answers.fail(Hand(entry.connection, entry.ask), error)

@@ -7,12 +7,13 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from understudy.engine.entries import Connection, Single
+from understudy.engine.entries import NOBODY, Connection, Single
 from understudy.engine.halt import NO
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.sections import Cut, Overrun, timeout_of
 from understudy.engine.serving import Serving
 from understudy.receiving.handlers import Handler
+from understudy.status import ActorInfo
 from understudy.wire.bell import Bell
 from understudy.wire.page import DEADLINE, NEVER, PLACE, place_of
 from understudy.wire.sealing import Foreign
@@ -87,12 +88,19 @@ class Tasks(Serving):
                 _own_hand.set(self._hand)
                 self._hand = None
 
+    def _end_amid(self) -> None:
+        token = _own_hand.set(None)
+        try:
+            super()._end_amid()
+        finally:
+            _own_hand.reset(token)
+
     def serve_waiting(self, lap: int) -> None:
         """Handle what has arrived by now, until none of it is in hand; raises what the handler of a tell raises."""
         self.settle()
         self.answers.catch_up()  # also where nothing has come: a thread may have answered what came before
         self.mailbox.take_in()
-        if self.mailbox.held or self._patience(None) == 0:
+        if self.mailbox.held or self._patience(None) == 0 or self.vigil.is_waiting:
             self._loop.run(self._serve(lap, self.mailbox.held, monotonic()))
 
     def serve(self, lap: int) -> None:
@@ -174,6 +182,8 @@ class Tasks(Serving):
         while self._has_hands:
             if self.ticking is not None and (due := self.ticking.next(moment)) is not None:
                 self._take_up_due(self.ticking, due, lap)
+            elif self.vigil.is_due(self.mailbox):
+                self._take_up_end(lap)
             elif most and self._take_up(lap):
                 most -= 1
             else:
@@ -231,6 +241,17 @@ class Tasks(Serving):
             task.add_done_callback(lambda _: ticking.release(due))
         else:
             self._handle_plain(handler, due.message, ticking.hand())
+
+    def _take_up_end(self, lap: int) -> None:
+        end, handler, hand = self.vigil.take(), self.handlers.terminated, Hand(NOBODY, None)
+        if handler is not None and handler.is_async:
+            task = self._begin(handler, ActorInfo.from_dict(end.info), hand, lap, count=0)
+            task.add_done_callback(lambda _: self.vigil.handled(end) if _error_of(task, late=False) is None else None)
+            return
+        if handler is not None:  # another target may have taken the part of the one that watched
+            self._handle_plain(handler, ActorInfo.from_dict(end.info), hand)
+        if self._crash is None:
+            self.vigil.handled(end)
 
     def _handle_plain(self, handler: Handler | None, body: Any, hand: Hand) -> None:
         """A handler that is no coroutine, between the tasks."""

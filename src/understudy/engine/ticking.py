@@ -5,12 +5,11 @@ from __future__ import annotations
 from time import monotonic
 from typing import Any
 
-from understudy.engine.entries import Connection, Single
+from understudy.engine.entries import NOBODY, Single
 from understudy.engine.halt import NO, Halt
 from understudy.engine.hand import Hand
 from understudy.engine.mailbox import Mailbox
 from understudy.engine.timers import Agenda, Appointment, Due, Reminder
-from understudy.wire.ledger import NOWHERE
 
 
 class Ticking:
@@ -22,8 +21,6 @@ class Ticking:
     def __init__(self, mailbox: Mailbox, halt: Halt) -> None:
         self._mailbox, self._halt = mailbox, halt
         self._agenda = Agenda()
-        self.nobody = Connection(b"", 0, 0, "", NOWHERE, 0, set())
-        """Who sends them, and is owed neither room nor answers."""
         self._was_last = False
 
     def after(self, seconds: float, message: Any) -> Reminder:
@@ -56,7 +53,7 @@ class Ticking:
 
     def hand(self) -> Hand:
         """For a message of its own: nobody has sent it, and nobody waits for an answer."""
-        return Hand(self.nobody, None)
+        return Hand(NOBODY, None)
 
     def hold(self, due: Due) -> None:
         """It is in hand beside others: the timer's next one waits until `release`."""

@@ -114,7 +114,7 @@ class Staff:
 
     def look_again(self) -> float | None:
         """Inside an actor, of those that have not come in: look whether they have ended; when to do so again."""
-        if self.hears_of_ends or runtime.inside is not None:
+        if self.hears_of_ends:
             return None
         waiting = [hand for hand in self.hands.values() if hand.stream is None]
         for hand in waiting:
@@ -135,8 +135,6 @@ class Staff:
 
     def wait(self) -> None:
         """Until all that are gone have ended; those that do not are killed."""
-        if not self.hears_of_ends:
-            return
         until = monotonic() + _PATIENCE
         gone = [*self._gone.values()]
         late: list[ActorRef[Any]] = []
@@ -166,7 +164,7 @@ class Staff:
 
 def death_of(hand: Hand) -> tuple[DeathReport | None, BaseException | None]:
     """Of one that has ended: the report, and the error that it ended by, if it did."""
-    if runtime.inside is not None:
+    if runtime.inside is not None:  # another actor's outcome is the parent's to open
         return None, None
     try:
         error = hand.ref.exception(0)

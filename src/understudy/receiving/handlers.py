@@ -37,9 +37,16 @@ class Handlers:
         self._exact = {kind: handlers[name] for kind, name in kinds.items()}
         self._calls = {name: _caller(name, getattr(process, name)) for name in remote}
         self._any = _handler("__receive__", process.__receive__) if _has_receive(process) else None  # type: ignore[attr-defined]
+        self.terminated = _handler("__terminated__", process.__terminated__) if _watches(process) else None  # type: ignore[attr-defined]
+        """What is called with the end of one that is watched."""
         self._nearest = functools.singledispatch(_nobody if self._any is None else self._any)
         for kind, handler in self._exact.items():
             self._nearest.register(kind, handler)
+
+    @property
+    def ends_at_once(self) -> bool:
+        """Whether an end may be handled amid a hook: what is async has the loop for itself."""
+        return self.terminated is not None and not self.terminated.is_async
 
     def find(self, message: object) -> Handler | None:
         """The handler of a message, None where there is none: `refusal` says why."""
@@ -76,6 +83,10 @@ class Handlers:
 
 def _has_receive(process: object) -> bool:
     return callable(getattr(type(process), "__receive__", None))
+
+
+def _watches(process: object) -> bool:
+    return callable(getattr(type(process), "__terminated__", None))
 
 
 def _handler(name: str, method: Callable[..., Any]) -> Handler:

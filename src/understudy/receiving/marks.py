@@ -93,10 +93,11 @@ def refuse_generators(cls: type) -> None:
 
 
 def refuse_receive_without_message(body: Mapping[str, Any]) -> None:
-    """Raise TypeError for a ``__receive__`` in this class body that cannot be called with one message."""
-    found = body.get("__receive__")
-    if isinstance(found, types.FunctionType):  # of other objects, as descriptors, it is not known what they will take
-        _check_takes_message(found, "__receive__")
+    """Raise TypeError for a ``__receive__`` or ``__terminated__`` in this body that cannot be called with one thing."""
+    for name in ("__receive__", "__terminated__"):
+        found = body.get(name)
+        if isinstance(found, types.FunctionType):  # of other objects, as descriptors, it isn't known what they'll take
+            _check_takes_message(found, name)
 
 
 def methods_of(cls: type) -> set[str]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from understudy import runtime
 from understudy.errors import SystemClosed, UnknownActor, WrongProcess
 from understudy.group import GroupRef
+from understudy.latch import Latch
 from understudy.lifecycle.actor import Actor
 from understudy.mail.office import Myself, Office
 from understudy.outcome import Sealed, open_outcome
 from understudy.ref import ActorRef
 from understudy.router import verbs
 from understudy.router.calls import Calls
-from understudy.router.latch import Latch
+from understudy.router.exits import ExitCallback, Exits
 from understudy.router.letters import deliver, keep
 from understudy.router.listing import is_healthy, whole
 from understudy.router.post import PARENT
@@ -46,6 +47,7 @@ class Answers:
             self.letter_from_parent,
         )
         world.post.office = self._office.fate
+        self.exits = Exits(world.system)
 
     @property
     def post(self) -> Office:
@@ -137,6 +139,16 @@ class Answers:
     def configure_uid(self, uid: int, options: Mapping[str, Any]) -> str:
         """As `ActorSystem.configure`."""
         return self._word(uid, verbs.Configuring(self._spawned(uid), options))
+
+    def on_exit_uid(self, uid: int, callback: Callable[[ActorInfo], object]) -> ExitCallback:
+        """Have it called when that one has ended."""
+        settled = self._cell(uid).settled
+        ref = self.ref(self._world.registry.actors[uid])  # held until it is called, so that the row is kept
+
+        def look() -> ActorInfo:
+            return whole(self._world, self._watch, self._world.registry.actors[ref.uid])
+
+        return self.exits.register(ref.name, settled, look, callback)
 
     def info_uid(self, uid: int) -> ActorInfo:
         """One row of ps, its figures measured here if they are too old."""

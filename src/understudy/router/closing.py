@@ -14,6 +14,7 @@ from time import monotonic
 
 from understudy.config import StopLadder
 from understudy.errors import NoCapacity, SystemClosed
+from understudy.latch import Latch
 from understudy.lifecycle import ladder as ladders
 from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.effects import Order
@@ -22,7 +23,6 @@ from understudy.lifecycle.groups.company import Company
 from understudy.lifecycle.groups.plans import Farewell, Look, Pace
 from understudy.router import endings, verbs
 from understudy.router.calls import Calls
-from understudy.router.latch import Latch
 from understudy.router.loop import Router
 from understudy.router.perform import kill_doomed
 from understudy.router.world import World

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
+from understudy.latch import Latch
 from understudy.lifecycle.actor import Tie
 from understudy.lifecycle.spec import Spec
 from understudy.wire.messages import Answered
@@ -31,6 +34,8 @@ class Cradle:
 
     waiting: dict[tuple[int, int], Wanted] = field(default_factory=dict)
     """By parent and request, in the order of their coming."""
+    _awaited: dict[int, dict[Callable[[Latch[Any]], None], Callable[[], None]]] = field(default_factory=dict)
+    """For each process what it waits for: what is called then, and how that is given up."""
     _answers: dict[int, dict[int, Answered]] = field(default_factory=dict)
 
     def remembered(self, parent: int, request: int) -> Answered | None:
@@ -44,7 +49,20 @@ class Cradle:
         if len(answers) > _REMEMBERED:
             del answers[next(iter(answers))]
 
+    def awaits(self, parent: int, latch: Latch[Any], tell: Callable[[Any], None]) -> None:
+        """Have that called when it is set, as long as the process is there."""
+        awaited = self._awaited.setdefault(parent, {})
+
+        def told(latch: Latch[Any]) -> None:
+            awaited.pop(told, None)
+            tell(latch)
+
+        awaited[told] = lambda: latch.remove_done_callback(told)
+        latch.add_done_callback(told)
+
     def ended(self, parent: int) -> None:
         """Its process is gone, and with it whoever waited there."""
+        for drop in self._awaited.pop(parent, {}).values():
+            drop()
         self._answers.pop(parent, None)
         self.waiting = {key: wanted for key, wanted in self.waiting.items() if wanted.parent != parent}

@@ -12,6 +12,7 @@ from typing import Any, Literal, NoReturn, TypeVar, overload
 from understudy.config import GroupConfig, ProcessConfig
 from understudy.errors import GroupFailed, SerializationError, SystemClosed, UnknownActor
 from understudy.group import GroupRef
+from understudy.latch import Latch
 from understudy.lifecycle.groups.plans import Farewell, Pace
 from understudy.lifecycle.names import check_name
 from understudy.process import Process
@@ -20,7 +21,6 @@ from understudy.router import verbs
 from understudy.router.answers import Answers
 from understudy.router.calls import Calls
 from understudy.router.capacity import check_capacity, opened_descriptors
-from understudy.router.latch import Latch
 from understudy.router.perform import kill_doomed
 from understudy.router.world import World
 from understudy.settings import check_timeout

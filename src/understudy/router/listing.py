@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.standing import held_back, stands_still
@@ -74,6 +75,13 @@ def info(world: World, watch: Watch, actor: Actor) -> ActorInfo:
         group=world.registry.company.name_of(actor),
         children=tuple(child.name for child in world.registry.children(actor.uid)),
     )
+
+
+def brief(world: World, watch: Watch, actor: Actor) -> dict[str, Any]:
+    """The same as plain values, of one among many: without lap times and errors one by one."""
+    row = info(world, watch, actor)
+    stats = None if row.stats is None else replace(row.stats, recent=(), error_events=())
+    return replace(row, stats=stats).to_dict()
 
 
 def whole(world: World, watch: Watch, actor: Actor) -> ActorInfo:

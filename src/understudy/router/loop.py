@@ -11,16 +11,19 @@ from typing import Any
 from understudy.errors import SystemClosed
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Place, Ready
 from understudy.observe.publisher import TICK
+from understudy.router import watching
 from understudy.router.calls import Calls
 from understudy.router.control import Control
-from understudy.router.desk import Desk
+from understudy.router.desk import Desk, answered
 from understudy.router.door import Door
 from understudy.router.errands import Errands
 from understudy.router.folders import read_last_lines
+from understudy.router.listing import brief
 from understudy.router.logs import defect, warning
 from understudy.router.outputs import Outputs
 from understudy.router.perform import kill_doomed
 from understudy.router.reports import Reports, laps_of
+from understudy.router.requests import look
 from understudy.router.sampling import Sampler
 from understudy.router.survey import Survey
 from understudy.router.watch import Watch
@@ -43,12 +46,14 @@ class Router:
         self.world, self.calls = world, calls
         self.watch = Watch(world)
         self._reports = Reports(world, self.watch)
+        world.row = lambda actor: brief(world, self.watch, actor)
         self.sampler = Sampler(world, calls)
         self.errands = Errands(world.system, calls)
         self.files = Errands(f"files-{world.system}", calls)
         outputs = Outputs(world, self.files)
         self.desk = Desk(world, self.watch, self.sampler, self.errands, outputs)
         self._control = Control(self.desk)
+        world.look = lambda actor, tell: answered(lambda: look(self.desk, actor)).then(tell)
         self._survey = Survey(world, self.sampler, self.errands)
         self._over = False
         self._turned = monotonic()
@@ -223,6 +228,8 @@ class Router:
         elif frame[:1] == b"\x01":
             self.world.orders.subscribed(int(numbers[0]), int(numbers[1]))
             self.world.post.opened(int(numbers[0]), int(numbers[1]))
+            if (actor := self.world.registry.actors.get(int(numbers[0]))) is not None:
+                watching.tell(self.world, actor)
 
     def _tick(self) -> None:
         world = self.world

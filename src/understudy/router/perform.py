@@ -34,7 +34,7 @@ from understudy.lifecycle.events import Alarm, Cued, Expired, ForkFailed, Kill, 
 from understudy.lifecycle.ladder import by_ladder
 from understudy.lifecycle.standing import held_back, ordered, stands_still, state_of
 from understudy.outcome import build_error
-from understudy.router import letters, spawning
+from understudy.router import letters, spawning, watching
 from understudy.router.folders import directory_of
 from understudy.router.world import Failure, World
 from understudy.spawners import family, signals
@@ -199,6 +199,7 @@ def _settle(world: World, actor: Actor, effect: Settle) -> None:
     if not cell.started.done():
         _start_failed(world, actor, effect)
     cell.settled.set_result(effect.outcome.status)
+    watching.ended(world, actor)
     spawning.names_are_free(world)
 
 

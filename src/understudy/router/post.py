@@ -20,7 +20,7 @@ from understudy.lifecycle.waits import Ask, Finding, Waits
 from understudy.status import Status
 from understudy.wire.codec import encode
 from understudy.wire.ledger import is_of
-from understudy.wire.messages import Answered, Cycle, Fate, Identity, Sought, Still
+from understudy.wire.messages import Answered, Cycle, Fate, Identity, Sought, Still, Terminated
 from understudy.wire.sockets import Hub, topic
 
 PARENT = 0
@@ -142,7 +142,12 @@ class Post:
         if self._way(speaker) is not None:
             self._act(self._waits.unblock(Ask(speaker, ask)))
 
-    def answer(self, speaker: int, answer: Answered) -> None:
+    def reaches(self, speaker: int, incarnation: int) -> bool:
+        """Whether what is said now finds that life of an actor."""
+        way = self._ways.get(speaker)
+        return way is not None and way.is_open and way.incarnation == incarnation
+
+    def answer(self, speaker: int, answer: Answered | Terminated) -> None:
         """Tell the process of ``speaker`` what came of what it wanted."""
         if (way := self._way(speaker)) is not None:
             self._say(speaker, way, answer)

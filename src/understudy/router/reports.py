@@ -130,6 +130,9 @@ class Reports:
     def _steer(self, identity: Identity, message: messages.Steer) -> None:
         steering.steer(self._world, identity, message)
 
+    def _noted(self, identity: Identity, message: messages.Noted) -> None:
+        self._world.watches.handled(identity.uid, message.uid, message.number)
+
     def _blocked(self, identity: Identity, message: messages.Blocked) -> None:
         self._world.post.blocked(identity.uid, message.ask, message.uid)
 
@@ -208,6 +211,7 @@ READERS: dict[type[Any], Callable[[Reports, Identity, Any], None]] = {
     messages.Unblocked: Reports._unblocked,  # noqa: SLF001
     messages.Spawn: Reports._spawn,  # noqa: SLF001
     messages.Steer: Reports._steer,  # noqa: SLF001
+    messages.Noted: Reports._noted,  # noqa: SLF001
     messages.Checkpoint: Reports._checkpoint,  # noqa: SLF001
     messages.Finishing: Reports._finishing,  # noqa: SLF001
     messages.KillMe: Reports._kill_me,  # noqa: SLF001

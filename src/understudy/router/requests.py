@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from understudy.errors import UnknownActor
 from understudy.lifecycle.actor import Actor
 from understudy.router import verbs
 from understudy.router.desk import Desk, Later
 from understudy.router.errands import Outcome
+from understudy.router.listing import brief, whole
 from understudy.router.listing import info as info_of
 from understudy.router.listing import summary as summary_of
-from understudy.router.listing import whole
 from understudy.router.outputs import Cursor
 from understudy.status import ActorInfo, Health
 from understudy.wire.codec import VERSION, unpack
@@ -67,6 +67,18 @@ def info(desk: Desk, name: str) -> Any:
     """The row of one actor."""
     find = desk.world.registry.find
     return desk.measured([find(name)], lambda: whole(desk.world, desk.watch, find(name)).to_dict())
+
+
+def look(desk: Desk, actor: Actor) -> Any:
+    """The same of one that is known by more than its name."""
+
+    def tell() -> dict[str, Any]:
+        found = desk.world.registry.actors.get(actor.uid)
+        if found is None:
+            raise UnknownActor(f"{actor.name} ended long ago and is forgotten")
+        return whole(desk.world, desk.watch, found).to_dict()
+
+    return desk.measured([actor], tell)
 
 
 def healthy(desk: Desk, name: str) -> Any:
@@ -142,17 +154,11 @@ def shutdown(desk: Desk, *, force: bool) -> dict[str, str]:
 
 
 def _rows(desk: Desk, actors: list[Actor]) -> list[dict[str, Any]]:
-    return [_brief(_info(desk, actor)) for actor in actors]
+    return [brief(desk.world, desk.watch, actor) for actor in actors]
 
 
 def _info(desk: Desk, actor: Actor) -> ActorInfo:
     return info_of(desk.world, desk.watch, actor)
-
-
-def _brief(row: ActorInfo) -> dict[str, Any]:
-    """A row among many: without lap times and errors one by one."""
-    stats = None if row.stats is None else replace(row.stats, recent=(), error_events=())
-    return replace(row, stats=stats).to_dict()
 
 
 @cache

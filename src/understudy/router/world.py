@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from understudy.errors import GroupFailed, SystemClosed
+from understudy.latch import Latch
 from understudy.lifecycle.actor import Actor, Kin, Outcome, Seat
 from understudy.lifecycle.effects import Effect
 from understudy.lifecycle.events import Event, Released
@@ -20,10 +21,11 @@ from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.registry import Registry, Steering
 from understudy.lifecycle.spec import Spec
 from understudy.lifecycle.transitions import Undecided
+from understudy.lifecycle.watches import Watches
 from understudy.observe.publisher import Publisher
+from understudy.router import errands
 from understudy.router.cradle import Cradle
 from understudy.router.dumps import Dumps
-from understudy.router.latch import Latch
 from understudy.router.letters import Letters
 from understudy.router.logs import LogThread, about, defect, told
 from understudy.router.orders import OrdersDesk
@@ -91,6 +93,7 @@ class World:
     shelf: Shelf = field(default_factory=Shelf)
     letters: Letters = field(default_factory=Letters)
     cradle: Cradle = field(default_factory=Cradle)
+    watches: Watches = field(default_factory=Watches)
     doomed: dict[int, None] = field(default_factory=dict)
     """Actors whose family is to be killed at the end of this round of the loop, all at one look."""
     dropped: int = 0
@@ -101,6 +104,10 @@ class World:
     closing: bool = False
     """Set by who shuts the system down: from then on nothing comes up any more."""
     perform: Callable[[World, Actor, tuple[Effect, ...]], None] = lambda *_: None
+    look: Callable[[Actor, Callable[[errands.Outcome], None]], None] = lambda *_: None
+    """Tells all that is known of an actor, when it is measured."""
+    row: Callable[[Actor], dict[str, Any]] = lambda _: {}
+    """What is known of an actor, as one row among many."""
     failures: dict[int, Failure] = field(default_factory=dict)
     """The groups at the top that gave up, by number: the system ends for the first of them."""
     awaited: list[tuple[int, Latch[None]]] = field(default_factory=list)

@@ -18,7 +18,7 @@ Verdict = Annotated[str, ("", "again", "rites", "end")]
 Way = Annotated[str, ("tell", "ask")]
 Standing = Annotated[str, ("waiting", "ready", "leaving", "stopping", "ended", "unknown")]
 Takes = Annotated[str, ("always", "perhaps", "never")]
-Steering = Annotated[str, ("stop", "kill", "restart", "children")]
+Steering = Annotated[str, ("stop", "kill", "restart", "children", "watch", "unwatch", "info", "wait", "ready")]
 OnFull = Annotated[str, ("block", "raise", "drop_oldest")]
 """Texts of which the codec lets through these only."""
 
@@ -166,7 +166,11 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Steer:
-    """Stop, kill or restart these, by uid, name or glob; ``children``: tell whom these have spawned."""
+    """Stop, kill or restart these, by uid, name or glob; ``children``: tell whom these have spawned.
+
+    ``watch`` and ``unwatch``: I want, or do not want any more, to be told when they have ended. Of one uid, ``info``:
+    tell its row; ``wait`` and ``ready``: answer at once, and again when it has ended, or was READY once.
+    """
 
     KIND: ClassVar[str] = "steer"
     request: int
@@ -174,6 +178,15 @@ class Steer:
     who: list[int | str]
     grace: float | None
     drain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """I have handled that end of one that I watched, see `Terminated`."""
+
+    KIND: ClassVar[str] = "noted"
+    uid: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +261,8 @@ class Bye:
 
 Mail = Meet | Seek | Blocked | Unblocked | Letter
 """What is said about messages to other actors; these themselves go another way."""
-Family = Spawn | Steer
-"""What an actor wants of the parent; each is answered."""
+Family = Spawn | Steer | Noted
+"""What an actor wants of the parent, and what came of it."""
 Report = (
     Ready
     | Beat
@@ -347,6 +360,19 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class Terminated:
+    """One that you watch has ended for good; said to each life again until one says `Noted` with the number.
+
+    ``info`` is its row as it stands then, see `ActorInfo.to_dict`.
+    """
+
+    KIND: ClassVar[str] = "terminated"
+    uid: int
+    number: int
+    info: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Still:
     """If that ask still waits, say `Blocked` again."""
 
@@ -363,5 +389,5 @@ class Cycle:
     names: list[str]
 
 
-Order = Orders | Fate | Sought | Answered | Still | Cycle
+Order = Orders | Fate | Sought | Answered | Terminated | Still | Cycle
 ORDERS: tuple[type[Any], ...] = get_args(Order)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -236,8 +237,9 @@ class Machine(RuleBasedStateMachine):
         self.each_process_is_buried_once()
 
 
-def test_whatever_happens_every_spawn_has_one_end_and_nothing_comes_back_unasked():
+@pytest.mark.parametrize("examples", [150, pytest.param(3_000, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
+def test_whatever_happens_every_spawn_has_one_end_and_nothing_comes_back_unasked(examples):
     drawn = settings(
-        max_examples=150, stateful_step_count=40, report_multiple_bugs=False, phases=set(Phase) - {Phase.explain}
+        max_examples=examples, stateful_step_count=40, report_multiple_bugs=False, phases=set(Phase) - {Phase.explain}
     )
     run_state_machine_as_test(Machine, settings=drawn)

@@ -68,6 +68,7 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
         tags,
         opaque,
     ),
+    messages.Noted: st.builds(messages.Noted, counts, counts),
     messages.Checkpoint: st.builds(messages.Checkpoint, counts, tags, opaque),
     messages.Result: st.builds(messages.Result, records, tags, opaque),
     messages.Rites: st.builds(
@@ -92,6 +93,7 @@ SAID: dict[type[Any], st.SearchStrategy[Any]] = {
         messages.Sought, counts, st.lists(st.tuples(counts, texts).map(list), max_size=4), st.booleans(), texts
     ),
     messages.Answered: st.builds(messages.Answered, counts, records, st.booleans(), texts, texts),
+    messages.Terminated: st.builds(messages.Terminated, counts, counts, records),
     messages.Still: st.builds(messages.Still, counts),
     messages.Cycle: st.builds(messages.Cycle, counts, st.lists(texts, max_size=4)),
 }

@@ -148,6 +148,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "text": (None, b"x"),
     "traceback": (None, []),
     "measures": (None, [], "x", {7: 7}),
+    "info": (None, [], "x", {7: 7}),
     "tag": ("t" * 16, 7, [b"t"]),
     "word": (None, "Raise", 1, ["raise"]),
     "lingering": (None, "thread", {"a": 1}, [1], ["fine", None], [["deep"]]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import time
 from pathlib import Path
@@ -147,3 +148,18 @@ class Holder(Process):
 
     def __result__(self) -> str:
         return "held"
+
+
+def count(*args: object) -> int:
+    return len(args)
+
+
+def hold_up() -> None:
+    """So that all workers come in at about the same time."""
+    time.sleep(0.2)
+
+
+def little_memory() -> None:
+    """A hundred MiB more than there is already."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (100 << 20), resource.getrlimit(resource.RLIMIT_AS)[1]))

@@ -35,6 +35,13 @@ def counting(value, seen=[]):  # noqa: B006 - that is what is tested
     return seen
 
 
+look_up = TABLE.get
+
+
+def by_a_bound_method(key):
+    return look_up(key)
+
+
 def again(value):
     return again(value - 1) if value else 0
 
@@ -66,8 +73,9 @@ def test_a_function_whose_global_was_set_anew_is_sent_anew(functions, monkeypatc
 
 
 @pytest.mark.parametrize(
-    "function", [by_a_table, counting, functools.partial(by_a_number, 3), [].append, type("Callable", (), {})],
-    ids=["a dict", "a default", "a partial", "a bound method", "a class of its own"],
+    "function",
+    [by_a_table, counting, functools.partial(by_a_number, 3), [].append, type("Callable", (), {}), by_a_bound_method],
+    ids=["a dict", "a default", "a partial", "a bound method", "a class of its own", "a global that is a method"],
 )  # fmt: skip
 def test_what_may_change_goes_along_with_each_task(functions, function):
     assert functions.find(function) is None
@@ -83,6 +91,22 @@ def test_a_closure_is_sent_anew_when_its_variable_has_changed(functions):
     assert functions.find(adds) is first
     value = 2
     assert unseal(functions.find(adds).sealed, KEY, Borrower())(10) == 12
+
+
+def test_a_function_that_was_given_an_attribute_is_sent_anew(functions):
+    def bears(value):
+        return value
+
+    assert functions.find(bears) is not None
+    bears.__dict__["mark"] = 1
+    assert functions.find(bears) is None
+
+
+def test_those_that_are_forgotten_are_told_and_go_along_with_what_refers_to_them(functions):
+    made = [(lambda value, number=number: value + number) for number in range(MOST + 3)]
+    sent = [functions.find(function) for function in made]
+    assert [*functions.gone] == [function.number for function in sent[:3]]
+    assert [function.is_gone for function in sent[:4]] == [True, True, True, False]
 
 
 def test_only_so_many_are_remembered(functions):

@@ -36,10 +36,10 @@ def test_what_a_signals_handler_raises_amid_submits_costs_no_task_that_was_submi
     before = signal.signal(signal.SIGALRM, strike)
     try:
         for delay in range(1, 30):
-            futures = []
+            futures: list[Future[int]] = []
             try:
                 signal.setitimer(signal.ITIMER_REAL, delay / 10_000)
-                while True:
+                while len(futures) < 5000:  # Python drops what is raised amid a finalizer or a collection of garbage
                     futures.append(pool.submit(abs, -1))
             except Stop:
                 pass
@@ -165,7 +165,7 @@ def test_cancelling_at_shutdown_is_for_processes_too_and_breaking_ends_them(syst
         process = broken.submit_process("process", tasks.Holder(str(gate)))
         until(process.running, 60, "the process")
         assert isinstance(broken.submit(tasks.double, 1).exception(60), PoolBroken)
-        assert isinstance(process.exception(60), PoolBroken)
+        assert isinstance(process.exception(60), PoolBroken | PoolTaskError)  # whichever is told first
     until(lambda: not system.ps(), 60, "the end of the process")
 
 

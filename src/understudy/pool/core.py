@@ -87,8 +87,9 @@ class Core:
         """Have it done; raises PoolBroken, PoolClosed. One step: whatever strikes amid it, it is done, or is not."""
         self.check_open()
         self._arrivals.append(task)
-        if self._is_waiting:
-            self._is_waiting = False
+        if (
+            self._is_waiting
+        ):  # taken back by the thread alone: who is struck before he rings leaves that to the next one
             self._ears.ring()
         if self.has_ended and task in self._arrivals:  # meanwhile: nobody looks there any more
             self._give_back_arrivals()

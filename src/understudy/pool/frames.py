@@ -56,8 +56,7 @@ class Writer:
     def body(self, sealed: Sealed) -> list[Any]:
         """What stands for it in the content."""
         if sealed.form == INLINE:  # as most are
-            self.nbytes += len(sealed.frames[0])
-            return [INLINE, None, sealed.frames]
+            return self.plain(sealed.frames[0])
         frames: list[Any] = []
         for frame in sealed.frames:
             size = memoryview(frame).nbytes
@@ -69,6 +68,11 @@ class Writer:
                 self._parts.append(frame)
                 self._sizes.append(size)
         return [sealed.form, sealed.tag, frames]
+
+    def plain(self, packed: bytes) -> list[Any]:
+        """The same for what is msgpack, and short."""
+        self.nbytes += len(packed)
+        return [INLINE, None, [packed]]
 
     def message(self, kind: str, content: Any) -> list[Any]:
         """The buffers to be sent, in this order."""

@@ -8,6 +8,7 @@ from typing import Any
 from understudy.pool.frames import TASKS, Writer
 from understudy.pool.staff import Hand
 from understudy.pool.task import Task
+from understudy.wire.sealing import Sealed
 
 _BATCH = 1 << 20
 """Bytes of tasks in one message, unless one has more."""
@@ -36,5 +37,6 @@ def _words(writer: Writer, hand: Hand, task: Task) -> list[Any]:
             body = writer.body(function.sealed)
     elif task.whole is not None:
         body = writer.body(task.whole)
-    arguments = None if task.arguments is None else writer.body(task.arguments)
-    return [task.number, number, body, arguments, task.timeout, task.shape]
+    arguments = task.arguments
+    given = writer.body(arguments) if isinstance(arguments, Sealed) else writer.plain(arguments or b"")
+    return [task.number, number, body, given, task.timeout, task.shape]

@@ -15,7 +15,7 @@ from understudy.pool.slots import Asker, Slot
 from understudy.pool.streaming import as_they_come, awaited, done_of, in_order, look_ahead, slice_of
 from understudy.pool.task import Promise, Task, TaskFuture
 from understudy.settings import check_timeout, shown
-from understudy.wire.sealing import seal
+from understudy.wire.sealing import INLINE, seal
 
 T = TypeVar("T")
 
@@ -156,13 +156,14 @@ class Submitter(Executor):
         core.check_open()
         function = core.functions.find(fn)
         whole = kept(seal(fn, "the function", core.key)) if function is None else None
+        sealed = seal(arguments, "the arguments", core.key)
         task = Task(
             next(core.accounts.numbers),
             promise,
             function,
             whole,
-            kept(seal(arguments, "the arguments", core.key)),
-            (getattr(fn, "__code__", None) or type(fn), calls),
+            sealed.frames[0] if sealed.form == INLINE else kept(sealed),
+            function if function is not None and calls == 1 else (getattr(fn, "__code__", None) or type(fn), calls),
             way.timeout,
             way.retries,
             way.priority,

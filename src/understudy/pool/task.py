@@ -100,7 +100,8 @@ class Task:
     function: Function | None
     whole: Sealed | None
     """The function, where it goes along."""
-    arguments: Sealed | None
+    arguments: Sealed | bytes | None
+    """Bytes where they are plain and short: of what many wait with, the collector of garbage has less to look at."""
     pace: Hashable
     timeout: float | None = None
     retries: int = 0
@@ -149,7 +150,9 @@ class Task:
     @property
     def nbytes(self) -> int:
         """Of its arguments."""
-        return 0 if self.arguments is None else sum(memoryview(frame).nbytes for frame in self.arguments.frames)
+        if isinstance(self.arguments, Sealed):
+            return sum(memoryview(frame).nbytes for frame in self.arguments.frames)
+        return len(self.arguments or b"")
 
     def may_try_again(self) -> bool:
         """Whether another worker is to begin it; that is counted."""

@@ -10,7 +10,7 @@ from functools import partial
 
 from understudy.pool import frames
 from understudy.pool.callbacks import Callbacks
-from understudy.pool.task import Place, Placed, Task, late, opened_rows, raised, told
+from understudy.pool.task import Placed, Task, late, opened_rows, raised, told
 
 
 class Accounts:
@@ -54,14 +54,6 @@ class Accounts:
             self._outcomes.append(partial(task.fail, CancelledError()))
         else:
             self._outcomes.append(task.cancel)
-
-    def give_back(self, task: Task, pool: str) -> None:
-        """It is not to be begun any more, by anybody; one that was begun before has an error that says so."""
-        if task.is_begun:
-            nobody = Place(pool, None)
-            self.fail(task, told(task, nobody, "the pool was shut down before a worker took it", may_have_run=False))
-        else:
-            self.cancel(task)
 
     def tries_again(self, task: Task) -> bool:
         """Whether it is begun once more; that is counted."""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
-from understudy.errors import PoolClosed, ProtocolError, UnderstudyError
+from understudy.errors import PoolClosed, PoolTaskError, ProtocolError, UnderstudyError
 from understudy.pool import frames
 from understudy.pool.accounts import Accounts
 from understudy.pool.channel import Stream
@@ -74,7 +74,7 @@ class Core:
     def check_open(self) -> None:
         """Raise PoolBroken, PoolClosed."""
         if self.trouble is not None:
-            raise PoolBroken(f"the pool {self.name} is broken: {self.trouble}") from self.trouble
+            raise PoolBroken(f"the pool {self.name} is broken: {_told(self.trouble)}") from self.trouble
         if self.closing:
             raise PoolClosed(f"cannot schedule new futures after shutdown: the pool {self.name} was shut down")
 
@@ -159,8 +159,12 @@ class Core:
     def _cancel_all(self) -> None:
         self.accounts.is_cancelled = True
         self._take_arrivals()
-        for task in self.schedule.backlog.clear():
-            self.accounts.give_back(task, self.name)
+        tasks = self.schedule.backlog.clear()
+        for task in tasks:
+            if not task.is_begun:
+                self.accounts.cancel(task)
+        # What a worker had, and has not begun, counts as running: it is done, as by the standard's executors.
+        self.schedule.backlog.put_back(task for task in tasks if task.is_begun)
 
     def _cut(self, task: Task) -> None:
         """End the worker that has it in hand; all else that this holds goes to others first."""
@@ -178,7 +182,7 @@ class Core:
             self.trouble = error
         self._take_arrivals()
         for task in [*self.accounts.unfinished.values()]:
-            broken = PoolBroken(f"the pool {self.name} is broken: {error}")
+            broken = PoolBroken(f"the pool {self.name} is broken: {_told(error)}")
             broken.__cause__ = error
             if task.begin() or task.is_begun:
                 self.accounts.fail(task, broken)
@@ -300,6 +304,8 @@ class Core:
         if hand.stream is not None:
             self._ears.forget(hand.stream)
         self.staff.part(hand)
+        for task in begun:
+            task.hand = hand
         if begun:
             self.accounts.counts["lost"] += 1
             self._mourned[hand.number] = begun
@@ -343,7 +349,7 @@ class Core:
     def _note_fault(self, cause: BaseException | None) -> None:
         self._faults += 1
         if self._faults >= _FAULTS:
-            self._break(cause or RuntimeError(f"{_FAULTS} workers in a row ended before they took tasks"))
+            self._break(cause or PoolTaskError(f"{_FAULTS} workers in a row ended before they took tasks"))
 
     def _hire(self) -> None:
         while self.trouble is None and self._is_short and monotonic() >= self._hire_at:
@@ -368,6 +374,13 @@ class Core:
         """In a forked copy: let go of what would keep the workers from seeing the end of the original."""
         for hand in self.staff.hands.values():
             hand.close()
+
+
+def _told(trouble: BaseException) -> str:
+    """Of an error of ours its text, which says where it was; of another one, which the initializer raised, the type."""
+    if isinstance(trouble, UnderstudyError):
+        return str(trouble)
+    return f"its initializer raised {type(trouble).__name__}: {trouble}"
 
 
 _cores: weakref.WeakSet[Core] = weakref.WeakSet()

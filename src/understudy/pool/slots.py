@@ -27,12 +27,13 @@ class Asker:
 class Slot:
     """What a future is, for the pool; ``rows`` as of `TaskFuture`."""
 
-    __slots__ = ("_asker", "_content", "_state", "rows")
+    __slots__ = ("_asker", "_content", "_state", "is_unwanted", "rows")
 
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
         self._state = _WAITS
         self._content: Any = None
+        self.is_unwanted = False
         self.rows: Sequence[Any] | None = None
 
     def set_running_or_notify_cancel(self) -> bool:
@@ -46,6 +47,7 @@ class Slot:
         if self._state == _WAITS:
             self._state = _CANCELLED
             self._tell()
+        self.is_unwanted = True
         return self._state == _CANCELLED
 
     def cancelled(self) -> bool:

@@ -87,11 +87,11 @@ class Submitter(Executor):
         return self._mapped(fn, taken, seconds, chunksize)
 
     def amap(
-        self, fn: Callable[..., T], rows: Any, *, chunksize: int = 1, ahead: int | None = None
+        self, fn: Callable[..., T], iterable: Any, *, chunksize: int = 1, ahead: int | None = None
     ) -> AsyncIterator[T]:
         """As `imap` of one iterable, which may be asynchronous, for ``async for``."""
         size, most = check_count("chunksize", chunksize), self._ahead(ahead)
-        return awaited(self._starter(fn), _singles(rows), size, most)
+        return awaited(self._starter(fn), _singles(iterable), size, most)
 
     async def run(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
         """What `submit` would give, awaited; to cancel who awaits it cancels the task, or ends its worker amid it."""

@@ -31,6 +31,7 @@ class TaskFuture(Future[Any]):
     """
 
     rows: Sequence[Any] | None = None
+    is_unwanted = False
 
     def __init__(self, callbacks: Callbacks) -> None:
         super().__init__()
@@ -56,6 +57,8 @@ class Promise(Protocol):
     """Where an outcome goes: a future, or a slot."""
 
     rows: Sequence[Any] | None
+    is_unwanted: bool
+    """Whether nobody will ask for it any more, though it may have been given to a worker."""
 
     def set_running_or_notify_cancel(self) -> bool:
         """Whether it is still wanted."""
@@ -125,7 +128,7 @@ class Task:
             except RuntimeError:  # somebody has set it himself
                 self.is_begun = False
             self.is_told = not self.is_begun
-        return self.is_begun and not self.is_unwanted
+        return self.is_begun and not (self.is_unwanted or self.future.is_unwanted)
 
     def finish(self, value: Any) -> None:
         """Its outcome is that."""

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from understudy.cli import presses
 from understudy.cli.bare import spare
 from understudy.cli.exits import DONE, FAILED, LATE, NO_ACTOR, PRESSED, REFUSED, UNREAD, Failure
 from understudy.cli.options import System
@@ -119,7 +120,8 @@ def main(words: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # names and texts may hold what a terminal cannot show
-    code, text = _perform(given or ["--help"])
+    with presses.remembered():
+        code, text = _perform(given or ["--help"])
     if text:
         verb = next((f" {word}" for word in _behind_system(given)[:1] if word in VERBS), "")
         with contextlib.suppress(OSError):  # a terminal that hung up

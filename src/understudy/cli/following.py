@@ -9,6 +9,7 @@ from enum import Enum, auto
 from time import monotonic
 from typing import ClassVar
 
+from understudy.cli import presses
 from understudy.cli.names import latest
 from understudy.cli.voice import check_reader
 from understudy.observe.observer import Observer
@@ -33,6 +34,7 @@ def follow(observer: Observer, is_done: Callable[[], bool], deadline: float, not
     """
     while not is_done():
         check_reader()
+        presses.check()
         until = min(deadline, monotonic() + _LOOK)
         event = observer.next(max(0.0, until - monotonic()))
         if event is not None:

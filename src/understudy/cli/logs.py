@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli import styles
+from understudy.cli import presses, styles
 from understudy.cli.choosing import chosen, lasting
 from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.names import tell_unmatched
@@ -51,6 +51,7 @@ def logs(
         while follow:
             time.sleep(_LOOK)
             check_reader()
+            presses.check()
             try:
                 told = far.logs(patterns, lines=_MOST, after=told.cursor)
             except UnderstudyError as error:

@@ -386,8 +386,13 @@ def _told(trouble: BaseException) -> str:
 _cores: weakref.WeakSet[Core] = weakref.WeakSet()
 
 
+def living() -> list[Core]:
+    """Those whose thread has not ended."""
+    return [*_cores]
+
+
 def _disown_all() -> None:
-    for core in [*_cores]:
+    for core in living():
         core.disown()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from understudy.errors import ProtocolError
-from understudy.wire.codec import pack, unpack
+from understudy.wire.codec import MAX_PART, pack, unpack
 from understudy.wire.payload import opened as plain
 from understudy.wire.pickling import loads
 from understudy.wire.sealing import INLINE, PICKLED, Sealed, unwrap, verified
@@ -30,7 +30,6 @@ READY, SPOILT, DONE, FAILED, LATE = "ready", "spoilt", "done", "failed", "late"
 SHORT = 16 << 10
 """Bytes up to which a frame of a body stands in the envelope."""
 MAX_ENVELOPE = 64 << 20
-MAX_PART = 1 << 30
 _HEAD = struct.Struct("<I")
 _INBOX = 256 << 10
 _FIELDS = 3

@@ -15,7 +15,7 @@ from understudy import runtime
 from understudy.errors import ConfigError, SystemClosed
 from understudy.handle import SystemHandle
 from understudy.lifecycle.names import check_name
-from understudy.pool.core import Core
+from understudy.pool.core import Core, living
 from understudy.pool.keyed import Config, Keyed, Many, Performances, TaskRecord, process_of
 from understudy.pool.progress import Bar
 from understudy.pool.schedule import Mode
@@ -28,8 +28,6 @@ from understudy.system import ActorSystem
 
 T = TypeVar("T")
 
-_AHEAD = 32
-"""Tasks for each worker that are under way where nobody says how many."""
 _numbers = itertools.count(1)
 
 
@@ -102,7 +100,6 @@ class Pool(Submitter):
         self._core.start()
         self._let_go = weakref.finalize(self, self._core.shut, cancel=False)
         self._let_go.atexit = False
-        _pools.add(self._core)
 
     @property
     def mode(self) -> Mode:
@@ -281,12 +278,9 @@ def _check_mode(mode: object) -> Mode:
     raise ConfigError(f"mode={shown(mode)}: it is 'async' or 'parallel'")
 
 
-_pools: weakref.WeakSet[Core] = weakref.WeakSet()
-
-
 def _finish_all() -> None:
     """At exit what was submitted is done first, as by the standard's executors."""
-    for core in [*_pools]:
+    for core in living():
         close(core, wait=True, cancel=False)
 
 

@@ -98,11 +98,11 @@ class Zap:
         tell: Callable[[BaseException], None],
     ) -> None:
         self._admit, self._tell = admit, tell
-        self._bell = Bell()
+        self._bell: Bell | None = Bell()
         self._socket = context.socket(zmq.ROUTER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.bind(_ZAP)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(self._bell.read,), name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -112,15 +112,17 @@ class Zap:
 
     def close(self) -> None:
         """Answer nobody any more."""
-        self._bell.ring()
+        if self._bell is not None:
+            self._bell.ring()
         self._thread.join()
+        self._bell = None  # its descriptors go with it
 
-    def _run(self) -> None:
+    def _run(self, rung: int) -> None:
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._bell.read, zmq.POLLIN)
+        poller.register(rung, zmq.POLLIN)
         try:
-            while self._bell.read not in {source for source, _ in poller.poll()}:
+            while rung not in {source for source, _ in poller.poll()}:
                 self._answer(self._socket.recv_multipart())
         finally:
             self._socket.close()

@@ -109,7 +109,7 @@ def test_a_ticket_that_is_good_no_more_is_replaced_and_the_command_done_once(gat
         gate.forget()
         assert far.stop("b") == {"b": "asked"}
 
-    assert [one["ticket"] for one in gate.done] == [["ticket 1", 1], ["ticket 2", 1]]
+    assert [one["ticket"] for one in gate.done] == [["ticket 1", 1], ["ticket 2", 3]]
     assert len({one["request"] for one in gate.asked("stop")[1:]}) == 1
 
 

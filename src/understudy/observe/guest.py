@@ -30,10 +30,10 @@ class Guest:
         port, ticket = (hello.get("stream"), hello.get("ticket")) if isinstance(hello, dict) else (None, None)
         if not isinstance(port, int) or not isinstance(ticket, str):
             raise ProtocolError(f"a gate says where its stream is, and gives a ticket; this one says {shown(hello)}")
-        self.port, self._ticket, self._number = port, ticket, 0
+        self.port, self._ticket = port, ticket
 
     def ticket(self) -> dict[str, Any]:
-        """What a request needs that changes something; another one each time."""
+        """What a request needs that changes something; another number each time, be the ticket another or not."""
         self._number += 1
         return {"ticket": [self._ticket, self._number]}
 

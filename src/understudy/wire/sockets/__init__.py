@@ -1,6 +1,7 @@
 """The only package that knows ZeroMQ: every socket is made, and every option set, here.
 
-hub: the parent's four · line: an actor's two · mail: those of messages · tap: a client's · frames: what all share.
+hub: the parent's four · curve, gate: those that a network reaches · line: an actor's two · mail: those of messages
+· tap: a client's · frames: what all share.
 """
 
 from understudy.wire.sockets.frames import MAX_CONTROL as MAX_CONTROL
@@ -9,6 +10,8 @@ from understudy.wire.sockets.frames import MAX_SUBSCRIPTION as MAX_SUBSCRIPTION
 from understudy.wire.sockets.frames import Frames as Frames
 from understudy.wire.sockets.frames import endpoint as endpoint
 from understudy.wire.sockets.frames import topic as topic
+from understudy.wire.sockets.gate import Gate as Gate
+from understudy.wire.sockets.gate import Request as Request
 from understudy.wire.sockets.hub import Hub as Hub
 from understudy.wire.sockets.hub import Sent as Sent
 from understudy.wire.sockets.line import Line as Line

@@ -17,7 +17,7 @@ from understudy import ActorSystem, Process
 
 class Stays(Process):
     def __loop__(self):
-        self.progress(note=f"{self.name} is at work")
+        self.progress(0, note=f"{self.name} is at work")
         time.sleep(0.05)
 
 

@@ -22,6 +22,7 @@ from understudy.wire import keyring, sockets
 from understudy.wire.sockets import curve
 
 endpoint, gate, key, user = sys.argv[1:]
+os.environ.pop("XDG_RUNTIME_DIR", None)  # another's
 os.setgroups([])
 os.setgid(int(user))
 os.setuid(int(user))

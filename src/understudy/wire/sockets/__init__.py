@@ -1,7 +1,7 @@
 """The only package that knows ZeroMQ: every socket is made, and every option set, here.
 
-hub: the parent's four · line: an actor's two · mail: those of messages · tap: a client's · curve: those that a network
-can reach · frames: what all share.
+hub: the parent's four · line: an actor's two · mail: those of messages · tap: a client's · frames: what all share.
+curve, gate: those that a network reaches; asked for by their own names, for actors do without them.
 """
 
 from understudy.wire.sockets.frames import MAX_CONTROL as MAX_CONTROL

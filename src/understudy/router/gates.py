@@ -24,7 +24,7 @@ from understudy.status import OpenGate
 from understudy.wire.codec import pack
 from understudy.wire.endpoints import Place
 from understudy.wire.keyring import Keyring, Member, Role
-from understudy.wire.sockets.gate import CONTROL, Gate, Request, stream_domain
+from understudy.wire.sockets.gate import CONTROL, MAPPED, Gate, Request, stream_domain
 
 LOOK = 0.5
 """Seconds between two looks at the keyring."""

@@ -92,7 +92,7 @@ def teller(system: ActorSystem) -> Callable[[int], None]:
 def subscribed(system: ActorSystem) -> None:
     """The parent knows of somebody who listens; what it publishes from then on reaches them."""
     deadline = time.monotonic() + 20
-    while not system._calls.make(system._world.hub.watched):  # noqa: SLF001
+    while not system._calls.make(system._world.publisher.watched):  # noqa: SLF001
         if time.monotonic() > deadline:
             raise RuntimeError("nobody has subscribed")
         time.sleep(0.01)

@@ -6,9 +6,9 @@ Each deed has a record of its own. Of refusals so many have one, the others are 
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from understudy.settings import shown
@@ -20,8 +20,6 @@ ONE_BY_ONE = 20
 """Refused requests that have a record of their own, in one period."""
 _KINDS = 50
 """Different refusals that are told apart in a sum."""
-_WAITING = 10_000
-"""Refused handshakes that wait to be summed up; further ones are counted alone."""
 _OTHERS = "others"
 
 
@@ -44,8 +42,8 @@ class Audit:
         self._put = put
         self._told = 0
         self._untold: Counter[str] = Counter()
-        self._away: SimpleQueue[str] = SimpleQueue()
-        self._more_away = 0
+        self._lock = threading.Lock()
+        self._away: Counter[str] = Counter()
 
     def did(self, who: Who, verb: str, whom: object, outcome: object) -> None:
         """A request that changes something was met, or could not be."""
@@ -73,11 +71,9 @@ class Audit:
         )
 
     def turned_away(self, why: str) -> None:
-        """Somebody was not let in; for the thread that lets in."""
-        if self._away.qsize() < _WAITING:
-            self._away.put(why)
-        else:
-            self._more_away += 1
+        """Somebody was not let in; for any thread."""
+        with self._lock:
+            _add(self._away, why)
 
     def sum_up(self) -> None:
         """Tell what was not told one by one; to be called once in a period."""
@@ -85,12 +81,8 @@ class Audit:
             self._warn(f"{count} more requests were refused: {why}")
         self._untold.clear()
         self._told = 0
-        away: Counter[str] = Counter()
-        for _ in range(self._away.qsize()):
-            _add(away, self._away.get())
-        more, self._more_away = self._more_away, 0
-        if more:
-            away[_OTHERS] += more
+        with self._lock:
+            away, self._away = self._away, Counter()
         for why, count in sorted(away.items()):
             self._warn(f"{why} was not let in" + (f", {count} times" if count > 1 else ""))
 

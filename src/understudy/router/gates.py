@@ -19,6 +19,7 @@ from understudy.router.logs import defect, warning
 from understudy.router.rates import PER_SECOND, Rates
 from understudy.router.replies import Replies
 from understudy.router.tickets import Tickets
+from understudy.router.warden import Warden
 from understudy.router.world import World
 from understudy.status import OpenGate
 from understudy.wire.codec import pack
@@ -71,6 +72,7 @@ class _Open:
     role: Role
     gate: Gate
     porter: Porter
+    warden: Warden
     keyring: Keyring
     counter: Counter
     mishaps: SimpleQueue[BaseException]
@@ -106,14 +108,20 @@ class Gates:
         mishaps: SimpleQueue[BaseException] = SimpleQueue()
         porter = Porter(keyring, role, self._audit)
         served = roles.served(role)
-        name = f"understudy-zap-{self._world.system}"
-        gate = Gate(name, place, keyring.server(), served, porter.admit, mishaps.put)
+        gate = Gate(f"understudy-zap-{self._world.system}", place, keyring.server(), served, porter.admit, mishaps.put)
         endpoint = place.at(gate.port)
         told = OpenGate(endpoint, str(role), gate.ports)
         streams = {one: gate.streams[one].port for one in served}
         replies = Replies(gate, self._world.timers)
         counter = Counter(endpoint, streams, replies, Tickets(), self._audit)
-        self._open.append(_Open(told, role, gate, porter, keyring, counter, mishaps))
+        name, turned_away = f"understudy-warden-{self._world.system}", self._audit.turned_away
+        warden = Warden(name, gate.ears, frozenset(gate.ports), turned_away, mishaps.put)
+        try:
+            warden.start()
+        except RuntimeError as error:
+            gate.close()
+            raise NoCapacity(f"no thread is to be had that would watch over the gate: {error}") from None
+        self._open.append(_Open(told, role, gate, porter, warden, keyring, counter, mishaps))
         for socket in gate.sockets:
             self._world.hub.watch(socket)
         if len(self._open) == 1:
@@ -265,6 +273,8 @@ class Gates:
             self._world.publisher.sinks.remove(self)
         for socket in one.gate.sockets:
             self._world.hub.leave(socket)
+        one.gate.unhook()
+        one.warden.join()
         one.gate.close()
 
 
@@ -272,5 +282,5 @@ def members_of(keyring: Keyring) -> dict[str, Member]:
     """Who may come in now, by public key: nobody where the keyring cannot be read, or others could add to it."""
     try:
         return keyring.members()
-    except (ConfigError, AccessDenied):
+    except (ConfigError, AccessDenied, OSError):
         return {}

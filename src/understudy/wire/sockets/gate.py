@@ -17,6 +17,7 @@ from understudy.wire.audience import Audience
 from understudy.wire.endpoints import Place
 from understudy.wire.sockets import curve
 from understudy.wire.sockets.curve import Pair, Zap
+from understudy.wire.sockets.ears import Ears
 from understudy.wire.sockets.frames import LONG, MAX_CONTROL, MAX_SUBSCRIPTION, STATUS_HWM, Frames
 from understudy.wire.sockets.hub import REPLIES, REQUESTS, ROUND, ROUND_SECONDS, Sent, reply_by
 
@@ -79,6 +80,7 @@ class Gate:
             undone.callback(self._context.destroy, linger=_LAST_WORDS_MS)
             self.zap = Zap(self._context, name, admit, tell)
             undone.callback(self.zap.close)
+            self.ears = Ears(self._context)
             undone.callback(self._close_sockets)
             self.control = self._made(zmq.ROUTER, CONTROL)
             self.port = self._bind(self.control, place.port)
@@ -141,6 +143,12 @@ class Gate:
             return False
         return True
 
+    def unhook(self) -> None:
+        """The ears hear no more; whoever listens by them is told, and to be waited for before `close`."""
+        for socket in self._open:
+            socket.monitor(None, 0)
+        self.ears.hang_up()
+
     def close(self) -> None:
         """Close all; what is not yet handed to the transport is given a moment."""
         self._closed = True
@@ -160,6 +168,7 @@ class Gate:
         for option, value in _OPTIONS[kind]:
             socket.set(option, value)
         curve.serve(socket, self._pair, domain)
+        self.ears.attach(socket)
         return socket
 
     def _bind(self, socket: Any, port: int) -> int:

@@ -14,6 +14,7 @@ shutdown  close a system
 logs      what they say
 dump      where their threads stand
 systems   what runs here
+keys      who may come in over a network
 
 For all of them:
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.choosing import remote
+from understudy.cli.choosing import Where, remote
 from understudy.cli.names import natural, picked, tell_unmatched
-from understudy.cli.options import Json, Names, System
+from understudy.cli.options import ONLY, Json, Names
 from understudy.cli.rows import COLUMNS
 from understudy.cli.voice import Voice, as_json
 
@@ -16,12 +16,12 @@ from understudy.cli.voice import Voice, as_json
 def ps(
     names: Names = None,
     all_: Annotated[bool, typer.Option("--all", "-a", help="The ended ones, too.")] = False,
-    system: System = None,
+    where: Where = ONLY,
     json: Json = False,
 ) -> None:
     """List the actors of a running system, with their figures."""
     patterns = names or []
-    with remote(system) as far:
+    with remote(where) as far:
         infos = picked(far.ps(all=all_ or bool(patterns)), patterns, ended=all_)
     infos.sort(key=lambda info: (natural(info.name), info.uid))
     tell_unmatched("ps", patterns, [info.name for info in infos], "" if all_ else "--all lists the ended, too")

@@ -102,7 +102,7 @@ class Keyring:
 
     @property
     def unread(self) -> dict[str, str]:
-        """Files of the last `members` by which nobody comes in, ``clients/NAME.pub``, and why."""
+        """Files of the last `members` that say nothing that holds, ``clients/NAME.pub`` and the like, and why."""
         return self._reading.unread
 
     def server(self) -> Pair:
@@ -129,7 +129,7 @@ class Keyring:
                 if folder.exists():
                     keyfiles.check_mode(folder)
             unread: dict[str, str] = {}
-            gone = {each.public for each in _read_members(revoked, {})}
+            gone = {each.public for each in _read_members(revoked, unread)}
             members: dict[str, Member] = {}
             for each in _read_members(clients, unread):
                 other = members.get(each.public)

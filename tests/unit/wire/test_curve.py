@@ -33,7 +33,7 @@ class House:
         self.socket = self.context.socket(zmq.ROUTER)
         serve(self.socket, self.pair, "control")
         self.socket.bind("tcp://127.0.0.1:*")
-        self.endpoint = self.socket.get(zmq.LAST_ENDPOINT).decode()
+        self.endpoint = str(self.socket.get_string(zmq.LAST_ENDPOINT))
         self.events = self.socket.get_monitor_socket(REFUSED | CUT | OTHER | IN)
 
     def _admit(self, domain: str, key: str, address: str) -> str | None:
@@ -68,7 +68,7 @@ class House:
         assert self.socket.poll(PATIENCE), "no word came"
         who, word = self.socket.recv_multipart(copy=False)
         assert word.get("User-Id") == who.get("User-Id")
-        return word.bytes, word.get("User-Id")
+        return word.bytes, str(word.get("User-Id"))
 
     def close(self) -> None:
         self.socket.disable_monitor()

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from understudy.errors import AccessDenied, ConfigError, NameTaken
-from understudy.wire import keyring
+from understudy.wire import keyfiles, keyring
 from understudy.wire.keyring import Keyring, Member, Role, default_directory, read_key
 from understudy.wire.sockets.curve import is_key, is_pair, new_pair
 
@@ -472,7 +472,7 @@ def test_where_a_member_cannot_be_written_no_key_is_left(ring: Keyring, monkeypa
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(keyring.keyfiles, "write", full)
+    monkeypatch.setattr(keyfiles, "write", full)
     with pytest.raises(OSError, match="No space"):
         ring.new("anna", "observer")
     assert not list(ring.directory.rglob("*anna*"))

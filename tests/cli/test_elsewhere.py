@@ -13,9 +13,10 @@ from tests.stage import running
 from understudy import ActorSystem, Process
 from understudy.cli import choosing, completion, logs
 from understudy.cli.board import Wish
-from understudy.cli.choosing import Where, chosen
+from understudy.cli.choosing import chosen
 from understudy.cli.exits import DENIED, DONE, FAILED, LATE, NO_SYSTEM, REFUSED, Failure
 from understudy.cli.hands import Eyes, Hands, Pages, Picture, Said
+from understudy.cli.where import Where
 from understudy.errors import AccessDenied, SystemClosed, WaitTimeout
 from understudy.observe import observer as observing
 from understudy.observe.observer import Observer

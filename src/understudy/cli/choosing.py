@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from understudy.cli.exits import DENIED, NO_SYSTEM, REFUSED, Failure
+from understudy.cli.where import Where
 from understudy.errors import AccessDenied, SystemClosed, UnderstudyError, UnknownActor
 from understudy.observe import rundir
 from understudy.observe.remote import Remote
@@ -25,15 +26,6 @@ _LEAST = 0.5
 CONNECT, KEY = "UNDERSTUDY_CONNECT", "UNDERSTUDY_KEY"
 """Variables of the environment that stand for --connect and --key where no system is chosen by an option."""
 _FAR = "tcp://"
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Which system is meant, as the options have it: ``--system``, or ``--connect`` and ``--key``."""
-
-    system: str | None = None
-    connect: str | None = None
-    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ def systems(incomplete: str) -> list[str]:
 
 def actors(ctx: typer.Context, incomplete: str) -> list[str]:
     """The names of the living actors of the chosen system; no figures are measured for it."""
-    from understudy.cli.choosing import Where, chosen
+    from understudy.cli.choosing import chosen
     from understudy.cli.exits import Failure
     from understudy.cli.names import natural
+    from understudy.cli.where import Where
 
     where = Where(*(ctx.params.get(option) for option in ("system", "connect", "key")))
     try:

@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.choosing import Where
 from understudy.cli.completion import actors
 from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.options import ONLY, Json
 from understudy.cli.refusal import Refusal
 from understudy.cli.steering import ask
 from understudy.cli.values import settings
+from understudy.cli.where import Where
 
 
 def configure(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from understudy.cli.choosing import Where, remote
+from understudy.cli.choosing import remote
 from understudy.cli.formats import shown
 from understudy.cli.names import tell_unmatched
 from understudy.cli.options import ONLY, Json, Names
 from understudy.cli.voice import Voice, as_json
+from understudy.cli.where import Where
 
 
 def dump(names: Names = None, where: Where = ONLY, json: Json = False) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
-from understudy.cli.choosing import Where, remote, unless_denied
+from understudy.cli.choosing import remote, unless_denied
 from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.options import ONLY, Json, One
 from understudy.cli.portrait import portrait
 from understudy.cli.voice import Voice, as_json
+from understudy.cli.where import Where
 from understudy.globs import is_glob
 
 

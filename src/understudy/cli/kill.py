@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from understudy.cli.choosing import Where
 from understudy.cli.following import Ends
 from understudy.cli.options import ONLY, Json, Some, Timeout, Wait, check_wait
 from understudy.cli.steering import ask, ask_and_wait
+from understudy.cli.where import Where
 
 
 def kill(names: Some, wait: Wait = False, timeout: Timeout = None, where: Where = ONLY, json: Json = False) -> None:

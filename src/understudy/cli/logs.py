@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from understudy.cli import presses, styles
-from understudy.cli.choosing import PATIENCE, Where, chosen, lasting
+from understudy.cli.choosing import PATIENCE, chosen, lasting
 from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.names import tell_unmatched
 from understudy.cli.options import ONLY, Json, Names
 from understudy.cli.voice import Voice, as_json, check_reader
+from understudy.cli.where import Where
 from understudy.errors import UnderstudyError, WaitTimeout
 from understudy.globs import Globs, is_glob
 from understudy.logs import LogEntry

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from understudy.cli.choosing import Where
 from understudy.cli.completion import actors, systems
 from understudy.cli.exits import REFUSED, Failure
+from understudy.cli.where import Where
 
 System = Annotated[
     str | None,

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.choosing import Where, remote
+from understudy.cli.choosing import remote
 from understudy.cli.names import natural, picked, tell_unmatched
 from understudy.cli.options import ONLY, Json, Names
 from understudy.cli.rows import COLUMNS
 from understudy.cli.voice import Voice, as_json
+from understudy.cli.where import Where
 
 
 def ps(

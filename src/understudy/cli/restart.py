@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from understudy.cli.choosing import Where
 from understudy.cli.exits import FAILED, Failure
 from understudy.cli.following import Begins
 from understudy.cli.options import ONLY, Grace, Json, Some, Timeout, Wait, check_wait
 from understudy.cli.steering import ask, ask_and_wait, listed
+from understudy.cli.where import Where
 from understudy.status import Status
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from understudy.cli.choosing import Where
 from understudy.cli.options import ONLY, Json, Some
 from understudy.cli.steering import ask
+from understudy.cli.where import Where
 
 
 def resume(names: Some, where: Where = ONLY, json: Json = False) -> None:

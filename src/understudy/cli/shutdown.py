@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.choosing import Where, chosen, lasting, patience
+from understudy.cli.choosing import chosen, lasting, patience
 from understudy.cli.exits import LATE, Failure
 from understudy.cli.following import Halt, deadline_of, follow
 from understudy.cli.options import ONLY, Json, Timeout, Wait, check_wait
 from understudy.cli.steering import tell
+from understudy.cli.where import Where
 from understudy.status import Event, Status
 
 

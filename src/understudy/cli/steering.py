@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from understudy.cli import styles
-from understudy.cli.choosing import Where, chosen, lasting, patience
+from understudy.cli.choosing import chosen, lasting, patience
 from understudy.cli.exits import FAILED, LATE, Failure
 from understudy.cli.following import Goal, Halt, deadline_of, follow
 from understudy.cli.names import tell_unmatched
 from understudy.cli.sheet import Column
 from understudy.cli.voice import Voice, as_json
+from understudy.cli.where import Where
 from understudy.observe.remote import Remote
 from understudy.status import Status
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.choosing import Where
 from understudy.cli.exits import FAILED, Failure
 from understudy.cli.following import Ends
 from understudy.cli.options import ONLY, Grace, Json, Some, Timeout, Wait, check_wait
 from understudy.cli.steering import ask, ask_and_wait, listed
+from understudy.cli.where import Where
 from understudy.observe.remote import Remote
 from understudy.status import Status
 

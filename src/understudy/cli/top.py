@@ -14,7 +14,7 @@ import typer
 from understudy.cli import presses
 from understudy.cli.bell import Bell
 from understudy.cli.board import Board
-from understudy.cli.choosing import PATIENCE, Place, Where, chosen, lasting
+from understudy.cli.choosing import PATIENCE, Place, chosen, lasting
 from understudy.cli.exits import FAILED, Failure
 from understudy.cli.glass import Glass
 from understudy.cli.hands import Eyes, Gone, Hands, News, Pages, Picture, Said, Silent
@@ -22,6 +22,7 @@ from understudy.cli.keyboard import Decoder, Keyboard
 from understudy.cli.names import picked
 from understudy.cli.options import ONLY, Names
 from understudy.cli.voice import note
+from understudy.cli.where import Where
 from understudy.globs import is_glob
 
 _FASTEST = 0.1  # seconds between two pictures

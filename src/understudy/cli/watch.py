@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 
-from understudy.cli.choosing import Where, chosen, lasting, patience
+from understudy.cli.choosing import chosen, lasting, patience
 from understudy.cli.exits import FAILED, LATE, REFUSED, Failure
 from understudy.cli.following import Halt, Reach, deadline_of, follow
 from understudy.cli.names import picked, tell_unmatched
 from understudy.cli.options import ONLY, Json, Names, Timeout, check_timeout
 from understudy.cli.telling import USUAL, told
 from understudy.cli.voice import Voice, as_json
+from understudy.cli.where import Where
 from understudy.observe.interest import KINDS
 from understudy.status import Event, Status
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import subprocess
 import sys
+from collections import defaultdict
 
 import pytest
 
@@ -114,8 +116,8 @@ def test_the_other_host_sees_and_stops_actors_with_a_key_and_nothing_without(net
 def test_a_line_that_was_down_for_longer_than_anybody_waits_is_healed_without_a_gap(network, host, keys, tmp_path):
     words = [COMMAND, "--connect", host.endpoint, "--key", keys.key_path("wall"), "watch", "--json", "--kind", "state"]
     with program(*network.on(network.there, *words), stdout=subprocess.PIPE) as watching:
-        host.tell("run", "before")
-        states: dict[str, list[str]] = {name: [] for name in ("before", "meanwhile-1", "meanwhile-2", "after")}
+        until_it_hears(watching, host)
+        states: dict[str, list[str]] = defaultdict(list)
 
         def read_until_finished(name):
             while "FINISHED" not in states[name]:
@@ -123,17 +125,20 @@ def test_a_line_that_was_down_for_longer_than_anybody_waits_is_healed_without_a_
                 assert event["kind"] == "state", event
                 states[event["name"]].append(event["after"])
 
+        host.tell("run", "before")
         read_until_finished("before")
         network.cut()
         host.tell("run", "meanwhile-1")
-        until_the_gate_has_given_up(network, host)
+        until_the_gate_has_given_up(network)
         host.tell("run", "meanwhile-2")
         network.mend()
         host.tell("run", "after")
         read_until_finished("after")
 
     whole = ["STARTING", "RUNNING", "STOPPING", "FINISHED"]
-    assert states == {"before": whole[-len(states["before"]) :], **dict.fromkeys(list(states)[1:], whole)}
+    assert {name: states[name] for name in ("before", "meanwhile-1", "meanwhile-2", "after")} == dict.fromkeys(
+        ("before", "meanwhile-1", "meanwhile-2", "after"), whole
+    )
 
 
 def test_a_line_that_is_slow_and_loses_packets_is_a_slow_line_and_no_more(network, host, there):
@@ -147,7 +152,16 @@ def test_a_line_that_is_slow_and_loses_packets_is_a_slow_line_and_no_more(networ
     assert json.loads(there("ps", "--json").stdout) == []
 
 
-def until_the_gate_has_given_up(network, host):
+def until_it_hears(watching, host):
+    """Until it has said something of what happens; what was before that it may have missed."""
+    for number in range(600):
+        host.tell("run", f"hello-{number}")
+        if select.select([watching.stdout], [], [], 0.1)[0]:
+            return
+    pytest.fail("it does not hear")
+
+
+def until_the_gate_has_given_up(network):
     """Until no connection to the gate is left on its host: heartbeats were missed for long enough."""
 
     def connections():
@@ -156,4 +170,5 @@ def until_the_gate_has_given_up(network, host):
         established, ports = "01", tuple(f":{number:04X}" for number in range(7700, 7703))
         return [row for row in rows if row.split()[3] == established and row.split()[1].endswith(ports)]
 
+    assert connections()
     until(lambda: not connections(), 60, "the end of the connections")

@@ -163,16 +163,19 @@ def test_who_is_denied_something_learns_that_an_observers_key_does_not_act(say, 
     assert (done.code, done.err) == (DENIED, "understudy ps: the key was revoked\n")
 
 
-def test_an_observer_is_told_about_an_actor_what_it_may_know(say, theatre, gate: Gate, keys):
+@pytest.mark.parametrize("role", ["observer", "controller"])
+def test_an_observer_is_told_about_an_actor_what_it_may_know(say, theatre, gate: Gate, keys, role: str):
     ref = theatre.spawn(Patient, name="lead")
     running(ref)
-    gate.answers = {"story": AccessDenied("story is not for an observer")}
-    words = ("info", "lead", "--connect", FAR, "--key", keys["observer"])
+    denied = [AccessDenied("story is not for an observer here")] * 2
+    gate.answers = {"story": denied}
+    words = ("info", "lead", "--connect", FAR, "--key", keys[role])
     done = say(*words)
     assert (done.code, done.err) == (DONE, "")
     assert "lead" in done.out
     row = say(*words, "--json").json
     assert (row["name"], row["story"]) == ("lead", None)
+    assert len(denied) == {"observer": 2, "controller": 0}[role], "who knows that it is an observer does not even ask"
 
 
 @pytest.mark.parametrize(

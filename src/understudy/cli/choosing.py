@@ -55,6 +55,15 @@ class Place:
             return isinstance(error, SystemClosed)
         return not rundir.is_served(self.directory)
 
+    def told(self, ask: Callable[[], _T]) -> _T | None:
+        """What the system answers to what only controllers may ask; None for others."""
+        if self.standing:  # it would be noted there that this was refused
+            return None
+        try:
+            return ask()
+        except AccessDenied:  # a gate may take any key for an observer's
+            return None
+
     def _key(self) -> dict[str, Any]:
         return {} if self.key is None else {"key": self.key}
 
@@ -106,7 +115,7 @@ def _elsewhere(endpoint: str, file: str | None) -> Place:
 
     key = read_key(file)
     is_observer = key.role is Role.OBSERVER
-    standing = f"the key of {key.name!r} is an observer's, which looks and changes nothing" if is_observer else ""
+    standing = f"the key of {key.name!r} is an observer's" if is_observer else ""
     return Place(endpoint, endpoint, key=file, standing=standing)
 
 
@@ -134,11 +143,3 @@ def remote(where: Where) -> Iterator[Remote]:
     place = chosen(where)
     with lasting(place), place.remote(timeout=PATIENCE) as far:
         yield far
-
-
-def unless_denied(ask: Callable[[], _T]) -> _T | None:
-    """What the system answers; None where an observer's key does not allow it."""
-    try:
-        return ask()
-    except AccessDenied:
-        return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from understudy.cli.board import Wish
-from understudy.cli.choosing import Place, unless_denied
+from understudy.cli.choosing import Place
 from understudy.cli.formats import shown
 from understudy.cli.names import latest
 from understudy.cli.portrait import portrait
@@ -94,12 +94,12 @@ class Hands:
 
     def _carry_out(self, far: Remote, wish: Wish) -> None:
         try:
-            self._tell(_done(far, wish))
+            self._tell(_done(self._place, far, wish))
         except Exception as error:  # noqa: BLE001 - a defect, too, is told, and other wishes can be carried out
             self._tell(Said(f"{wish.verb} {wish.name}: {shown(str(error))}", "bold red"))
 
 
-def _done(far: Remote, wish: Wish) -> News:
+def _done(place: Place, far: Remote, wish: Wish) -> News:
     match wish.verb:
         case "stop":
             words = far.stop(wish.name)
@@ -108,13 +108,13 @@ def _done(far: Remote, wish: Wish) -> News:
         case "restart":
             words = far.restart(wish.name)
         case _:
-            return Pages(wish.name, list(_pages(far, wish.name)))
+            return Pages(wish.name, list(_pages(place, far, wish.name)))
     return Said(f"{wish.verb} {wish.name}: {', '.join(words.values())}", "green")
 
 
-def _pages(far: Remote, name: str) -> Iterator[Line]:
-    yield from portrait(far.info(name), unless_denied(lambda: far.story(name)) or [], time.time())
-    for text in (unless_denied(lambda: far.stacks(name)) or {}).values():
+def _pages(place: Place, far: Remote, name: str) -> Iterator[Line]:
+    yield from portrait(far.info(name), place.told(lambda: far.story(name)) or [], time.time())
+    for text in (place.told(lambda: far.stacks(name)) or {}).values():
         yield [("", "")]
         yield [("stacks", "bold underline")]
         yield from ([(f"  {line}", "")] for line in shown(text).splitlines() or ["(no process)"])

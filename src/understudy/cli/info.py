@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from understudy.cli.choosing import remote, unless_denied
+from understudy.cli.choosing import PATIENCE, chosen, lasting
 from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.options import ONLY, Json, One
 from understudy.cli.portrait import portrait
@@ -17,8 +17,9 @@ def info(name: One, where: Where = ONLY, json: Json = False) -> None:
     """Tell everything about one actor: figures, statistics over its lives, and its last steps."""
     if is_glob(name):
         raise Failure(REFUSED, f"{name!r} is a glob; info is about one actor, ps about many")
-    with remote(where) as far:
-        found, story = far.info(name), unless_denied(lambda: far.story(name))
+    place = chosen(where)
+    with lasting(place), place.remote(timeout=PATIENCE) as far:
+        found, story = far.info(name), place.told(lambda: far.story(name))
     if json:
         as_json({**found.to_dict(), "story": story})
         return

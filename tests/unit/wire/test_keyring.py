@@ -349,6 +349,23 @@ def test_a_file_that_is_edited_in_place_again_and_again_holds_at_once(ring: Keyr
         assert list(ring.members()) == [other]
 
 
+def test_where_two_changes_of_a_second_look_the_same_each_holds_at_once(ring: Keyring, monkeypatch: pytest.MonkeyPatch):
+    ring.new("anna", "observer")
+    look = keyfiles.look
+
+    def roughly(folder: Path) -> tuple[object, list[int]]:
+        """As on a file system that knows whole seconds only, all in one of them."""
+        _, moments = look(folder)
+        return folder.name, [moment // 10**9 * 10**9 for moment in moments]
+
+    monkeypatch.setattr(keyfiles, "look", roughly)
+    text = client(ring, "anna").read_text()
+    (public,) = ring.members()
+    for digit in "0123456789":
+        client(ring, "anna").write_text(text.replace(public, digit * 40))
+        assert list(ring.members()) == [digit * 40]
+
+
 def test_what_is_old_is_not_read_again_and_a_change_of_it_holds_all_the_same(
     ring: Keyring, monkeypatch: pytest.MonkeyPatch
 ):

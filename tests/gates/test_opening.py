@@ -140,6 +140,18 @@ def test_several_gates_are_open_at_once_each_with_its_streams_right_above_it_whe
         system.observe_at("tcp://127.0.0.1:0")
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_an_address_of_ipv6_is_served_and_told_as_it_is(plain, keyring, audit):
+    endpoint = plain.control_at("tcp://[::1]:0", keys=keyring.directory)
+    assert endpoint == plain.gates[0].endpoint
+    assert endpoint.startswith("tcp://[::1]:")
+    client = Far(endpoint, read_key(keyring.key_path("eve")), ipv6=1)
+    assert client.value("hello")["endpoint"] == endpoint
+    assert not client.change("kill", name="x")["ok"]
+    client.close()
+    until(lambda: [record for record in audit() if record.address == "::1"])
+
+
 def test_a_system_takes_its_port_again_right_after_another_that_had_clients(keyring, nothing_is_left_behind):
     endpoint = "tcp://127.0.0.1:0"
     for _ in range(3):

@@ -20,7 +20,7 @@ ONE_BY_ONE = 20
 """Refused requests that have a record of their own, in one period."""
 _KINDS = 50
 """Different refusals that are told apart in a sum."""
-_OTHERS = "others"
+_OTHERS = "somebody else"
 
 
 class Who(NamedTuple):

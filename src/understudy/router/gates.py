@@ -81,6 +81,8 @@ class _Open:
     known: frozenset[str] = frozenset()
     ill: bool = False
     """Whether it was told that nobody comes in any more."""
+    trouble: str = ""
+    """What was told of the keyring last."""
 
 
 class Gates:
@@ -218,6 +220,7 @@ class Gates:
             one.counter.tickets.forget(public)
             self._control.forget(public)
         one.known = frozenset(members)
+        self._tell_of_trouble(one)
         self._tell_of_mishaps(one)
 
     def _renew(self, one: _Open, role: Role) -> None:
@@ -242,6 +245,12 @@ class Gates:
         self._world.timers.set((one, role), now + pause, partial(self._guarded, one, again))
 
     # --- what goes wrong
+
+    def _tell_of_trouble(self, one: _Open) -> None:
+        trouble = trouble_of(one.keyring)
+        if trouble and trouble != one.trouble:
+            self._world.logs.put(warning(f"the gate {one.told.endpoint}: {trouble}"))
+        one.trouble = trouble
 
     def _tell_of_mishaps(self, one: _Open) -> None:
         while not one.mishaps.empty():
@@ -284,3 +293,12 @@ def members_of(keyring: Keyring) -> dict[str, Member]:
         return keyring.members()
     except (ConfigError, AccessDenied, OSError):
         return {}
+
+
+def trouble_of(keyring: Keyring) -> str:
+    """What is wrong with it, in words; empty: nothing is."""
+    try:
+        keyring.members()
+    except (ConfigError, AccessDenied, OSError) as error:
+        return f"nobody is let in, and who is inside is refused: {error}"
+    return "; ".join(f"nobody comes in by {name}: {why}" for name, why in sorted(keyring.unread.items()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import stat
@@ -153,6 +154,12 @@ def _address_of(host: str) -> str:
     """In the thread that asks, for a name may take a while; raises OSError where nobody knows it."""
     if host == "*" or host.startswith("["):
         return host
-    found = sorted(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM), key=lambda one: one[0] != socket.AF_INET)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise OSError(
+            errno.EADDRNOTAVAIL, f"no address of this machine is known by that name ({error})", host
+        ) from None
+    found.sort(key=lambda one: one[0] != socket.AF_INET)
     address = str(found[0][4][0])
     return f"[{address}]" if found[0][0] == socket.AF_INET6 else address

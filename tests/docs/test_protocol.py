@@ -14,15 +14,16 @@ from tests.docs.pages import ROOT, blocks, sections, tables
 from understudy.config import ProcessConfig
 from understudy.engine import link, streams, telling
 from understudy.observe import journal, publisher
-from understudy.router import control, door, logs, orders, remembered, replies
+from understudy.router import control, door, logs, orders, rates, remembered, replies, roles
 from understudy.router import fields as fields_
 from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
 from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
 from understudy.wire import arena, audience, bulk, codec, keys, letters, messages, sealing, sockets, stock
+from understudy.wire.keyring import Role
 from understudy.wire.messages import ORDERS, REPORTS, Identity
-from understudy.wire.sockets import frames, hub, line, mail
+from understudy.wire.sockets import curve, frames, hub, line, mail
 
 PATH = ROOT / "docs" / "protocol.md"
 TEXT = PATH.read_text(encoding="utf-8")
@@ -277,3 +278,18 @@ def test_text_that_is_no_utf_8_travels_as_it_is():
     frames = codec.encode(identity, messages.Progress(1.0, note))
     assert b"caf\xed\xb3\xa9 \xed\xa0\xbd" in frames[0], "each as the three bytes that UTF-8 would give it"
     assert codec.decode(frames)[1].note == note
+
+
+def test_over_a_network_the_page_names_what_observers_may_do_and_the_bounds_of_the_code():
+    page = " ".join(CHAPTERS["Over a network"].split())
+    looks = page.partition("**What an observer sees.** Verbs: ")[2].partition(".")[0]
+    assert re.findall(r"`(\w+)`", looks) == [
+        name for name, verb in control.VERBS.items() if roles.may(Role.OBSERVER, verb.least)
+    ]
+    hidden = re.findall(r"`(\w+)`", page.partition("In rows ")[2].partition(" are nil")[0])
+    assert set(hidden) == set(ActorInfo("a", 1).to_dict()) - roles.ROW
+    assert f"come as kind `{roles.WITHHELD}`" in page
+    assert f"{rates.PER_SECOND:.0f} of one key, and {rates.AT_ONCE:.0f} at once" in page
+    assert f"sent every {curve.BEAT_SECONDS:.0f} s on both sides" in page
+    assert f"silent for {curve.SILENCE_SECONDS:.0f} s is cut off" in page
+    assert f"over within {curve.HANDSHAKE_SECONDS:.0f} s" in page

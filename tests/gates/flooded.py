@@ -23,7 +23,7 @@ def serve(keys: str, limit: int) -> None:
 
 
 def flood(port: int, count: int, ports: int) -> None:
-    """So many connections, at so many ports from that one on; those that are cut off come again, until told to end."""
+    """So many connections, at so many ports from that one on; of those cut off a thousand a second come again."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     opened: list[socket.socket] = []
@@ -42,7 +42,8 @@ def flood(port: int, count: int, ports: int) -> None:
     watched.register(sys.stdin, selectors.EVENT_READ, 0)
     until = time.monotonic() + 120
     while time.monotonic() < until:
-        for key, _ in watched.select(1):
+        time.sleep(0.02)
+        for key, _ in watched.select(1)[:20]:
             if key.data == 0:
                 return
             there: Any = key.fileobj

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-UNPROVED = 64
-"""Connections that may be there without having proved that they know the system."""
+UNPROVED = 256
+"""Connections that may be there without having proved that they know the system, but half of all at the most."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -48,7 +48,7 @@ class Entrants(Generic[K]):
         ``proves`` says of one who came at that time whether it has proved itself by now.
         """
         gone: list[K] = []
-        while len(self._unproved) > self._most_unproved:
+        while len(self._unproved) > min(self._most_unproved, max(1, most // 2)):
             oldest = next(iter(self._unproved))
             if proves(oldest, self._unproved.pop(oldest)):
                 self._proved[oldest] = None

@@ -41,11 +41,18 @@ class Porter:
         self._keyring, self._gate, self._audit = Keyring(keyring.directory), gate, audit
         self._roles = {stream_domain(role): role for role in roles.served(gate)}
         self._names: dict[str, str] = {}
+        self._is_shut = False
         self.let_in: SimpleQueue[tuple[str, Role]] = SimpleQueue()
         """Whom it let in to follow the stream of a role, by public key."""
 
+    def shut(self) -> None:
+        """Let in nobody any more."""
+        self._is_shut = True
+
     def admit(self, domain: str, public: str, address: str) -> str | None:
         """Under what a peer is known from then on; None: it stays out."""
+        if self._is_shut:
+            return None
         members = members_of(self._keyring)
         self._names |= {one.public: one.name for one in members.values()}
         member = members.get(public)
@@ -109,15 +116,20 @@ class Gates:
         """One more. Raises ConfigError and AccessDenied for the keyring, OSError where the address cannot be had."""
         mishaps: SimpleQueue[BaseException] = SimpleQueue()
         porter = Porter(keyring, role, self._audit)
+
+        def fail(error: BaseException) -> None:
+            porter.shut()
+            mishaps.put(error)
+
         served = roles.served(role)
-        gate = Gate(f"understudy-zap-{self._world.system}", place, keyring.server(), served, porter.admit, mishaps.put)
+        gate = Gate(f"understudy-zap-{self._world.system}", place, keyring.server(), served, porter.admit, fail)
         endpoint = place.at(gate.port)
         told = OpenGate(endpoint, str(role), gate.ports)
         streams = {one: gate.streams[one].port for one in served}
         replies = Replies(gate, self._world.timers)
         counter = Counter(endpoint, streams, replies, Tickets(), self._audit)
         name, turned_away = f"understudy-warden-{self._world.system}", self._audit.turned_away
-        warden = Warden(name, gate.ears, frozenset(gate.ports), turned_away, mishaps.put)
+        warden = Warden(name, gate.ears, frozenset(gate.ports), turned_away, fail)
         try:
             warden.start()
         except RuntimeError as error:

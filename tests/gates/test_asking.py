@@ -254,7 +254,7 @@ def test_where_the_keyring_can_be_changed_by_others_nobody_is_served_and_the_log
     (clients / "mallory.pub").write_text("no key")
     clients.chmod(0o700)
     assert eve.ask("ps")["ok"]
-    until(lambda: [text for text in caplog.messages if "nobody comes in by mallory.pub" in text])
+    until(lambda: [text for text in caplog.messages if "nobody comes in by clients/mallory.pub" in text])
     assert len([text for text in caplog.messages if "the gate tcp://" in text]) == 2
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from sys import modules
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +26,7 @@ from understudy.mail.sender import LARGE, Sender
 from understudy.mail.surplus import Kept
 from understudy.mail.watch import Watch
 from understudy.settings import check_timeout
+from understudy.tracing import API, ASK, TELL, around, context_getter, sending
 from understudy.wire import letters
 from understudy.wire.ledger import first_number, name_of
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
@@ -99,10 +101,20 @@ class Office(Replicas):
         """The reliable message in hand, of whose handling is what this thread sends."""
         _offices.add(self)
 
+    def _stands(self) -> object:
+        """Whether OpenTelemetry has any context here; from the first call on, its own function in place of this one."""
+        self._stands = context_getter()  # type: ignore[method-assign]  # there are many tells, and this is in each
+        return self._stands()
+
     # --- sending
 
     def tell(self, uid: int, name: str, message: Any, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - see ref
         """As `ActorRef.tell`."""
+        if API in modules and self._stands() and (span := sending(TELL, name)) is not None:
+            with span:  # each has a context of its own, so none goes with others
+                link = self._link(uid, name)
+                self._own.sender.tell(link, message, urgent=urgent)
+            return
         try:
             link = self._own.links[uid]
         except (AttributeError, KeyError):
@@ -120,8 +132,9 @@ class Office(Replicas):
 
     def tell_reliably(self, uid: int, name: str, message: Any, *, urgent: bool) -> None:
         """As `ActorRef.tell` with ``reliable=True``."""
-        link = self._link(uid, name)
-        self._own.sender.tell_reliably(link, message, urgent=urgent)
+        with around(TELL, name):
+            link = self._link(uid, name)
+            self._own.sender.tell_reliably(link, message, urgent=urgent)
 
     def check_not_myself(self, uid: int, name: str) -> None:
         """Raise WrongProcess for an actor that asks itself."""
@@ -142,11 +155,12 @@ class Office(Replicas):
         """As `ActorRef.ask`."""
         seconds = check_timeout(timeout)
         self.check_not_myself(uid, name)
-        try:
-            link = self._own.links[uid]
-        except (AttributeError, KeyError):
-            link = self._link(uid, name)
-        return self._own.sender.ask(link, message, seconds)
+        with around(ASK, name):
+            try:
+                link = self._own.links[uid]
+            except (AttributeError, KeyError):
+                link = self._link(uid, name)
+            return self._own.sender.ask(link, message, seconds)
 
     def flush(self) -> None:
         """Send what this thread has gathered; it is about to wait."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from understudy.errors import ActorDied
 from understudy.mail.link import Link, Peer
 from understudy.settings import check_timeout
+from understudy.tracing import ASK, around
 
 if TYPE_CHECKING:
     from understudy.mail.office import Myself
@@ -82,5 +83,8 @@ class Replicas(ABC):
         for uid, name in members:
             with suppress(ActorDied):
                 links.append(self._link(uid, name))
-        answers: list[Any] = self._own.crowd.ask(links, message, seconds) if links else []
-        return answers
+        if not links:
+            return []
+        with around(ASK, None, len(links)):
+            answers: list[Any] = self._own.crowd.ask(links, message, seconds)
+            return answers

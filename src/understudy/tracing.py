@@ -71,16 +71,18 @@ class Api:
         """Inside a new span of that kind; what is raised there is recorded, and makes it one that failed."""
         trace, context = self.trace, self.context
         span = self.tracer.start_span(name, parent, trace.SpanKind[kind], dict(attributes))
-        # Set again in place of a token's reset: an interruption may strike before there is a token.
-        before = context.get_current()
+        before, inner = context.get_current(), trace.set_span_in_context(span, parent)
         try:
-            context.attach(trace.set_span_in_context(span, parent))
+            context.attach(inner)
             yield
         except BaseException as error:
             self._fail(span, error)
             raise
         finally:
-            context.attach(before)
+            # No token's reset: an interruption may strike before there is one, and a coroutine that nobody awaits any
+            # more is closed wherever that is found out, where it would be another context's.
+            if context.get_current() is inner:
+                context.attach(before)
             span.end()
 
     def _fail(self, span: Span, error: BaseException) -> None:

@@ -17,9 +17,9 @@ from understudy import ReceiveError, ReceiveTimeoutError
 pytestmark = pytest.mark.requirement("A7")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def provider() -> Kept:
-    """Of this process; it has one, once it was given it."""
+    """Of this process, which can be given one, and never another."""
     return Kept()
 
 

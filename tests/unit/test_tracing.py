@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import msgpack
@@ -113,6 +114,17 @@ def test_of_what_is_too_long_what_fits_goes_along():
     assert bounded({"k": "é" * (MAX_CONTEXT // 2)}) is None, "bytes are counted"
     assert bounded({"a": b"1", 2: "b", "c": None, "d": "\udcff"}) == {"d": "\udcff"}
     assert bounded({}) is None
+
+
+def test_a_span_that_is_ended_in_another_context_changes_nothing_there():
+    """As one of a coroutine that nobody awaits any more, which the garbage collector closes amid anything."""
+    known = tracing.api()
+    assert known is not None
+    ended = known.within("name", "CLIENT", {})
+    copy_context().run(ended.__enter__)
+    with within(OTHER):
+        ended.__exit__(None, None, None)
+        assert trace.get_current_span().get_span_context() == OTHER
 
 
 # --- on its way

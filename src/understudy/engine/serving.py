@@ -198,7 +198,8 @@ class Serving(Reception):
             self.mailbox.sureties.returned(entry.sure)
         finally:
             self._hand, hand.room = None, 0
-            self.spans.settle()
+            if entry.seal.context is not None:
+                self.spans.settle()
             self.mailbox.handled(entry.ask, entry.sure)
             self.mailbox.done(entry.connection, 1)
 

@@ -25,7 +25,9 @@ class Spans:
     def around(self, handler: Handler, entry: Single) -> Handler:
         """The handler, inside a span of its own; as it is where no context came, or none that can be followed."""
         carrier = entry.seal.context
-        if carrier is None or (known := tracing.api()) is None or (parent := known.received(carrier)) is None:
+        if carrier is None:
+            return handler
+        if (known := tracing.api()) is None or (parent := known.received(carrier)) is None:
             return handler
 
         def span() -> AbstractContextManager[None]:

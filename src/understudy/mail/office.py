@@ -155,12 +155,15 @@ class Office(Replicas):
         """As `ActorRef.ask`."""
         seconds = check_timeout(timeout)
         self.check_not_myself(uid, name)
-        with around(ASK, name):
-            try:
-                link = self._own.links[uid]
-            except (AttributeError, KeyError):
+        if API in modules and self._stands():
+            with around(ASK, name):
                 link = self._link(uid, name)
-            return self._own.sender.ask(link, message, seconds)
+                return self._own.sender.ask(link, message, seconds)
+        try:
+            link = self._own.links[uid]
+        except (AttributeError, KeyError):
+            link = self._link(uid, name)
+        return self._own.sender.ask(link, message, seconds)
 
     def flush(self) -> None:
         """Send what this thread has gathered; it is about to wait."""

@@ -58,15 +58,15 @@ class Seal(NamedTuple):
 
     def told(self, *, urgent: bool, reliable: bool) -> list[Any]:
         """The content of a tell."""
-        return self._with(urgent, reliable)
+        form, inline, tag, loans, context = self
+        content = [form, inline, tag, loans, urgent, reliable]
+        return content if context is None else [*content, context]
 
     def numbered(self, ask: int) -> list[Any]:
         """The content of that ask, or of its answer."""
-        return self._with(ask)
-
-    def _with(self, *others: Any) -> list[Any]:
-        content = [self.form, self.inline, self.tag, self.loans, *others]
-        return content if self.context is None else [*content, self.context]
+        form, inline, tag, loans, context = self
+        content = [form, inline, tag, loans, ask]
+        return content if context is None else [*content, context]
 
 
 def enclosed(sealed: Sealed, context: Mapping[str, str] | None = None) -> tuple[Seal, Sequence[Any]]:

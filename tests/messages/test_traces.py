@@ -299,8 +299,14 @@ def test_an_actor_gets_the_api_with_the_first_message_of_a_trace_and_without_the
     assert lineage(named, "handle last") == ["handle last", asked, "root"]
 
 
+def test_the_import_of_the_api_is_none_of_the_handlers_time(system, here):
+    actor = system.spawn(Apart, "slow")
+    with root():
+        assert "opentelemetry.trace" in actor.ask("modules", 30)
+
+
 def test_where_the_api_cannot_be_had_a_message_of_a_trace_is_handled_all_the_same(system, here):
-    actor = system.spawn(Apart, blocked=True)
+    actor = system.spawn(Apart, "blocked")
     with root():
         assert actor.ask("modules", 30) == []
         actor.tell("modules")

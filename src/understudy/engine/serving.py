@@ -192,6 +192,7 @@ class Serving(Reception):
     def _handle_single(self, entry: Single) -> None:
         self.mailbox.entries.popleft()
         self.mailbox.begin(entry)
+        self.spans.make_ready(entry)
         hand = self._hand = Hand(entry.connection, entry.ask, 1, entry.sure)
         try:
             self._sections.step("receive", self._act, timeout_of(self._config.timeouts, "receive"), entry, hand)

@@ -22,6 +22,12 @@ class Spans:
         self._before: Context | None = None
         """What stood when a plain handler began: the main thread's own."""
 
+    @staticmethod
+    def make_ready(entry: Single) -> None:
+        """Before its section is opened: the import of the API is none of the handler's time."""
+        if entry.seal.context is not None:
+            tracing.api()
+
     def around(self, handler: Handler, entry: Single) -> Handler:
         """The handler, inside a span of its own; as it is where no context came, or none that can be followed."""
         carrier = entry.seal.context

@@ -11,6 +11,7 @@ from dataclasses import fields
 import pytest
 
 from tests.docs.pages import ROOT, blocks, sections, tables
+from understudy import tracing
 from understudy.config import ProcessConfig
 from understudy.engine import link, streams, telling
 from understudy.observe import journal, publisher
@@ -229,6 +230,7 @@ def test_the_limits_are_those_of_the_code():
         "frames of one letter": f"{codec.MAX_FRAMES:,}",
         "a *seq*": f"2<sup>{letters._LARGEST.bit_length()}</sup> - 1",
         "a sender's name": f"{letters.MAX_NAME} characters",
+        "a trace context": f"{tracing.MAX_CONTEXT >> 10} KiB",
         "one frame of a letter": f"{codec.MAX_PART >> 30} GiB",
         "answers queued for one sender": f"{mail._WORDS} for each message of `mailbox.size`, and {mail._SPARE:,}",
         "lent between two processes at a time, each way": f"{stock.LIMIT // mib} MiB",

@@ -177,6 +177,16 @@ def test_what_was_dropped_on_the_way_is_asked_for_and_comes_in_its_place(system,
 
 
 @pytest.mark.requirement("A4")
+def test_who_follows_thousands_of_names_hears_of_each_without_asking(system, follow, monkeypatch):
+    monkeypatch.setattr(feed, "SILENCE", 1_000.0)
+    observer = follow(names=[*(f"name-{number}" for number in range(2_000)), "zz"])
+    assert observer.actors == {}
+    system.spawn(Falling, name="zz")
+    events = events_until(observer, ended("zz"))
+    assert [event.after for event in events if event.kind == "state"][0] == "STARTING"
+
+
+@pytest.mark.requirement("A4")
 def test_whoever_joins_amid_a_storm_knows_in_the_end_what_the_registry_knows(system):
     over = threading.Event()
 

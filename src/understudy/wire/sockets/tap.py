@@ -69,7 +69,8 @@ class Tap:
         self._connect(self.control, route.control)
         self.status: Any = None
         if subscriptions := [(zmq.SUBSCRIBE, each) for each in sorted(topics)]:
-            self.status = self._made(zmq.SUB, ((zmq.RCVHWM, STATUS_HWM), *subscriptions))
+            # Without a bound for what it says: libzmq would drop the topics beyond the first thousand.
+            self.status = self._made(zmq.SUB, ((zmq.RCVHWM, STATUS_HWM), (zmq.SNDHWM, 0), *subscriptions))
             if route.status is not None:
                 self.follow(route.status)
 

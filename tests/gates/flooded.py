@@ -1,4 +1,4 @@
-"""A system whose descriptors are few, and a program that opens connections to it that say nothing; each by its word."""
+"""A system whose descriptors are few, and a program that opens connections without end; each by its word."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import socket
 import sys
 import time
 from typing import Any
+
+HALF_A_WORD = (
+    b"\xff" + bytes(8) + b"\x7f\x03\0" + b"CURVE".ljust(20, b"\0") + bytes(32)  # the greeting of ZMTP
+    + b"\x06" + (100_000).to_bytes(8) + bytes(1_000)
+)  # fmt: skip
+"""What a stranger can say without being cut off: that a long word follows, and a little of that."""
 
 
 def serve(keys: str, limit: int) -> None:
@@ -22,7 +28,7 @@ def serve(keys: str, limit: int) -> None:
             print(system.spawn(str.upper, word.strip()).result(60), flush=True)
 
 
-def flood(port: int, count: int, ports: int) -> None:
+def flood(says: bytes, port: int, count: int, ports: int) -> None:
     """So many connections, at so many ports from that one on; of those cut off a thousand a second come again."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -32,6 +38,7 @@ def flood(port: int, count: int, ports: int) -> None:
     def connect(at: int) -> None:
         with contextlib.suppress(OSError):
             made = socket.create_connection(("127.0.0.1", at), timeout=5)
+            made.sendall(says)
             made.settimeout(0)
             watched.register(made, selectors.EVENT_READ, at)
             opened.append(made)
@@ -62,4 +69,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(sys.argv[2], int(sys.argv[3]))
     else:
-        flood(*map(int, sys.argv[2:]))
+        flood(HALF_A_WORD if sys.argv[1] == "babble" else b"", *map(int, sys.argv[2:]))

@@ -254,7 +254,7 @@ def test_the_watch_over_connections_cuts_off_those_at_its_ports_and_nothing_else
             here, _ = server.accept()
             port = server.getsockname()[1] if ours else 1
             warden = Warden("unused", None, frozenset({port}), ended.append, ended.append)  # type: ignore[arg-type]
-            warden._cut_off(Connection(0, here.fileno()))
+            warden.cut_off(here.fileno())
             there.settimeout(0.2)
             if ours:
                 assert there.recv(1) == b""
@@ -263,20 +263,20 @@ def test_the_watch_over_connections_cuts_off_those_at_its_ports_and_nothing_else
                     there.recv(1)
             number = here.fileno()
             here.close()
-            warden._cut_off(Connection(0, number))  # it is gone
+            warden.cut_off(number)  # it is gone
 
 
-def test_a_connection_has_proved_itself_when_it_said_as_much_as_only_who_knows_the_system_can():
+def test_a_connection_has_proved_itself_when_it_was_told_what_only_who_knows_the_system_is_told():
     warden = Warden("unused", None, frozenset(), print, print)  # type: ignore[arg-type]
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as there:
         here, _ = server.accept()
         one, long_ago = Connection(0, here.fileno()), monotonic() - 60
-        there.sendall(bytes(265))
-        until(lambda: len(here.recv(1_000, socket.MSG_PEEK)) == 265)
+        there.sendall(bytes(1_000))  # whatever it says itself
+        here.sendall(bytes(200))
+        until(lambda: len(here.recv(2_000, socket.MSG_PEEK)) == 1_000)
         assert not warden._has_proved(one, long_ago)
-        there.sendall(b"x")
-        until(lambda: len(here.recv(1_000, socket.MSG_PEEK)) == 266)
-        assert warden._has_proved(one, monotonic())
+        here.sendall(bytes(34))
+        until(lambda: warden._has_proved(one, monotonic()))
         here.close()
     assert warden._has_proved(one, long_ago)  # where nothing tells: by its age
     assert not warden._has_proved(one, monotonic())

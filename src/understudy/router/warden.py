@@ -17,10 +17,10 @@ from understudy.router.entrants import Entrants
 from understudy.wire.sockets.curve import HANDSHAKE_SECONDS
 from understudy.wire.sockets.ears import Connection, Ears, Move
 
-_PROOF = 266
-"""Bytes of ZMTP's greeting (64) and CURVE's HELLO (202): who sent these and is still there knows the system's key."""
-_RECEIVED = struct.Struct("=Q")
-_RECEIVED_AT = 128  # tcpi_bytes_received in Linux's struct tcp_info
+_PROOF = 234
+"""Bytes of ZMTP's greeting (64) and CURVE's WELCOME (170): the system says the second to who knows its key alone."""
+_HEARD = struct.Struct("=Q")
+_HEARD_AT = 120  # tcpi_bytes_acked in Linux's struct tcp_info
 _TCP_INFO_BYTES = 256
 
 _COUNT = 0.1
@@ -65,7 +65,7 @@ class Warden:
         now, entrants = monotonic(), self._entrants
         for move, which in moves:
             if move is Move.CAME and self._ill:
-                self._cut_off(which)
+                self.cut_off(which.descriptor)
             elif move is Move.CAME:
                 entrants.came(which, now)
             elif move is Move.LEFT:
@@ -76,7 +76,7 @@ class Warden:
             else:
                 self._turned_away("somebody who did not prove a key in time, or at all,")
         for one in entrants.surplus(self._has_proved, self._most(now)):
-            self._cut_off(one)
+            self.cut_off(one.descriptor)
             self._turned_away("a connection beyond those that there may be")
 
     def _most(self, now: float) -> int:
@@ -90,13 +90,14 @@ class Warden:
     def _has_proved(self, which: Connection, since: float) -> bool:
         with contextlib.suppress(OSError), _held(which.descriptor) as held:
             told = held.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-            if len(told) >= _RECEIVED_AT + _RECEIVED.size:
-                return bool(_RECEIVED.unpack_from(told, _RECEIVED_AT)[0] >= _PROOF)
+            if len(told) >= _HEARD_AT + _HEARD.size:
+                return bool(_HEARD.unpack_from(told, _HEARD_AT)[0] >= _PROOF)
         return monotonic() - since > HANDSHAKE_SECONDS
 
-    def _cut_off(self, which: Connection) -> None:
+    def cut_off(self, descriptor: int) -> None:
+        """End that connection, for any thread; one that comes to no port of the gate is let be."""
         # It may have gone meanwhile, and its number may be somebody else's.
-        with contextlib.suppress(OSError), _held(which.descriptor) as held:
+        with contextlib.suppress(OSError), _held(descriptor) as held:
             if held.family in {socket.AF_INET, socket.AF_INET6} and held.getsockname()[1] in self._ports:
                 held.shutdown(socket.SHUT_RDWR)
 

@@ -1,17 +1,20 @@
-"""Connections without end, by those who hold no key, keep neither clients out nor actors from being spawned."""
+"""Floods cost the parent next to nothing: of connections by those who hold no key, of topics by those who do."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager
 
+import psutil
 import pytest
+import zmq
 
 from tests.gates.far import Far
-from tests.stage import ROOT
+from tests.stage import ROOT, until
 from understudy.wire.keyring import read_key
 
 LIMIT, FLOOD, PORTS = 2_048, 2_500, 3
@@ -30,8 +33,9 @@ def program(*words):
 
 
 @pytest.mark.fault("F54")
-def test_a_flood_of_connections_that_say_nothing_exhausts_no_descriptors_and_keeps_nobody_out(
-    keyring, nothing_is_left_behind
+@pytest.mark.parametrize("word", ["flood", "babble"])
+def test_a_flood_of_connections_that_prove_nothing_exhausts_no_descriptors_and_keeps_nobody_out(
+    word, keyring, nothing_is_left_behind
 ):
     with program("serve", keyring.directory, LIMIT) as served:
         endpoint = served.stdout.readline().strip()
@@ -46,7 +50,7 @@ def test_a_flood_of_connections_that_say_nothing_exhausts_no_descriptors_and_kee
         counts = threading.Thread(target=count)
         counts.start()
         try:
-            with program("flood", endpoint.rpartition(":")[2], FLOOD, PORTS) as flooding:
+            with program(word, endpoint.rpartition(":")[2], FLOOD, PORTS) as flooding:
                 assert flooding.stdout.readline() == "flooded\n"
                 for number in range(5):
                     client = Far(endpoint, read_key(keyring.key_path("eve")))
@@ -64,3 +68,30 @@ def test_a_flood_of_connections_that_say_nothing_exhausts_no_descriptors_and_kee
             counts.join()
         assert max(seen) < MOST
         first.close()
+
+
+@pytest.mark.fault("F50")
+@pytest.mark.fault("F52")
+@pytest.mark.parametrize("word", [b"\x01", b"no subscription"])
+def test_a_flood_of_topics_grows_nobody_and_ends_only_the_connection_by_which_it_comes(word, system, far, audit):
+    eve, carl = far("eve"), far("carl")
+    reads, wide = carl.follow(), carl.follow(*(b"worker-%d|" % number for number in range(900)))
+    floods = eve.socket(zmq.XSUB, eve.value("hello")["stream"], reconnect_ivl=-1, sndtimeo=50)
+    hears = floods.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    memory = psutil.Process(os.getpid()).memory_info
+    before, sent = memory().rss, 0
+    while not hears.poll(0) and sent < 200_000:  # which would be 1.6 GB
+        try:
+            floods.send(word + secrets.token_bytes(100))
+            sent += 1
+        except zmq.Again:
+            break
+    assert hears.poll(20_000)
+    until(lambda: any("what eve subscribes to beyond" in record.getMessage() for record in audit()))
+    assert memory().rss - before < 200 << 20
+    assert eve.ask("ps")["ok"]
+    for stream in (reads, wide):
+        stream.seen.clear()
+        stream.until(lambda event: event["kind"] == "tick")
+    floods.disable_monitor()
+    hears.close(0)

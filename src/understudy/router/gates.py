@@ -25,7 +25,7 @@ from understudy.status import OpenGate
 from understudy.wire.codec import pack
 from understudy.wire.endpoints import Place
 from understudy.wire.keyring import Keyring, Member, Role
-from understudy.wire.sockets.gate import CONTROL, MAPPED, Gate, Request, stream_domain
+from understudy.wire.sockets.gate import CONTROL, MAPPED, Gate, Request, Stream, Subscription, stream_domain
 
 LOOK = 0.5
 """Seconds between two looks at the keyring."""
@@ -185,13 +185,19 @@ class Gates:
     # --- what comes in
 
     def _listen_at(self, one: _Open, ready: set[object]) -> None:
-        for stream in one.gate.streams.values():
+        for role, stream in one.gate.streams.items():
             if stream.socket in ready:
-                hear = stream.audience.hear
-                self._world.dropped += sum(not hear(frame) for frame in self._world.hub.subscriptions(stream.socket))
+                for said in one.gate.subscriptions(role):
+                    self._hear(one, stream, said)
         if one.gate.control in ready:
             for request in one.gate.requests():
                 self._take(one, request)
+
+    def _hear(self, one: _Open, stream: Stream, said: Subscription) -> None:
+        self._world.dropped += not stream.audience.hear(said.frame)
+        if not stream.topics.hear(said.frame, said.user, monotonic()) and said.descriptor >= 0:
+            one.warden.cut_off(said.descriptor)
+            self._audit.turned_away(f"what {said.user.partition(' ')[0]} subscribes to beyond the share of one key")
 
     def _take(self, one: _Open, request: Request) -> None:
         member = members_of(one.keyring).get(request.user.rpartition(" ")[2])

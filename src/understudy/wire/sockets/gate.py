@@ -20,6 +20,7 @@ from understudy.wire.sockets.curve import Pair, Zap
 from understudy.wire.sockets.ears import Ears
 from understudy.wire.sockets.frames import LONG, MAX_CONTROL, MAX_SUBSCRIPTION, STATUS_HWM, Frames
 from understudy.wire.sockets.hub import REPLIES, REQUESTS, ROUND, ROUND_SECONDS, Sent, reply_by
+from understudy.wire.topics import Topics
 
 CONTROL = "control"
 """The domain of those who ask."""
@@ -27,6 +28,8 @@ NEARBY = 20
 """Ports above that of the requests that are tried for the streams before any other: so a firewall's rule is short."""
 _LAST_PORT = 65_535
 _LAST_WORDS_MS = 100
+_UNREAD = 64 << 10
+"""Bytes of one follower that wait in the kernel."""
 MAPPED = "::ffff:"
 """Before an IPv4 address at a socket for both."""
 
@@ -48,12 +51,24 @@ class Request:
     frames: Frames
 
 
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What the socket of a stream says."""
+
+    frame: bytes
+    user: str
+    """As of a request; empty where a connection has ended."""
+    descriptor: int
+    """That of the connection, which may have ended meanwhile; negative where there is none."""
+
+
 class Stream:
     """The status socket of one role."""
 
     def __init__(self, socket: Any, port: int) -> None:
         self.socket, self.port = socket, port
         self.audience = Audience()
+        self.topics = Topics()
 
 
 class Gate:
@@ -109,6 +124,16 @@ class Gate:
             yield _request(parts)
             if monotonic() > until:
                 return
+
+    def subscriptions(self, role: str) -> Iterator[Subscription]:
+        """What the followers in that role have sent, one round's worth at most."""
+        until, socket = monotonic() + ROUND_SECONDS, self.streams[role].socket
+        try:
+            while monotonic() < until:
+                for _ in range(ROUND):
+                    yield _subscription(socket.recv(flags=zmq.NOBLOCK, copy=False))
+        except zmq.Again:
+            return
 
     def _take(self) -> list[Any]:
         parts: list[Any] = []
@@ -195,7 +220,13 @@ _OPTIONS: dict[int, tuple[tuple[int, int], ...]] = {
         (zmq.MAXMSGSIZE, MAX_CONTROL),
         (zmq.ROUTER_MANDATORY, 1),
     ),
-    zmq.XPUB: ((zmq.SNDHWM, STATUS_HWM), (zmq.MAXMSGSIZE, MAX_SUBSCRIPTION)),
+    zmq.XPUB: (
+        (zmq.SNDHWM, STATUS_HWM),
+        (zmq.MAXMSGSIZE, MAX_SUBSCRIPTION),
+        # What has arrived of one that is cut off becomes topics all the same: so little of it waits anywhere.
+        (zmq.RCVHWM, REQUESTS),
+        (zmq.RCVBUF, _UNREAD),
+    ),
 }
 """As those of the hub."""
 
@@ -208,3 +239,10 @@ def _request(parts: list[Any]) -> Request:
         connection=(first.bytes, first.get(zmq.SRCFD)),
         frames=[part.buffer if len(part) > LONG else part.bytes for part in parts],
     )
+
+
+def _subscription(frame: Any) -> Subscription:
+    try:
+        return Subscription(frame.bytes, frame.get("User-Id"), frame.get(zmq.SRCFD))
+    except zmq.ZMQError:  # nobody sent it: the socket says that nobody has this topic any more
+        return Subscription(frame.bytes, "", -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import msgpack
@@ -11,6 +12,7 @@ import zmq
 from tests.gates.far import Far
 from tests.stage import until
 from understudy import Process
+from understudy.router import caller, gates
 from understudy.router.rates import AT_ONCE
 from understudy.wire.keyring import Keyring, read_key
 
@@ -216,6 +218,56 @@ def test_too_many_requests_are_answered_with_busy_and_other_keys_are_served_mean
     until(lambda: any("more requests were refused: busy to eve" in record.getMessage() for record in audit()))
     assert len(audit()) < 100
     until(lambda: eve.ask("ps")["ok"])
+
+
+def test_what_an_observer_says_at_length_is_not_read(system, far):
+    eve, carl = far("eve"), far("carl")
+    much = ["x" * 100] * 1_000
+    assert "64 KiB" in refused(eve.ask("kill", name=much), "malformed", "ProtocolError")
+    assert refused(eve.ask("kill", name=much[:500]), "denied", "AccessDenied")
+    refused(carl.ask("logs", name=much), "refused", "UnknownActor")
+
+
+def test_whose_requests_take_long_may_ask_less_often_and_others_as_before(system, far, monkeypatch):
+    monkeypatch.setattr(gates, "SECONDS", 2e-7)  # as if each took seconds
+    eve, carl = far("eve"), far("carl")
+    assert eve.ask("ps")["ok"]
+    refused(eve.ask("ps"), "busy", "NoCapacity")
+    assert carl.ask("ps")["ok"]
+    monkeypatch.undo()
+    until(lambda: eve.ask("ps")["ok"])
+
+
+def test_whose_answers_are_long_may_ask_less_often(system, far, monkeypatch):
+    monkeypatch.setattr(caller, "REPLY", 1)
+    eve, carl = far("eve"), far("carl")
+    assert eve.ask("ps", all=True)["ok"]
+    assert eve.ask("hello")["ok"]
+    refused(eve.ask("ps"), "busy", "NoCapacity")
+    assert carl.ask("ps")["ok"]
+
+
+def test_so_many_requests_of_a_key_wait_for_their_answers_and_no_more(system, far, sleeper):
+    eve, carl, held = far("eve"), far("carl"), threading.Event()
+    errands = system._router.errands
+    assert system._calls.make(lambda: errands.run(held.wait, print))
+    system._calls.make(lambda: setattr(system._router.sampler, "is_due", lambda _: True))
+    for _ in range(caller.UNANSWERED + 1):
+        eve.send({"verb": "info", "name": "sleeper"})
+    assert "wait for their answers" in refused(eve.reply(), "busy", "NoCapacity")
+    assert carl.ask("hello")["ok"]
+    held.set()
+    assert all(eve.reply()["ok"] for _ in range(caller.UNANSWERED))
+    assert eve.ask("info", name="sleeper")["ok"]
+
+
+def test_a_gate_that_takes_long_is_heard_again_after_a_rest(system, far, monkeypatch):
+    monkeypatch.setattr(gates, "BUSY", 0.0)
+    carl = far("carl")
+    stream = carl.follow()
+    for _ in range(20):
+        assert carl.ask("ps")["ok"]
+    stream.until(lambda event: event["kind"] == "tick")
 
 
 @pytest.mark.fault("F54")

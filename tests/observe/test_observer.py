@@ -183,7 +183,7 @@ def test_who_follows_thousands_of_names_hears_of_each_without_asking(system, fol
     assert observer.actors == {}
     system.spawn(Falling, name="zz")
     events = events_until(observer, ended("zz"))
-    assert [event.after for event in events if event.kind == "state"][0] == "STARTING"
+    assert next(event.after for event in events if event.kind == "state") == "STARTING"
 
 
 @pytest.mark.requirement("A4")

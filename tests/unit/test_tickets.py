@@ -107,6 +107,17 @@ def test_accounts_that_are_full_again_are_dropped_and_others_stay():
     assert not rates.allow("b", 100.2)
 
 
+def test_what_costs_more_is_waited_for_longer_and_not_forgotten_before():
+    rates = Rates(per_second=10, at_once=2)
+    assert rates.allow("a", 100.0)
+    rates.charge("a", 21.0)
+    rates.charge("a", -5.0)  # cheaper than one there is none
+    rates.forget(102.0)
+    assert not rates.allow("a", 102.05)
+    assert rates.allow("a", 102.15)
+    assert rates.allow("b", 102.15)
+
+
 @given(st.lists(st.floats(0, 0.2), min_size=1, max_size=300))
 def test_in_no_stretch_of_time_are_more_allowed_than_at_once_and_what_it_brings(pauses):
     rates, now, allowed = Rates(per_second=20, at_once=5), 0.0, []

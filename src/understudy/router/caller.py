@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from understudy.errors import AccessDenied, ProtocolError
+from understudy.errors import AccessDenied, NoCapacity, ProtocolError
 from understudy.router import roles
 from understudy.router.audit import Audit, Who
 from understudy.router.fields import HEAD, Refused
+from understudy.router.rates import REPLY, Rates
 from understudy.router.replies import Replies
 from understudy.router.tickets import Tickets
 from understudy.wire.keyring import Member, Role
@@ -19,6 +21,8 @@ from understudy.wire.sockets.gate import Request
 
 _HEAD = HEAD | {"ticket"}
 _FRESH_BYTES = 16
+UNANSWERED = 8
+"""Requests of one key that may wait for their answers, as for figures that are measured first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,9 @@ class Counter:
     replies: Replies
     tickets: Tickets
     audit: Audit
+    rates: Rates
+    unanswered: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Requests that are being met, by user."""
 
 
 def name_at_the_sockets(member: Member) -> str:
@@ -44,20 +51,25 @@ class Caller:
 
     def __init__(self, counter: Counter, request: Request, role: Role) -> None:
         name, _, self.user = request.user.partition(" ")
-        self._counter, self._role, self._connection = counter, role, request.connection
+        self._counter, self.role, self._connection = counter, role, request.connection
         self._who = Who(name, self._standing(), request.address)
+        self._is_met = False
 
     def _standing(self) -> str:
-        return str(self._role)
+        return str(self.role)
 
     def enter(self) -> None:
         """It may."""
 
     def allow(self, verb: str, least: Role) -> None:
         """Raise Refused for what the role, or the gate, does not allow."""
-        if not roles.may(self._role, least):
-            text = f"{verb!r} is for a {least}, and {self._who.user} is an {self._role} here"
+        if not roles.may(self.role, least):
+            text = f"{verb!r} is for a {least}, and {self._who.user} is an {self.role} here"
             raise Refused(AccessDenied(text), "denied")
+        if self._counter.unanswered[self.user] >= UNANSWERED:
+            raise Refused(NoCapacity(f"{UNANSWERED} requests of one key wait for their answers"), "busy")
+        self._counter.unanswered[self.user] += 1
+        self._is_met = True
 
     def spend(self, request: Mapping[str, Any]) -> None:
         """Use the ticket."""
@@ -73,13 +85,13 @@ class Caller:
     def shown(self, verb: str, value: Any) -> Any:
         """What the role sees of it; ``hello`` also says how to go on here."""
         if verb != "hello":
-            return roles.shown(self._role, verb, value)
+            return roles.shown(self.role, verb, value)
         ticket = self._counter.tickets.issue(self.user, self._connection, secrets.token_hex(_FRESH_BYTES))
         return {
             **value,
             "user": self._who.user,
-            "role": str(self._role),
-            "stream": self._counter.streams[self._role],
+            "role": str(self.role),
+            "stream": self._counter.streams[self.role],
             "ticket": ticket,
             "endpoint": self._counter.endpoint,
         }
@@ -94,6 +106,12 @@ class Caller:
 
     def send(self, envelope: Frames, body: bytes) -> None:
         """By the gate's socket."""
+        if self._is_met:
+            self._is_met = False
+            self._counter.unanswered[self.user] -= 1
+            if not self._counter.unanswered[self.user]:
+                del self._counter.unanswered[self.user]
+        self._counter.rates.charge(self.user, len(body) / REPLY - 1.0)
         self._counter.replies.send(envelope, body)
 
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
-from time import monotonic
+from time import monotonic, thread_time
 from typing import Any
 
-from understudy.errors import AccessDenied, ConfigError, NoCapacity
+from understudy.errors import AccessDenied, ConfigError, NoCapacity, ProtocolError
 from understudy.router import roles
 from understudy.router.audit import PERIOD, Audit
 from understudy.router.caller import Caller, Counter, Revoked, name_at_the_sockets
 from understudy.router.control import Control
 from understudy.router.fields import Refused
 from understudy.router.logs import defect, warning
-from understudy.router.rates import PER_SECOND, Rates
+from understudy.router.rates import PER_SECOND, SECONDS, Rates
 from understudy.router.replies import Replies
 from understudy.router.tickets import Tickets
 from understudy.router.warden import Warden
@@ -32,6 +32,10 @@ LOOK = 0.5
 _FIRST_AGAIN, _LONGEST_AGAIN = 0.002, 0.1
 _TELL_AFTER = 5.0
 """Seconds after which it is told that a port is not to be had again."""
+LOOKING = 64 << 10
+"""Bytes of one request by an observer, whose longest is a name and an id."""
+BUSY, REST, LONGEST_REST = 0.005, 3.0, 0.5
+"""What takes the router as many seconds or more is followed by so many times as long, at most, in which it waits."""
 
 
 class Porter:
@@ -127,7 +131,7 @@ class Gates:
         told = OpenGate(endpoint, str(role), gate.ports)
         streams = {one: gate.streams[one].port for one in served}
         replies = Replies(gate, self._world.timers)
-        counter = Counter(endpoint, streams, replies, Tickets(), self._audit)
+        counter = Counter(endpoint, streams, replies, Tickets(), self._audit, self._rates)
         name, turned_away = f"understudy-warden-{self._world.system}", self._audit.turned_away
         warden = Warden(name, gate.ears, frozenset(gate.ports), turned_away, fail)
         try:
@@ -187,11 +191,27 @@ class Gates:
     def _listen_at(self, one: _Open, ready: set[object]) -> None:
         for role, stream in one.gate.streams.items():
             if stream.socket in ready:
+                began = thread_time()
                 for said in one.gate.subscriptions(role):
                     self._hear(one, stream, said)
+                self._rest(one, stream.socket, thread_time() - began)
         if one.gate.control in ready:
+            began = thread_time()
             for request in one.gate.requests():
                 self._take(one, request)
+            self._rest(one, one.gate.control, thread_time() - began)
+
+    def _rest(self, one: _Open, socket: Any, spent: float) -> None:
+        """Where it took long, it is heard again later: a flood there leaves the router most of its time."""
+        if spent < BUSY:
+            return
+        self._world.hub.leave(socket)
+        again = partial(self._guarded, one, partial(self._rested, one, socket))
+        self._world.timers.set((one, socket), monotonic() + min(LONGEST_REST, REST * spent), again)
+
+    def _rested(self, one: _Open, socket: Any) -> None:
+        if socket in one.gate.sockets:  # else it was closed meanwhile
+            self._world.hub.watch(socket)
 
     def _hear(self, one: _Open, stream: Stream, said: Subscription) -> None:
         self._world.dropped += not stream.audience.hear(said.frame)
@@ -205,14 +225,25 @@ class Gates:
             caller: Caller = Revoked(one.counter, request)
         else:
             caller = Caller(one.counter, request, roles.in_force(one.role, member.role))
+        began = thread_time()
         try:
-            if self._rates.allow(caller.user, monotonic()):
+            refusal = self._refusal(caller, request)
+            if refusal is None:
                 self._control.take(caller, request.frames)
+                self._rates.charge(caller.user, (thread_time() - began) / SECONDS - 1.0)
             else:
-                text = f"too many requests: {PER_SECOND:.0f} in a second of one key are met"
-                self._control.turn_away(caller, request.frames, Refused(NoCapacity(text), "busy"))
+                self._control.turn_away(caller, request.frames, refusal)
         except Exception:  # noqa: BLE001 - told in full, and to who asked: it was one request
             self._world.logs.put(defect("the router met an error of its own and goes on; please report it"))
+
+    def _refusal(self, caller: Caller, request: Request) -> Refused | None:
+        """Why it is not even read, if it is not."""
+        if not self._rates.allow(caller.user, monotonic()):
+            text = f"too many requests: {PER_SECOND:.0f} in a second of one key are met"
+            return Refused(NoCapacity(text), "busy")
+        if caller.role is Role.OBSERVER and len(request.frames[-1]) > LOOKING:
+            return Refused(ProtocolError(f"a request of an observer has {LOOKING >> 10} KiB at most"), "malformed")
+        return None
 
     # --- who may come no more
 

@@ -12,7 +12,7 @@ import zmq
 from tests.gates.far import Far
 from tests.stage import until
 from understudy import Process
-from understudy.router import caller, gates
+from understudy.router import caller, gates, visits
 from understudy.router.rates import AT_ONCE
 from understudy.wire.keyring import Keyring, read_key
 
@@ -259,6 +259,23 @@ def test_so_many_requests_of_a_key_wait_for_their_answers_and_no_more(system, fa
     held.set()
     assert all(eve.reply()["ok"] for _ in range(caller.UNANSWERED))
     assert eve.ask("info", name="sleeper")["ok"]
+
+
+@pytest.mark.fault("F50")
+def test_of_the_connections_by_which_a_key_asks_those_that_asked_last_stay(system, far):
+    first, carl = far("eve", reconnect_ivl=-1), far("carl", reconnect_ivl=-1)
+    gone = first.control.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+    assert first.ask("hello")["ok"]
+    assert carl.ask("hello")["ok"]
+    others = [far("eve", reconnect_ivl=-1) for _ in range(visits.EACH)]
+    for number, other in enumerate(others):
+        assert not gone.poll(0), number
+        assert other.ask("hello")["ok"]
+    assert gone.poll(20_000)
+    for client in (carl, *others):
+        assert client.ask("healthy", name="nobody")["error"] == "UnknownActor"
+    first.control.disable_monitor()
+    gone.close(0)
 
 
 def test_a_gate_that_takes_long_is_heard_again_after_a_rest(system, far, monkeypatch):

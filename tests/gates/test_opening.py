@@ -266,6 +266,22 @@ def test_the_watch_over_connections_cuts_off_those_at_its_ports_and_nothing_else
             warden.cut_off(number)  # it is gone
 
 
+def test_a_connection_whose_descriptor_is_another_peers_by_now_takes_that_one_not_with_it():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as there:
+        here, _ = server.accept()
+        warden = Warden("unused", None, frozenset({server.getsockname()[1]}), print, print)  # type: ignore[arg-type]
+        number, peer = here.fileno(), warden.peer(here.fileno())
+        assert peer == there.getsockname()
+        warden.cut_off(number, ("127.0.0.1", 1))
+        there.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            there.recv(1)
+        warden.cut_off(number, peer)
+        assert there.recv(1) == b""
+        here.close()
+        assert warden.peer(number) is None
+
+
 def test_a_connection_has_proved_itself_when_it_was_told_what_only_who_knows_the_system_is_told():
     warden = Warden("unused", None, frozenset(), print, print)  # type: ignore[arg-type]
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as there:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from understudy.router.rates import Rates
 from understudy.router.tickets import EACH, LARGEST, Tickets
+from understudy.router.visits import Visits
 
 
 @pytest.fixture
@@ -79,6 +80,21 @@ def test_whatever_is_sent_each_number_counts_once_and_only_upwards(numbers):
     tickets.issue("carl", "c1", "t")
     used = [number for number in numbers if tickets.use("carl", "c1", ["t", number]) is None]
     assert used == sorted(set(used))
+
+
+# By how many connections somebody may ask.
+
+
+def test_for_one_too_many_goes_the_one_that_asked_longest_ago_and_no_other_users():
+    visits = Visits(each=2)
+    assert [visits.came(user, which, f"peer {which}") for user, which in (("a", 1), ("b", 7), ("a", 2))] == [None] * 3
+    assert visits.knows("a", 1)
+    assert not visits.knows("b", 1)
+    assert visits.came("a", 3, "peer 3") == (2, "peer 2")
+    assert not visits.knows("a", 2)
+    visits.forget("a")
+    assert not visits.knows("a", 1)
+    assert visits.knows("b", 7)
 
 
 # How often somebody may ask.

@@ -19,6 +19,7 @@ from understudy.router.logs import defect, warning
 from understudy.router.rates import PER_SECOND, SECONDS, Rates
 from understudy.router.replies import Replies
 from understudy.router.tickets import Tickets
+from understudy.router.visits import Visits
 from understudy.router.warden import Warden
 from understudy.router.world import World
 from understudy.status import OpenGate
@@ -87,6 +88,7 @@ class _Open:
     keyring: Keyring
     counter: Counter
     mishaps: SimpleQueue[BaseException]
+    visits: Visits[tuple[bytes, int]] = field(default_factory=Visits)
     followers: set[tuple[str, Role]] = field(default_factory=set)
     """Who was let in to the streams since these were opened."""
     known: frozenset[str] = frozenset()
@@ -225,6 +227,7 @@ class Gates:
             caller: Caller = Revoked(one.counter, request)
         else:
             caller = Caller(one.counter, request, roles.in_force(one.role, member.role))
+        self._visit(one, caller.user, request.connection)
         began = thread_time()
         try:
             refusal = self._refusal(caller, request)
@@ -235,6 +238,15 @@ class Gates:
                 self._control.turn_away(caller, request.frames, refusal)
         except Exception:  # noqa: BLE001 - told in full, and to who asked: it was one request
             self._world.logs.put(defect("the router met an error of its own and goes on; please report it"))
+
+    def _visit(self, one: _Open, user: str, which: tuple[bytes, int]) -> None:
+        if one.visits.knows(user, which):
+            return
+        _, descriptor = which
+        surplus = one.visits.came(user, which, one.warden.peer(descriptor))
+        if surplus is not None and surplus[1] is not None:
+            (_, descriptor), peer = surplus
+            one.warden.cut_off(descriptor, peer)
 
     def _refusal(self, caller: Caller, request: Request) -> Refused | None:
         """Why it is not even read, if it is not."""
@@ -267,6 +279,7 @@ class Gates:
             self._renew(one, role)
         for public in one.known - members.keys():
             one.counter.tickets.forget(public)
+            one.visits.forget(public)
             self._control.forget(public)
         one.known = frozenset(members)
         self._tell_of_trouble(one)

@@ -94,12 +94,21 @@ class Warden:
                 return bool(_HEARD.unpack_from(told, _HEARD_AT)[0] >= _PROOF)
         return monotonic() - since > HANDSHAKE_SECONDS
 
-    def cut_off(self, descriptor: int) -> None:
-        """End that connection, for any thread; one that comes to no port of the gate is let be."""
+    def peer(self, descriptor: int) -> object:
+        """Who is at the other end of that connection; None where nobody is, or it comes to no port of the gate."""
+        with contextlib.suppress(OSError), _held(descriptor) as held:
+            return held.getpeername() if self._is_ours(held) else None
+        return None
+
+    def cut_off(self, descriptor: int, peer: object = None) -> None:
+        """End that connection, for any thread; let be what comes to no port of the gate, and another peer's."""
         # It may have gone meanwhile, and its number may be somebody else's.
         with contextlib.suppress(OSError), _held(descriptor) as held:
-            if held.family in {socket.AF_INET, socket.AF_INET6} and held.getsockname()[1] in self._ports:
+            if self._is_ours(held) and peer in {None, held.getpeername()}:
                 held.shutdown(socket.SHUT_RDWR)
+
+    def _is_ours(self, held: socket.socket) -> bool:
+        return held.family in {socket.AF_INET, socket.AF_INET6} and held.getsockname()[1] in self._ports
 
 
 def _held(descriptor: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,9 @@ def key(tmp_path):
     return keyring.key_path("alice")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "shop.example.org", "localhost", "[::1]", "[fe80::1%eth0]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "shop.example.org", "localhost", "[::1]", "[fe80::1%eth0]", "[fe80::1%br-0A_z]"]
+)
 def test_what_is_reached_over_tcp_is_a_host_and_a_port(key, host):
     place = place_of(f"tcp://{host}:7700", key)
 
@@ -33,7 +36,8 @@ def test_what_is_reached_over_tcp_is_a_host_and_a_port(key, host):
 @pytest.mark.parametrize(
     "endpoint",
     ["tcp://", "tcp://host", "tcp://host:", "tcp://host:0", "tcp://host:65536", "tcp://*:7700", "tcp://a b:1",
-     "tcp://::1:7700", "tcp://host:77/x", "tcp:host:7700", "tcp://user@host:7700/"],
+     "tcp://::1:7700", "tcp://host:77/x", "tcp:host:7700", "tcp://user@host:7700/", "tcp://_a:1", "tcp://-a:1", "tcp://h\u00f6st:1", "tcp://a\0b:1",
+     "tcp://a;b:1", "tcp://host:\u0667", "tcp://[::x]:1", "tcp://[fe80::1%]:1", Path("tcp:/host"), "tcp://a:1\n"],
 )  # fmt: skip
 def test_what_is_no_endpoint_is_refused_with_what_one_is(key, endpoint):
     with pytest.raises(ConfigError, match="write tcp://HOST:PORT"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,6 @@ from understudy.wire.sockets import Credentials, Route, local
 
 if TYPE_CHECKING:
     from understudy.wire.keyring import Key
-
-_FAR = re.compile(r"tcp://(?P<host>\[[0-9A-Fa-f:.%a-z]+\]|[^\s:/\[\]*]+):(?P<port>\d{1,5})")
-_HIGHEST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +65,15 @@ def place_of(endpoint: str, key: str | os.PathLike[str] | None) -> Place:
         if key is not None:
             raise ConfigError(f"key={shown(key)}: a key is for tcp://HOST:PORT; {shown(endpoint)} is on this machine")
         return Here(endpoint, rundir.resolve(endpoint))
-    found = _FAR.fullmatch(endpoint)
-    if found is None or not 0 < int(found["port"]) <= _HIGHEST_PORT:
-        raise ConfigError(f"{shown(endpoint)} is no endpoint: write tcp://HOST:PORT, an IPv6 address in brackets")
+    # Late, as the keyring below, for only who speaks to a network needs it.
+    from understudy.wire.endpoints import to_connect_to
+
+    host = to_connect_to(endpoint).host
     if key is None:
         raise ConfigError(
             f"{endpoint} needs a key: give key=FILE, which its owner makes by "
             "`understudy keys new NAME --role observer`"
         )
-    # Late, for only who speaks to a network needs it.
     from understudy.wire.keyring import read_key
 
-    return There(endpoint, found["host"], read_key(key))
+    return There(endpoint, host, read_key(key))

@@ -40,13 +40,24 @@ def to_listen_at(endpoint: object) -> Place:
     return Place(host, int(port))
 
 
+def to_connect_to(endpoint: object) -> Place:
+    """Where something listens. Raises ConfigError."""
+    host, _, port = endpoint.removeprefix(_TCP).rpartition(":") if isinstance(endpoint, str) else ("", "", "")
+    number = int(port) if port.isascii() and port.isdigit() and len(port) < len("1000000") else 0
+    # libzmq takes no name that begins otherwise for one.
+    is_named = _is_host(host) and (host[0] == "[" or host[0].isalnum())
+    if not (isinstance(endpoint, str) and endpoint.startswith(_TCP) and is_named) or not 0 < number <= _LAST_PORT:
+        raise ConfigError(f"{shown(endpoint)} is no endpoint: write tcp://HOST:PORT, an IPv6 address in brackets")
+    return Place(host, number)
+
+
 def _is_host(host: str) -> bool:
     if host == "*":
         return True
     if host.startswith("[") and host.endswith("]"):
         try:
-            ipaddress.IPv6Address(host[1:-1])
+            zone = ipaddress.IPv6Address(host[1:-1]).scope_id
         except ValueError:
             return False
-        return True
+        return zone is None or _LETTERS.issuperset(zone)
     return 0 < len(host) <= _LONGEST and _LETTERS.issuperset(host)

@@ -36,7 +36,8 @@ def test_what_is_reached_over_tcp_is_a_host_and_a_port(key, host):
 @pytest.mark.parametrize(
     "endpoint",
     ["tcp://", "tcp://host", "tcp://host:", "tcp://host:0", "tcp://host:65536", "tcp://*:7700", "tcp://a b:1",
-     "tcp://::1:7700", "tcp://host:77/x", "tcp:host:7700", "tcp://user@host:7700/", "tcp://_a:1", "tcp://-a:1", "tcp://h\u00f6st:1", "tcp://a\0b:1",
+     "tcp://::1:7700", "tcp://host:77/x", "tcp:host:7700", "tcp://user@host:7700/",
+     "tcp://_a:1", "tcp://-a:1", "tcp://h\u00f6st:1", "tcp://a\0b:1",
      "tcp://a;b:1", "tcp://host:\u0667", "tcp://[::x]:1", "tcp://[fe80::1%]:1", Path("tcp:/host"), "tcp://a:1\n"],
 )  # fmt: skip
 def test_what_is_no_endpoint_is_refused_with_what_one_is(key, endpoint):

@@ -261,6 +261,23 @@ def test_so_many_requests_of_a_key_wait_for_their_answers_and_no_more(system, fa
     assert eve.ask("info", name="sleeper")["ok"]
 
 
+@pytest.mark.fault("F54")
+@pytest.mark.parametrize("change", ["revoked", "lowered"])
+def test_who_lost_the_key_while_an_answer_was_made_does_not_get_it(system, far, sleeper, keyring, change):
+    carl, held = far("carl"), threading.Event()
+    assert carl.ask("hello")["ok"]
+    assert system._calls.make(lambda: system._router.files.run(held.wait, print))
+    carl.send({"verb": "logs", "name": "sleeper"})
+    until(lambda: system._calls.make(lambda: dict(system._router.gates._open[0].counter.unanswered)))
+    if change == "revoked":
+        keyring.revoke("carl")
+    else:
+        file = keyring.directory / "clients" / "carl.pub"
+        file.write_text(file.read_text().replace("controller", "observer"))
+    held.set()
+    assert "before this was answered" in refused(carl.reply(), "denied", "AccessDenied")
+
+
 @pytest.mark.fault("F50")
 def test_of_the_connections_by_which_a_key_asks_those_that_asked_last_stay(system, far):
     first, carl = far("eve", reconnect_ivl=-1), far("carl", reconnect_ivl=-1)

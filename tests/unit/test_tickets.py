@@ -86,7 +86,7 @@ def test_whatever_is_sent_each_number_counts_once_and_only_upwards(numbers):
 
 
 def test_for_one_too_many_goes_the_one_that_asked_longest_ago_and_no_other_users():
-    visits = Visits(each=2)
+    visits: Visits[int] = Visits(each=2)
     assert [visits.came(user, which, f"peer {which}") for user, which in (("a", 1), ("b", 7), ("a", 2))] == [None] * 3
     assert visits.knows("a", 1)
     assert not visits.knows("b", 1)

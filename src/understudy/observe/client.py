@@ -224,7 +224,9 @@ class Client:
             if socket is self._tap.status and how is Meeting.WELCOME:
                 self._rejoined, self._joined = self._joined, True
         if self._met is Meeting.DENIED:
-            raise AccessDenied(f"{self.endpoint} refuses the key: it does not know it, or it was revoked")
+            raise AccessDenied(
+                f"{self.endpoint} refuses the key: it does not know it, or it was revoked, or its role was changed"
+            )
 
     def _look_to_the_hello(self, guest: Guest) -> None:
         hello = self._hello

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,8 @@ class Counter:
     tickets: Tickets
     audit: Audit
     rates: Rates
+    role_of: Callable[[str], Role | None]
+    """The role that is in force here, now, of that user; None: it may come no more."""
     unanswered: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Requests that are being met, by user."""
 
@@ -54,6 +56,11 @@ class Caller:
         self._counter, self.role, self._connection = counter, role, request.connection
         self._who = Who(name, self._standing(), request.address)
         self._is_met = False
+        self._waits = False
+
+    def wait(self) -> None:
+        """It was not answered at once, if it was not: what it may see is looked up again, then."""
+        self._waits = True
 
     def _standing(self) -> str:
         return str(self.role)
@@ -83,7 +90,10 @@ class Caller:
             raise Refused(AccessDenied(f"the request changes something: {why}"), "ticket")
 
     def shown(self, verb: str, value: Any) -> Any:
-        """What the role sees of it; ``hello`` also says how to go on here."""
+        """What the role sees of it; ``hello`` also says how to go on here. Raises Refused where that was long ago."""
+        if self._waits and self._counter.role_of(self.user) is not self.role:
+            text = f"the key of {self._who.user} was revoked, or its role changed, before this was answered"
+            raise Refused(AccessDenied(text), "denied")
         if verb != "hello":
             return roles.shown(self.role, verb, value)
         ticket = self._counter.tickets.issue(self.user, self._connection, secrets.token_hex(_FRESH_BYTES))

@@ -155,7 +155,11 @@ class Control:
             return
         if asked.changes:
             asked.peer.did(asked.verb, asked.whom, outcome.value)
-        value = asked.peer.shown(asked.verb, outcome.value)
+        try:
+            value = asked.peer.shown(asked.verb, outcome.value)
+        except Refused as refusal:
+            self._refuse(asked, refusal)
+            return
         self._reply(asked, {"v": VERSION, "id": asked.number, "ok": True, "value": value})
 
     def _refuse(self, asked: _Asked, refusal: Refused) -> None:

@@ -133,7 +133,12 @@ class Gates:
         told = OpenGate(endpoint, str(role), gate.ports)
         streams = {one: gate.streams[one].port for one in served}
         replies = Replies(gate, self._world.timers)
-        counter = Counter(endpoint, streams, replies, Tickets(), self._audit, self._rates)
+
+        def role_of(public: str) -> Role | None:
+            member = members_of(keyring).get(public)
+            return None if member is None else roles.in_force(role, member.role)
+
+        counter = Counter(endpoint, streams, replies, Tickets(), self._audit, self._rates, role_of)
         name, turned_away = f"understudy-warden-{self._world.system}", self._audit.turned_away
         warden = Warden(name, gate.ears, frozenset(gate.ports), turned_away, fail)
         try:
@@ -222,17 +227,15 @@ class Gates:
             self._audit.turned_away(f"what {said.user.partition(' ')[0]} subscribes to beyond the share of one key")
 
     def _take(self, one: _Open, request: Request) -> None:
-        member = members_of(one.keyring).get(request.user.rpartition(" ")[2])
-        if member is None:
-            caller: Caller = Revoked(one.counter, request)
-        else:
-            caller = Caller(one.counter, request, roles.in_force(one.role, member.role))
+        role = one.counter.role_of(request.user.rpartition(" ")[2])
+        caller = Revoked(one.counter, request) if role is None else Caller(one.counter, request, role)
         self._visit(one, caller.user, request.connection)
         began = thread_time()
         try:
             refusal = self._refusal(caller, request)
             if refusal is None:
                 self._control.take(caller, request.frames)
+                caller.wait()
                 self._rates.charge(caller.user, (thread_time() - began) / SECONDS - 1.0)
             else:
                 self._control.turn_away(caller, request.frames, refusal)

@@ -32,7 +32,7 @@ class Peer(Protocol):
         """Before something is changed: raise Refused where the request does not bear what it needs for that."""
 
     def shown(self, verb: str, value: Any) -> Any:
-        """What it may see of that answer."""
+        """What it may see of that answer; raises Refused where it may see none of it any more."""
 
     def did(self, verb: str, whom: object, outcome: object) -> None:
         """Something was changed, or could not be."""

@@ -12,7 +12,7 @@ from tests.gates.far import Far
 from tests.stage import until
 from understudy import AccessDenied, ActorSystem, ConfigError, SystemClosed
 from understudy.observe import rundir
-from understudy.router.warden import Warden
+from understudy.router.warden import MOST, Warden
 from understudy.wire.keyring import Keyring, read_key
 from understudy.wire.sockets.ears import Connection
 
@@ -280,6 +280,13 @@ def test_a_connection_whose_descriptor_is_another_peers_by_now_takes_that_one_no
         assert there.recv(1) == b""
         here.close()
         assert warden.peer(number) is None
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1_024, 256), (1 << 20, MOST)])
+def test_a_gate_has_a_share_of_the_descriptors_and_never_more_than_a_thousand_connections(monkeypatch, limit, most):
+    monkeypatch.setattr("resource.getrlimit", lambda _: (limit, limit))
+    warden = Warden("unused", None, frozenset(), print, print)  # type: ignore[arg-type]
+    assert warden._most(monotonic()) == most
 
 
 def test_a_connection_has_proved_itself_when_it_was_told_what_only_who_knows_the_system_is_told():

@@ -23,6 +23,8 @@ _HEARD = struct.Struct("=Q")
 _HEARD_AT = 120  # tcpi_bytes_acked in Linux's struct tcp_info
 _TCP_INFO_BYTES = 256
 
+MOST = 1_000
+"""Connections at a gate, however many descriptors there are: one that follows and does not read takes about a MiB."""
 _COUNT = 0.1
 """Seconds between two counts of the descriptors."""
 
@@ -85,7 +87,7 @@ class Warden:
             opened = opened_descriptors()
             self._others = 0 if opened is None else max(0, opened - len(self._entrants))
             self._counted = now
-        return min(limit // SHARE, limit - RESERVE - self._others)
+        return min(MOST, limit // SHARE, limit - RESERVE - self._others)
 
     def _has_proved(self, which: Connection, since: float) -> bool:
         with contextlib.suppress(OSError), _held(which.descriptor) as held:

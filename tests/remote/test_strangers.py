@@ -18,7 +18,7 @@ import json, os, sys
 import msgpack, zmq
 from understudy import Observer, Remote
 from understudy.observe import feed, remote, rundir
-from understudy.wire import keyring, sockets
+from understudy.wire import endpoints, keyring, sockets
 from understudy.wire.sockets import curve
 
 endpoint, gate, key, user = sys.argv[1:]

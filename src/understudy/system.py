@@ -67,10 +67,6 @@ class ActorSystem(Commands, Grouping):
     ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
-        if (transport := os.environ.get("UNDERSTUDY_TRANSPORT") or "ipc") != "ipc":
-            raise ConfigError(
-                f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
-            )
         shared = SystemConfig(restarts_per_second, max_depth)
         self._world, self._leash = found(name, preload, shared, learn=learn, output_dir=output_dir)
         self._pid, self.name = os.getpid(), self._world.name
@@ -312,6 +308,7 @@ class ActorSystem(Commands, Grouping):
     def disown(self) -> None:
         """In a forked copy of the parent: hold nothing that would keep actors alive, and end nothing."""
         self._leash.release()
+        self._world.hub.places.close()
         self._gauges.abandon()
         for spawner in self._world.spawners.values():
             spawner.abandon()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 from collections.abc import Callable
@@ -68,7 +67,11 @@ def kill_doomed(world: World) -> None:
 
 
 def _fork(world: World, actor: Actor, _: Fork) -> None:
-    record = world.records[actor.uid]
+    record, places = world.records[actor.uid], world.hub.places
+    if actor.rites_for is None and not places.has(mailbox_of(actor.uid, actor.incarnation)):
+        # Reserved before: who looked for it since in vain looks again only when that life has ended.
+        _not_born(world, actor, "no port was to be had for its mailbox")
+        return
     try:
         page, page_fd = Page.create(f"understudy-page:{world.system}:{actor.uid}:{actor.incarnation}")
     except OSError as error:
@@ -165,8 +168,7 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
     world.orders.forget(actor.uid)
     world.post.ended(actor.uid)
     world.cradle.ended(actor.uid)
-    with contextlib.suppress(OSError):  # who was killed has left its name there
-        os.unlink(os.path.join(world.directory, mailbox_of(actor.uid, incarnation)))
+    world.hub.places.release(mailbox_of(actor.uid, incarnation))
     for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE):  # the watch ends by itself
         world.timers.clear((actor.uid, alarm))
     if report is not None:

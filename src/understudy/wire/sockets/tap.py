@@ -9,7 +9,8 @@ from typing import Any
 
 import zmq
 
-from understudy.wire.sockets.frames import MAX_REPLY, STATUS_HWM, Frames, endpoint, milliseconds, take
+from understudy.wire.sockets.finding import at
+from understudy.wire.sockets.frames import MAX_REPLY, STATUS_HWM, Frames, milliseconds, take
 
 
 class Tap:
@@ -21,12 +22,12 @@ class Tap:
         # A context that is collected before its sockets would wait for them, for ever.
         self._end = weakref.finalize(self, _destroy, self._context, self._sockets)
         self._end.atexit = False
-        self._wake_fd = wake_fd
-        self.control = self._connected(zmq.DEALER, endpoint(directory, "control"), ((zmq.MAXMSGSIZE, MAX_REPLY),))
+        self._wake_fd, self._places = wake_fd, at(directory)
+        self.control = self._connected(zmq.DEALER, "control", ((zmq.MAXMSGSIZE, MAX_REPLY),))
         self.status: Any = None
         if subscriptions := [(zmq.SUBSCRIBE, each) for each in sorted(topics)]:
             options = ((zmq.RCVHWM, STATUS_HWM), *subscriptions)
-            self.status = self._connected(zmq.SUB, endpoint(directory, "status"), options)
+            self.status = self._connected(zmq.SUB, "status", options)
 
     def request(self, body: bytes) -> None:
         """Send one request; dropped where too many wait for a system that takes none."""
@@ -51,13 +52,13 @@ class Tap:
         """Close at once."""
         self._end()
 
-    def _connected(self, kind: int, address: str, options: Iterable[tuple[int, Any]]) -> Any:
+    def _connected(self, kind: int, name: str, options: Iterable[tuple[int, Any]]) -> Any:
         socket = self._context.socket(kind)
         self._sockets.append(socket)
         socket.set(zmq.LINGER, 0)
         for option, value in options:
             socket.set(option, value)
-        socket.connect(address)
+        socket.connect(self._places.approach(socket, name))
         return socket
 
 

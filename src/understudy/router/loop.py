@@ -59,7 +59,8 @@ class Router:
         self._turned = monotonic()
         self._dead: list[tuple[float, Gone]] = []
         """Deaths that were told, and until when they wait for what the dead had said."""
-        self._door = Door(world.system, world.directory, world.hub, self._tell_of_the_door)
+        bell, tell = world.hub.bell, self._tell_of_the_door
+        self._door = None if bell is None else Door(world.system, world.directory, world.hub, bell, tell)
         self._thread = threading.Thread(target=self._run, name=f"understudy-{world.system}", daemon=True)
 
     def start(self) -> None:
@@ -70,7 +71,8 @@ class Router:
             hub.watch(spawner.fileno())
         self.calls.thread, self.calls.closed = self._thread, self.world.closed
         self.world.timers.set("tick", monotonic() + TICK, self._tick)
-        self._door.start()
+        if self._door is not None:
+            self._door.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -111,7 +113,8 @@ class Router:
 
     def _leave(self) -> None:
         self.world.publisher.bye()
-        self._door.close()
+        if self._door is not None:
+            self._door.close()
         self.world.hub.close()
 
     def _tell_of_the_door(self, text: str) -> None:

@@ -62,7 +62,7 @@ class Hub:
                 (zmq.ROUTER_MANDATORY, 1),  # or what is sent to nobody, or to who does not read, would be lost untold
             ),
         )
-        self.bell = Doorbell(self._context, (self.status, self.control))
+        self.bell = Doorbell(self._context, (self.status, self.control)) if places.are_paths else None
         self._poller = zmq.Poller()
         for socket in (self.orders, self.reports, self.status, self.control):
             self._poller.register(socket, zmq.POLLIN)

@@ -36,6 +36,7 @@ class Ports:
     """
 
     descriptors = 1
+    are_paths = False
 
     def __init__(self, directory: str, pair: Pair) -> None:
         self._directory, self._pair = directory, pair

@@ -23,6 +23,8 @@ class Places(Protocol):
 
     descriptors: int
     """How many each socket holds in the parent beside its own."""
+    are_paths: bool
+    """Whether who is connected stays so when the file of a socket's name is moved, and nobody else finds it then."""
 
     def reserve(self, name: str) -> None:
         """A place for a socket that a child will bind: others look for it there from now on, if there is one to be had.
@@ -60,6 +62,7 @@ class Paths:
     """Places in a directory."""
 
     descriptors = 0
+    are_paths = True
 
     def __init__(self, directory: str) -> None:
         self._directory = directory

@@ -37,6 +37,15 @@ def connect(socket: Any, endpoint: str, name: str) -> None:
     socket.connect(Path(directory, name).read_text(encoding="ascii").strip())
 
 
+def open_line(endpoint: str, name: str) -> network.socket:
+    """A plain connection to the socket of that name, which waits its turn."""
+    path = Path(endpoint.removeprefix("ipc://"), name)
+    is_path = path.is_socket()
+    line = network.socket(network.AF_UNIX if is_path else network.AF_INET)
+    line.connect(str(path) if is_path else ("127.0.0.1", int(path.read_text(encoding="ascii").rpartition(":")[2])))
+    return line
+
+
 def bind(socket: Any, endpoint: str, name: str) -> None:
     """Take the place of the socket of that name."""
     directory = endpoint.removeprefix("ipc://")

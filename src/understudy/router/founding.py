@@ -50,11 +50,12 @@ def found(
         name = rundir.free_name() if name is None else rundir.check_system_name(name)
         directory = rundir.make(name)
         try:
-            places = found_places(directory, transport)  # before the leash: whoever sees that it lives looks for them
+            # Before the leash: whoever sees that the system lives looks for them.
+            places = found_places(directory, transport)
+            leash = Leash(directory)
         except OSError:
             shutil.rmtree(directory, ignore_errors=True)
             raise
-        leash = Leash(directory)
     system = os.path.basename(directory)
     try:
         # The zygote first: it may refuse, and it must not inherit sockets.

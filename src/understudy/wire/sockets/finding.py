@@ -17,9 +17,12 @@ def found(directory: str, transport: str) -> Places:
 
 
 def at(directory: str) -> Places:
-    """Those of the system of that directory; raises OSError where its keys can't be read."""
-    if not os.path.exists(os.path.join(directory, KEYS)):
+    """Those of the system of that directory; raises OSError where it has keys that can't be read."""
+    try:
+        with open(os.path.join(directory, KEYS), encoding="ascii") as file:
+            keys = file.read()
+    except FileNotFoundError:
         return Paths(directory)
     from understudy.wire.sockets.loopback import Ports
 
-    return Ports.at(directory)
+    return Ports.at(directory, keys)

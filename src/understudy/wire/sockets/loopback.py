@@ -57,10 +57,9 @@ class Ports:
         return ports
 
     @classmethod
-    def at(cls, directory: str) -> Ports:
-        """Of a system that is there; raises OSError."""
-        with open(os.path.join(directory, KEYS), encoding="ascii") as file:
-            public, secret, *_ = file.read().split("\n")
+    def at(cls, directory: str, keys: str) -> Ports:
+        """Of a system that is there; ``keys`` is what its file says."""
+        public, secret, *_ = keys.split("\n")
         return cls(directory, Pair(public, secret))
 
     def reserve(self, name: str) -> None:

@@ -27,7 +27,7 @@ PAGE = ROOT / "docs" / "reference.md"
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Running actors": ("ActorSystem", "Process", "ActorRef", "GroupRef"),
-    "Watching and steering": ("Observer", "Remote", "ExitCallback"),
+    "Watching and steering": ("Observer", "Remote", "Keyring", "ExitCallback"),
     "Values": (
         "Status",
         "Health",

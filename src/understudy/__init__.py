@@ -123,6 +123,7 @@ if _typing.TYPE_CHECKING:
     from understudy.timing import Timer as Timer
     from understudy.timing import Timers as Timers
     from understudy.timing import timethis as timethis
+    from understudy.wire.keyring import Keyring as Keyring
     from understudy.wire.travelling import travels as travels
 else:
     # Each name is imported at its first use: what a child does not use, the zygote does not carry.
@@ -217,6 +218,7 @@ else:
         "Timer": "timing",
         "Timers": "timing",
         "timethis": "timing",
+        "Keyring": "wire.keyring",
         "travels": "wire.travelling",
     }
 
@@ -269,6 +271,7 @@ __all__ = [
     "GroupRef",
     "Health",
     "Heartbeat",
+    "Keyring",
     "Life",
     "Limits",
     "LogEntry",

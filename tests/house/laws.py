@@ -27,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime",
             "shadowing",
             "terminal",
+            "tracing",
         }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part", "deadletters"}),

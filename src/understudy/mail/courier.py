@@ -22,6 +22,7 @@ from understudy.mail.mishaps import Mishaps
 from understudy.mail.parcel import Parcel
 from understudy.mail.sender import Sender
 from understudy.settings import check_timeout
+from understudy.tracing import ASK, TELL, around
 from understudy.wire import letters
 from understudy.wire.sealing import Verified, decline
 
@@ -66,19 +67,25 @@ class Courier:
     async def tell(self, uid: int, name: str, message: Any, *, urgent: bool = False, reliable: bool = False) -> None:
         """As `ActorRef.tell`; waits for room without holding up the loop."""
         kind = " and ".join(word for word, is_so in (("urgent", urgent), (RELIABLE, reliable)) if is_so)
-        await self._until_done(self._give(uid, name, message, kind or "tell"))
+        with around(TELL, name):
+            await self._until_done(self._give(uid, name, message, kind or "tell"))
 
     async def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any:
         """As `ActorRef.ask`; cancelling it takes the ask back, if it was not begun."""
         seconds = check_timeout(timeout)
         self._office.check_not_myself(uid, name)
-        return await self._answer(self._give(uid, name, message, "ask"), seconds)
+        with around(ASK, name):
+            return await self._answer(self._give(uid, name, message, "ask"), seconds)
 
     async def ask_all(self, members: Sequence[tuple[int, str]], message: Any, timeout: float | None) -> list[Any]:
         """As `Office.ask_all`."""
         seconds = check_timeout(timeout)
         for uid, name in members:
             self._office.check_not_myself(uid, name)
+        with around(ASK, None, len(members)):
+            return await self._ask_all(members, message, seconds)
+
+    async def _ask_all(self, members: Sequence[tuple[int, str]], message: Any, seconds: float | None) -> list[Any]:
         asked: list[Parcel] = []
         try:
             asked.extend(self._give(uid, name, message, "ask") for uid, name in members)

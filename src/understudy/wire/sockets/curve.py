@@ -5,6 +5,7 @@ Whatever speaks TCP is set here, on loopback too: nothing of it is in the clear,
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ _AGAIN_MS, _AGAIN_MOST_MS = 100, 5_000
 _MECHANISM = b"CURVE"
 _KEY_BYTES = 32
 _ZAP = "inproc://zeromq.zap.01"
+_MAPPED = "::ffff:"
+"""Before an IPv4 address, on a socket that takes IPv6 as well."""
 _PARTS = 7
 """Of a question: version, number, domain, address, identity, mechanism, key."""
 
@@ -47,9 +50,15 @@ def new_pair() -> Pair:
 def is_key(text: object) -> bool:
     """Whether that is a key as Z85."""
     try:
-        return isinstance(text, str) and len(z85.decode(text.encode("ascii"))) == _KEY_BYTES
-    except (KeyError, ValueError, ArithmeticError, LookupError):
+        return isinstance(text, str) and len(z85.decode(text)) == _KEY_BYTES
+    except (LookupError, ValueError, struct.error):  # the last where five characters make more than four bytes
         return False
+
+
+def is_pair(pair: Pair) -> bool:
+    """Whether the halves, two keys as Z85, belong to each other."""
+    public: bytes = zmq.curve_public(pair.secret.encode())
+    return public.decode() == pair.public
 
 
 def serve(socket: Any, pair: Pair, domain: str) -> None:
@@ -96,8 +105,8 @@ class Zap:
     """Answers who may come in, for all sockets of one context; a thread of its own, for handshakes wait for it.
 
     ``admit(domain, public key, address)`` is called there and gives the name under which the peer is known from then on
-    (its messages bear it), or None. What it raises is told by ``tell``, and lets nobody in. To be made before the
-    sockets that it guards bind, and closed after they have.
+    (its messages bear it as `User-Id`), or None. What it raises is told by ``tell``, which must not raise, and lets
+    nobody in. To be made before the sockets that it guards bind, and closed after they have; one of a context.
     """
 
     def __init__(
@@ -108,11 +117,15 @@ class Zap:
         tell: Callable[[BaseException], None],
     ) -> None:
         self._admit, self._tell = admit, tell
-        self._bell = Bell()
+        self._bell: Bell | None = Bell()
         self._socket = context.socket(zmq.ROUTER)
-        self._socket.set(zmq.LINGER, 0)
-        self._socket.bind(_ZAP)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        try:
+            self._socket.set(zmq.LINGER, 0)
+            self._socket.bind(_ZAP)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._thread = threading.Thread(target=self._run, args=(self._bell.read,), name=name, daemon=True)
         self._thread.start()
 
     @property
@@ -122,15 +135,17 @@ class Zap:
 
     def close(self) -> None:
         """Answer nobody any more."""
-        self._bell.ring()
-        self._thread.join()
+        if self._bell is not None:
+            self._bell.ring()
+            self._thread.join()
+            self._bell = None  # closed here, whoever still knows of this one
 
-    def _run(self) -> None:
+    def _run(self, end: int) -> None:
         poller = zmq.Poller()
         poller.register(self._socket, zmq.POLLIN)
-        poller.register(self._bell.read, zmq.POLLIN)
+        poller.register(end, zmq.POLLIN)
         try:
-            while self._bell.read not in {source for source, _ in poller.poll()}:
+            while end not in {source for source, _ in poller.poll()}:
                 self._answer(self._socket.recv_multipart())
         finally:
             self._socket.close()
@@ -141,11 +156,13 @@ class Zap:
         if not head or len(question) < _PARTS - 1:
             return  # none of libzmq's
         version, number, domain, address, _, mechanism, *keys = question
-        user: str | None = None
+        user: bytes | None = None
         if mechanism == _MECHANISM and len(keys) == 1 and len(keys[0]) == _KEY_BYTES:
             try:
-                user = self._admit(domain.decode(), z85.encode(keys[0]).decode(), address.decode())
+                shown = address.decode().removeprefix(_MAPPED)
+                name = self._admit(domain.decode(), z85.encode(keys[0]).decode(), shown)
+                user = None if name is None else name.encode()
             except Exception as error:  # noqa: BLE001 - told; a handler that ended would let nobody in any more
                 self._tell(error)
-        word = (b"400", b"denied", b"") if user is None else (b"200", b"welcome", user.encode())
+        word = (b"400", b"denied", b"") if user is None else (b"200", b"welcome", user)
         self._socket.send_multipart([*frames[:head], version, number, *word, b""])

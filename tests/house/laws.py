@@ -27,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime",
             "shadowing",
             "terminal",
+            "waiting",
         }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part", "deadletters"}),

@@ -37,3 +37,4 @@ class Aside(Generic[T]):
             # Only the function's own frames: this one holds an object that would hold the error.
             self._outcome = None, error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
         self._bell.ring()
+        del self  # those frames lead back to this one

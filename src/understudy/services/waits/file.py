@@ -24,7 +24,7 @@ class File(values.Value):
     waits. ``timeout`` is in seconds, None for no bound. Raises ConfigError for what is no path, or an empty text.
     """
 
-    path: str
+    path: str | os.PathLike[str]
     contains: str | None = None
     timeout: float | None = values.USUAL
 
@@ -36,7 +36,7 @@ class File(values.Value):
 
     def start(self, subject: Subject) -> Probe:
         """Look for it when it is first asked."""
-        return _Looking(self.path, None if self.contains is None else self.contains.encode())
+        return _Looking(os.fspath(self.path), None if self.contains is None else self.contains.encode())
 
 
 class _Looking:

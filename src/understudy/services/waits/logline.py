@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -63,18 +64,22 @@ class _Tail:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._mark: tailing.Mark | None = None
-        self._begun = False
+        self._start = log.start
         self.lines = 0
 
     def read(self) -> tuple[list[str], bool]:
         """The lines that came, and whether there are more; raises OSError where there is no such file."""
-        found = os.stat(self._log.path)
-        if not stat.S_ISREG(found.st_mode):  # to read from it would take what is meant for somebody else
-            raise OSError(0, "no regular file")
-        if not self._begun:
-            self._begun = True
-            start = self._log.start if self._log.start <= found.st_size else 0
-            self._mark = tailing.Mark(found.st_ino, start)
+        try:
+            found = os.stat(self._log.path)
+        except FileNotFoundError:
+            if self._mark is None:
+                raise
+        else:
+            if not stat.S_ISREG(found.st_mode):  # to read from it would take what is meant for somebody else
+                raise OSError(errno.EINVAL, "no regular file")
+            if self._mark is None:
+                self._mark = tailing.Mark(found.st_ino, self._start if self._start <= found.st_size else 0)
+            self._start = 0  # of what takes its place the beginning counts
         share = tailing.Share(_LINES, _SIZE)
         # Where nothing is found of a file that was renamed, it may yet be: what is read twice is not seen twice.
         self._mark = tailing.since(self._log.path, self._mark, share, whole=False) or self._mark

@@ -27,7 +27,7 @@ class UnixSocket(values.Value):
     what is no path, or is longer than the 107 bytes that the kernel takes.
     """
 
-    path: str
+    path: str | os.PathLike[str]
     timeout: float | None = values.USUAL
 
     def __post_init__(self) -> None:
@@ -39,12 +39,15 @@ class UnixSocket(values.Value):
 
     def start(self, subject: Subject) -> Probe:
         """Connect when it is first looked at."""
-        return _Knocking(self.path, subject)
+        return _Knocking(os.fspath(self.path), subject)
 
 
 class _Knocking:
     def __init__(self, path: str, subject: Subject) -> None:
         self._path = path
+        self._shown = path.replace("\0", "@", 1)
+        # Of abstract names the kernel keeps those of each kind apart.
+        self._of_another_kind = {errno.EPROTOTYPE, *([errno.ECONNREFUSED] if path.startswith("\0") else [])}
         self._subject = subject
         self._judge = owners.Judge(subject.name)
         self._pace = Pace()
@@ -57,16 +60,15 @@ class _Knocking:
                     sock.connect(self._path)
                 except OSError as error:
                     why = error
-                    if error.errno == errno.EPROTOTYPE:
+                    if error.errno in self._of_another_kind:
                         continue
                     break
                 finding = owners.of_socket(self._path, sock, self._subject)
-            at = self._path.replace("\0", "@", 1)
-            return self._judge.weigh(finding, f"the socket {at}", f"connected to {at}")
+            return self._judge.weigh(finding, f"the socket {self._shown}", f"connected to {self._shown}")
         self._judge.forget()
         full = isinstance(why, BlockingIOError)
         told = "it takes no more connections" if full else why and why.strerror
-        return NotYet(f"{self._path}: {told}", within=self._pace.next(now), cause=why)
+        return NotYet(f"{self._shown}: {told}", within=self._pace.next(now), cause=why)
 
     def close(self) -> None:
         pass

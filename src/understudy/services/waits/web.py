@@ -57,6 +57,8 @@ class Http(values.Value):
 def _checked(url: object) -> None:
     wanted = "of the form 'http://host:port/path', or https"
     told = values.text("Http.url", url, wanted)
+    if "@" in told.partition("//")[2].partition("/")[0]:  # before anything shows it
+        raise ConfigError("Http.url must be without user and password")
     try:
         parts = urlsplit(told)
         number = parts.port
@@ -64,8 +66,6 @@ def _checked(url: object) -> None:
         raise ConfigError(f"Http.url must be {wanted}; got {shown(url)}: {error}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or number == 0:
         raise ConfigError(f"Http.url must be {wanted}; got {shown(url)}")
-    if parts.username is not None:
-        raise ConfigError("Http.url must be without user and password")
     if not told.isascii() or any(letter <= " " or letter == "\x7f" for letter in told):
         raise ConfigError(f"Http.url must be of ASCII letters without blanks, the others as %20; got {shown(url)}")
 

@@ -48,9 +48,8 @@ class _Looking:
     def look(self, now: float) -> Answer:
         try:
             return self._judged(os.stat(self._path), now)
-        except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            return NotYet(f"{self._path}: {why}", within=self._pace.next(now))
+        except OSError as error:
+            return NotYet(f"{self._path}: {error.strerror}", within=self._pace.next(now), cause=error)
 
     def _judged(self, found: os.stat_result, now: float) -> Answer:
         if self._wanted is None:

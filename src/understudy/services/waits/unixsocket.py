@@ -31,7 +31,11 @@ class UnixSocket(values.Value):
     timeout: float | None = values.USUAL
 
     def __post_init__(self) -> None:
-        path = values.path("UnixSocket.path", self.path)
+        given = self.path
+        if isinstance(given, str) and given.startswith("\0"):
+            path = "\0" + values.path("UnixSocket.path", given[1:])
+        else:
+            path = values.path("UnixSocket.path", given)
         if len(os.fsencode(path)) > LONGEST:
             raise ConfigError(f"UnixSocket.path must be at most {LONGEST} bytes long; got {shown(path)}")
         object.__setattr__(self, "path", path)
@@ -55,15 +59,14 @@ class _Knocking:
     def look(self, now: float) -> Answer:
         why: OSError | None = None
         for kind in _KINDS:
-            with socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as sock:
-                try:
-                    sock.connect(self._path)
-                except OSError as error:
-                    why = error
-                    if error.errno in self._of_another_kind:
-                        continue
-                    break
-                finding = owners.of_socket(self._path, sock, self._subject)
+            try:
+                with _connected(self._path, kind) as sock:
+                    finding = owners.of_socket(self._path, sock, self._subject)
+            except OSError as error:
+                why = error
+                if error.errno in self._of_another_kind:
+                    continue
+                break
             return self._judge.weigh(finding, f"the socket {self._shown}", f"connected to {self._shown}")
         self._judge.forget()
         full = isinstance(why, BlockingIOError)
@@ -72,3 +75,13 @@ class _Knocking:
 
     def close(self) -> None:
         pass
+
+
+def _connected(path: str, kind: int) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        sock.connect(path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -14,6 +14,8 @@ from understudy.settings import LONGEST, shown
 USUAL = 30.0
 """Seconds after which a wait is given up that was given no timeout."""
 
+_PATH = "a path, as text or as a pathlib.Path"
+
 
 class Value:
     """Prints as the call that makes it: the first field bare, the others where they are not as usual."""
@@ -59,4 +61,7 @@ def text(field: str, value: object, wanted: str) -> str:
 def path(field: str, value: object) -> str:
     """The value as a path."""
     told = value if isinstance(value, str) or not isinstance(value, os.PathLike) else os.fspath(value)
-    return text(field, told, "a path, as text or as a pathlib.Path")
+    checked = text(field, told, _PATH)
+    if "\0" in checked:
+        raise ConfigError(f"{field} must be {_PATH}, without a NUL in it; got {shown(value)}")
+    return checked

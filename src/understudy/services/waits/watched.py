@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 from understudy.errors import ActorDied
 from understudy.services.waits import values
-from understudy.spawners import family
+from understudy.spawners import family, signals
 from understudy.waiting import Log
 from understudy.wire.bell import Bell
 
@@ -57,9 +56,9 @@ class Watched:
         if found.si_code == os.CLD_EXITED:
             told = f"{self.name} (pid {self.pid}) exited with code {found.si_status}"
             return ActorDied(told, name=self.name, exit_code=found.si_status)
-        number = signal.Signals(found.si_status)
-        told = f"{self.name} (pid {self.pid}) was ended by {number.name}"
-        return ActorDied(told, name=self.name, exit_code=-number, signal=number.name)
+        name = signals.name_of(found.si_status)
+        told = f"{self.name} (pid {self.pid}) was ended by {name}"
+        return ActorDied(told, name=self.name, exit_code=-found.si_status, signal=name)
 
     def called_off(self) -> bool:
         """Whether `call_off` was called."""

@@ -80,8 +80,7 @@ class _Request:
     """One request, made in a thread of its own; `end` can be called by another."""
 
     def __init__(self, parts: SplitResult) -> None:
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(str(parts.hostname), parts.port, timeout=ATTEMPT)
+        self._parts = parts
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
@@ -89,23 +88,25 @@ class _Request:
 
     def run(self) -> _Heard:
         """Ask, and give what was answered; raises OSError and HTTPException."""
+        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(str(self._parts.hostname), self._parts.port, timeout=ATTEMPT)
         try:
-            self._connection.connect()
+            connection.connect()
             with self._lock:
                 if self._over:
                     raise TimeoutError("nobody waits for it any more")
-                sock = self._sock = self._connection.sock
+                sock = self._sock = connection.sock
             if port.has_met_itself(sock):
                 raise ConnectionRefusedError("Connection refused")
-            self._connection.request("GET", self._target, headers={"Connection": "close", "Accept": "*/*"})
-            response = self._connection.getresponse()
+            connection.request("GET", self._target, headers={"Connection": "close", "Accept": "*/*"})
+            response = connection.getresponse()
             heard = _Heard(response.status, response.reason, sock.getpeername()[:2])
             self._read(response, sock)
             return heard
         finally:
             with self._lock:  # who ends it must not strike the descriptor's next owner
                 self._sock = None
-                self._connection.close()
+                connection.close()
 
     @staticmethod
     def _read(response: http.client.HTTPResponse, sock: socket.socket) -> None:

@@ -157,7 +157,7 @@ class Aside:
         self._value: Any = None
         self._error: BaseException | None = None
         self._function = function
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)  # one that waits in vain keeps nobody
         self._thread.start()
 
     def _run(self) -> None:
@@ -168,6 +168,6 @@ class Aside:
 
     def outcome(self) -> Any:
         """What it gave, or the error that it raised, as a value."""
-        self._thread.join(50)
+        self._thread.join(30)
         assert not self._thread.is_alive(), "it still waits"
         return self._value if self._error is None else self._error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -29,8 +30,9 @@ from understudy import (
     WaitTimeout,
     wait_until,
 )
+from understudy.services.waits import aside
 from understudy.services.waits.watched import Watched
-from understudy.waiting import NotYet
+from understudy.waiting import NOBODY, NotYet, Waiting
 
 pytestmark = pytest.mark.requirement("S3")
 
@@ -158,6 +160,21 @@ def test_a_function_is_asked_until_what_it_gives_is_true():
     assert wait_until(Call(lambda: next(given))).endswith("<lambda>() gave 'here'")
 
 
+def test_a_function_is_not_asked_sooner_because_something_else_woke_who_waits():
+    asked: list[int] = []
+    waiting = Waiting(Call(lambda: asked.append(1)), NOBODY, None, 0.0)
+    try:
+        answer = waiting.look(0.0)
+        while isinstance(answer, NotYet) and answer.readable:
+            answer = waiting.look(0.0)
+        assert isinstance(answer, NotYet)
+        assert answer.within == 0.005
+        assert waiting.look(0.002) == NotYet(answer.seen, within=0.003)
+        assert asked == [1]
+    finally:
+        waiting.close()
+
+
 def test_what_a_function_raises_means_no_and_the_last_of_it_is_the_cause():
     said = iter([ValueError("one"), SystemExit(2), KeyError("three")])
 
@@ -169,6 +186,10 @@ def test_what_a_function_raises_means_no_and_the_last_of_it_is_the_cause():
     assert last.cause is not None
     told = [frame.name for frame in traceback.extract_tb(last.cause.__traceback__)]
     assert told[-1] == "ready"
+    for one in threading.enumerate():
+        if one.name == "understudy-call":
+            one.join(30)
+    assert not [one for one in gc.get_objects() if isinstance(one, aside.Aside)], "an error holds no descriptors"
     with pytest.raises(WaitTimeout) as caught:
         wait_until(Scripted(last), timeout=0)
     assert caught.value.__cause__ is last.cause

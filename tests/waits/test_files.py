@@ -93,15 +93,15 @@ def test_no_more_than_the_first_mib_of_a_file_is_looked_at(tmp_path):
     assert look_once(File(path, contains="ready")).seen.endswith(f"bytes of {path}; no more is looked at")
 
 
-def test_what_goes_through_a_fifo_is_left_for_its_reader(tmp_path, written):
+def test_what_goes_through_a_fifo_is_left_for_its_reader(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
     fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     try:
         os.write(fd, b"ready\n")
         assert look_once(File(path, contains="ready")).seen == f"{path} is no regular file"
-        log = written(LogLine("ready"), {"stdout": str(path)})
-        assert log.look() is None
+        with Watched(os.getpid(), "web", logs={"stdout": str(path)}) as subject:
+            assert look_once(LogLine("ready"), subject).seen == f"no line; {path}: no regular file"
         assert os.read(fd, 100) == b"ready\n"
     finally:
         os.close(fd)

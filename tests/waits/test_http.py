@@ -25,7 +25,7 @@ class Server:
         self.held: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def _serve(self) -> None:
@@ -153,6 +153,7 @@ def test_a_request_that_hangs_is_told_with_what_was_seen_before(serve):
 
 def test_a_body_that_never_ends_does_not_keep_the_answer(serve, monkeypatch):
     monkeypatch.setattr(web, "_PATIENCE", 0.2)
+    never = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def dribble():
@@ -160,12 +161,34 @@ def test_a_body_that_never_ends_does_not_keep_the_answer(serve, monkeypatch):
             with client, contextlib.suppress(OSError):
                 client.recv(65536)
                 client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                while True:
+                while not never.wait(0.02):
                     client.sendall(b"x")
 
         dribbles = Aside(dribble)
         assert wait_until(Http(f"http://127.0.0.1:{server.getsockname()[1]}")) == "answered with status 200 OK"
         assert dribbles.outcome() is None, "the connection was closed at this end"
+
+
+def test_a_head_that_never_ends_is_given_up(monkeypatch):
+    monkeypatch.setattr(web, "ATTEMPT", 0.3)
+    never = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def dribble():
+            client = server.accept()[0]
+            with client, contextlib.suppress(OSError):
+                client.recv(65536)
+                client.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+                while not never.wait(0.02):
+                    client.sendall(b"x")
+            client = server.accept()[0]
+            with client:
+                client.recv(65536)
+                client.sendall(OK)
+
+        dribbles = Aside(dribble)
+        assert wait_until(Http(f"http://127.0.0.1:{server.getsockname()[1]}")) == "answered with status 200 OK"
+        assert dribbles.outcome() is None, "the first connection was closed at this end"
 
 
 def test_a_look_returns_at_once_while_the_server_does_not_answer(serve):

@@ -16,6 +16,7 @@ from tests.waits.programs import (
     Aside,
     Begun,
     Program,
+    follow,
     free_port,
     look_once,
     running,
@@ -85,22 +86,27 @@ def fill(where) -> list[socket.socket]:
         crowd.append(one)
 
 
+def own_end(answer):
+    """The port at this end of the one connection that is under way."""
+    with socket.socket(fileno=os.dup(answer.writable[0])) as sock:
+        return sock.getsockname()[1]
+
+
 def test_a_backlog_that_is_full_is_waited_for_until_it_has_room():
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(0)
         where = server.getsockname()
-        wait = Port(where[1], "127.0.0.1")
+        wait = Port(where[1])
         crowd = fill(where)
         waiting = Waiting(wait, NOBODY, None, 0.0)
         try:
             answer = waiting.look(0.0)
             assert isinstance(answer, NotYet)
-            assert answer.seen == f"no answer yet at 127.0.0.1:{where[1]}"
-            assert answer.writable
-            later = waiting.look(port.RENEW - 0.1)
-            assert isinstance(later, NotYet)
-            assert later.writable == answer.writable, "the connection under way is kept"
+            assert f"no answer yet at 127.0.0.1:{where[1]}" in answer.seen
+            first = own_end(answer)
+            assert own_end(waiting.look(port.RENEW - 0.1)) == first, "the connection under way is kept"
+            assert own_end(waiting.look(port.RENEW)) != first, "it is begun anew after a while"
         finally:
             waiting.close()
         begun = Begun(wait)
@@ -117,6 +123,17 @@ def test_a_socket_that_has_met_itself_is_no_server():
         sock.bind(("127.0.0.1", 0))
         sock.connect(sock.getsockname())
         assert port.has_met_itself(sock)
+
+
+def test_who_has_met_himself_is_told_that_nobody_listens(monkeypatch):
+    monkeypatch.setattr(port, "has_met_itself", lambda _: True)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = server.getsockname()[1]
+        answer = look_once(Port(number, "127.0.0.1"))
+        assert isinstance(answer, NotYet)
+        assert answer.seen == f"connection refused at 127.0.0.1:{number}"
+        http = Http(f"http://127.0.0.1:{number}/")
+        assert follow(http, lambda answer: answer.cause).seen == "Connection refused"
 
 
 def test_a_name_is_looked_up_aside_and_again_until_it_is_known(monkeypatch):
@@ -193,30 +210,42 @@ def test_what_a_grandchild_of_the_program_listens_to_is_its_own():
         assert wait_until(Port(int(number)), subject) == f"connected to 127.0.0.1:{number}"
 
 
+def bound_in_both(host: str, host6: str) -> socket.socket:
+    """A socket of IPv4 at a port that is free in the other family too."""
+    while True:
+        mine = socket.create_server((host, 0))
+        with socket.socket(socket.AF_INET6) as other:
+            other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                other.bind((host6, mine.getsockname()[1]))
+            except OSError:
+                mine.close()
+                continue
+        return mine
+
+
 @v6
 def test_a_stranger_in_one_family_does_not_hide_our_own_in_the_other():
-    with running(LISTENS, int(socket.AF_INET6), "::1", 0) as (program, subject):
-        _, number = program.says()
-        program.tell()
-        program.says()
-        with socket.socket() as stranger:
-            stranger.bind(("127.0.0.1", int(number)))
-            stranger.listen()
-            assert wait_until(Port(int(number)), subject) == f"connected to [::1]:{number}"
+    with bound_in_both("127.0.0.1", "::1") as stranger:
+        number = stranger.getsockname()[1]
+        with running(LISTENS, int(socket.AF_INET6), "::1", number, "only") as (program, subject):
+            program.says()
+            program.tell()
+            program.says()
+            assert wait_until(Port(number), subject) == f"connected to [::1]:{number}"
 
 
 @v6
 def test_of_two_families_at_any_address_the_right_holder_is_told():
-    with running(LISTENS, int(socket.AF_INET6), "::", 0, "only") as (program, subject):
-        _, number = program.says()
-        program.tell()
-        program.says()
-        with socket.socket() as stranger:
-            stranger.bind(("0.0.0.0", int(number)))  # noqa: S104 - it is what is asked
-            stranger.listen()
+    with bound_in_both("0.0.0.0", "::") as stranger:  # noqa: S104 - it is what is asked
+        number = stranger.getsockname()[1]
+        with running(LISTENS, int(socket.AF_INET6), "::", number, "only") as (program, subject):
+            program.says()
+            program.tell()
+            program.says()
             with pytest.raises(HeldByStranger, match="this program itself"):
-                wait_until(Port(int(number), "127.0.0.1", timeout=1000), subject)
-            assert wait_until(Port(int(number), "::1"), subject) == f"connected to [::1]:{number}"
+                wait_until(Port(number, "127.0.0.1", timeout=1000), subject)
+            assert wait_until(Port(number, "::1"), subject) == f"connected to [::1]:{number}"
 
 
 @pytest.mark.fault("F60")

@@ -100,6 +100,8 @@ class _Request:
                 raise ConnectionRefusedError("Connection refused")
             connection.request("GET", self._target, headers={"Connection": "close", "Accept": "*/*"})
             response = connection.getresponse()
+            if self._over:  # the head ended because this end was closed
+                raise TimeoutError("it was given up amid the head of the answer")
             heard = _Heard(response.status, response.reason, sock.getpeername()[:2])
             self._read(response, sock)
             return heard

@@ -5,7 +5,6 @@ What is sent through it is in order among itself. Answers are opened where they 
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -79,6 +78,8 @@ class Courier:
         seconds = check_timeout(timeout)
         for uid, name in members:
             self._office.check_not_myself(uid, name)
+        import asyncio  # who awaits has it; the others do without
+
         asked: list[Parcel] = []
         try:
             asked.extend(self._give(uid, name, message, "ask") for uid, name in members)
@@ -99,6 +100,8 @@ class Courier:
 
     async def meet(self, members: Sequence[tuple[int, str]]) -> None:
         """Learn how they stand, without holding up the loop."""
+        import asyncio
+
         for uid, name in members:
             if self._office.known(uid) is None:
                 await asyncio.to_thread(self._office.peer, uid, name)
@@ -131,6 +134,8 @@ class Courier:
         return parcel
 
     async def _answer(self, parcel: Parcel, seconds: float | None) -> Any:
+        import asyncio
+
         try:
             async with asyncio.timeout(seconds):
                 said = await self._until_done(parcel)
@@ -139,6 +144,8 @@ class Courier:
         return self._begin().open(said, parcel.name, parcel.uid)
 
     async def _until_done(self, parcel: Parcel) -> Any:
+        import asyncio
+
         try:
             await parcel.future
         except (asyncio.CancelledError, GeneratorExit):

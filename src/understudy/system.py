@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -331,6 +330,8 @@ class ActorSystem(Commands, Grouping, Outward):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        import asyncio  # who awaits has it; the others do without
+
         try:
             await asyncio.to_thread(self.shutdown)
         except asyncio.CancelledError:

@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "shadowing",
             "terminal",
             "tracing",
+            "waiting",
         }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part", "deadletters"}),

@@ -11,6 +11,7 @@ process takes over from the original serialized state. Where things live, from t
     deadletters a message that nobody handled, as a value
     config      every setting, checked when set
     timing      measured sections
+    program     Exec, a program to be run as an actor
     lifecycle   pure decisions: states, lives, stops
     wire        messages, pickles, the shared page, sockets
     receiving   what takes an actor's messages
@@ -99,6 +100,7 @@ if _typing.TYPE_CHECKING:
     from understudy.pool.pool import PoolStats as PoolStats
     from understudy.pool.task import PoolBroken as PoolBroken
     from understudy.process import Process as Process
+    from understudy.program import Exec as Exec
     from understudy.receiving.deferred import Deferred as Deferred
     from understudy.receiving.marks import callable_remotely as callable_remotely
     from understudy.receiving.marks import receives as receives
@@ -193,6 +195,7 @@ else:
         "PoolStats": "pool.pool",
         "TaskRecord": "pool.keyed",
         "Process": "process",
+        "Exec": "program",
         "Deferred": "receiving.deferred",
         "callable_remotely": "receiving.marks",
         "receives": "receiving.marks",
@@ -262,6 +265,7 @@ __all__ = [
     "ErrorHandlerError",
     "ErrorHandlerTimeoutError",
     "Event",
+    "Exec",
     "ExitCallback",
     "Group",
     "GroupEnded",

@@ -11,7 +11,7 @@ from typing import Any
 from understudy.errors import SystemClosed
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Place, Ready
 from understudy.observe.publisher import TICK
-from understudy.router import watching
+from understudy.router import executing, watching
 from understudy.router.calls import Calls
 from understudy.router.control import Control
 from understudy.router.desk import Desk, answered
@@ -202,8 +202,11 @@ class Router:
             world.happen(news.uid, Forked(news.pid))
         elif isinstance(news, NotBorn):
             world.happen(news.uid, ForkFailed(news.reason, news.lost))
+        elif not isinstance(news, Gone):
+            executing.hear(world, actor, news)
         else:
             record.gone(news)
+            executing.tell_of_left(world, actor, news.left)
             page = record.page
             place, lost = Place(), 0
             if page is not None:
@@ -214,7 +217,7 @@ class Router:
                     # It died before its word of it had left the process: the page is proof enough. Who is leaving has
                     # had an answer to its last word, so a READY among them was read.
                     world.happen(news.uid, Ready())
-                place = Place(section, lap, phase.words if phase < Phase.READY else "")
+                place = Place(section, lap, executing.phase_of(actor, page) if phase < Phase.READY else "")
             world.happen(news.uid, Died(news.exit_code, news.signal, place, record.starved(), lost))
 
     def _subscribed(self, frame: bytes) -> None:

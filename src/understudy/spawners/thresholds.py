@@ -1,0 +1,85 @@
+"""In the parent: what processes say on their way to becoming programs.
+
+Each has a socket of its own that an exec closes. So its end tells that the exec succeeded, where the last word before
+that was that it comes next.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from dataclasses import dataclass
+
+from understudy.spawners.base import Executed, News, NotExecuted, Remarked
+from understudy.wire.codec import unpack
+
+BEGINS, FAILED, REMARK = "begins", "failed", "remark"
+"""The words: an exec follows at once; none succeeded, and why; something else that is worth telling."""
+LONGEST = 1 << 16
+
+
+@dataclass(slots=True)
+class _Threshold:
+    """One of them."""
+
+    uid: int
+    incarnation: int
+    ours: socket.socket
+    begins: bool = False
+
+
+class Thresholds:
+    """All of one spawner's."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._open: dict[int, _Threshold] = {}
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when there is news."""
+        return self._epoll.fileno()
+
+    def begin(self, uid: int, incarnation: int) -> tuple[int]:
+        """One more; the descriptor for its process, which the caller closes. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(0)
+        self._open[ours.fileno()] = _Threshold(uid, incarnation, ours)
+        self._epoll.register(ours.fileno(), select.EPOLLIN)
+        return (theirs.detach(),)
+
+    def news(self) -> list[News]:
+        """What was said since."""
+        return [one for fd, _ in self._epoll.poll(0) for one in self._read(self._open[fd])]
+
+    def close(self) -> None:
+        """Nobody listens any more; also for a forked copy of the parent."""
+        for threshold in self._open.values():
+            threshold.ours.close()
+        self._open.clear()
+        self._epoll.close()
+
+    def _read(self, threshold: _Threshold) -> list[News]:
+        uid, incarnation, news = threshold.uid, threshold.incarnation, list[News]()
+        while True:
+            try:
+                data = threshold.ours.recv(LONGEST)
+            except BlockingIOError:
+                return news
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                if threshold.begins:
+                    news.append(Executed(uid, incarnation))
+                fd = threshold.ours.fileno()
+                self._epoll.unregister(fd)
+                del self._open[fd]
+                threshold.ours.close()
+                return news
+            match unpack(data, LONGEST):
+                case [word] if word == BEGINS:
+                    threshold.begins = True
+                case [word, kind, reason] if word == FAILED:
+                    threshold.begins = False
+                    news.append(NotExecuted(uid, incarnation, kind, reason))
+                case [word, text] if word == REMARK:
+                    news.append(Remarked(uid, incarnation, text))

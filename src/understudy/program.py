@@ -33,7 +33,8 @@ class Exec:
     It reads ``stdin``: bytes, text, a Path of a file, or nothing. Each life begins with all of that anew.
 
     It is RUNNING when it was begun: when the kernel took it for a program. Its result is its exit code: one of
-    ``ok_codes``, or after a stop any; ended by the SIGTERM of a stop it is -15. Other ends are crashes.
+    ``ok_codes``, or after a stop any; -15 where the stop's SIGTERM ended it, None where nobody could say. Other ends
+    are crashes.
 
     Raises ConfigError for what can't be meant, by field and value. That there is no such program, or that it may not be
     run, is known when it is begun: a StartError, and no further life.

@@ -173,7 +173,8 @@ print(os.getsid(0) == os.getpgid(0) == os.getpid())
 def test_it_is_listed_with_its_figures_and_is_healthy_while_it_lives(system):
     ref = system.spawn(shell("sleep 600 & wait"), name="listed")
     running(ref)
-    info = until(lambda: found if (found := ref.info()).threads == 2 else None, 20, "both of its processes")
+    until(lambda: ref.info().threads == 2, 20, "both of its processes")
+    info = ref.info()
     assert (info.status, info.health, info.os_status) == (Status.RUNNING, Health.HEALTHY, "sleeping")
     assert (info.command.partition(" ")[0], info.section, info.lap, info.heartbeat_age) == ("sh", "", 0, None)
     assert info.memory_mb > 0

@@ -24,25 +24,28 @@ class Program:
 class ExitCode:
     """The result of a program: there is nothing in it to be opened, nor to be kept for long."""
 
-    code: int
+    code: int | None
+    """None where nobody could say it."""
     bytes: int = 0
 
-    def open(self) -> int:
+    def open(self) -> int | None:
         """The exit code."""
         return self.code
 
 
 def result_of(actor: Actor, death: Died) -> ExitCode | None:
-    """What a program came to; None where it failed, was ended by SIGKILL, or nobody can say.
+    """What a program came to; None where it failed, or was ended by SIGKILL.
 
-    Whoever was asked to end may do so by any exit code, or by the SIGTERM that asked for it.
+    Whoever was asked to end may do so by any exit code, by the SIGTERM that asked for it, or unseen.
     """
     program = actor.spec.program
     if program is None or actor.told is not None:
         return None
     if actor.wish is not actor.wish.NOTHING:
-        asked = BY_SIGTERM if death.signal == "SIGTERM" else death.exit_code
-        return None if asked is None else ExitCode(asked)
+        if death.signal == "SIGTERM":
+            return ExitCode(BY_SIGTERM)
+        unseen = death.exit_code is None and actor.ending is not None
+        return None if death.signal is not None or unseen else ExitCode(death.exit_code)
     if actor.ready_at is None or death.exit_code not in program.ok_codes:
         return None
     return ExitCode(death.exit_code)

@@ -161,12 +161,18 @@ def test_a_second_stop_that_ends_later_sends_nothing_and_one_that_ends_sooner_sa
         (exits(0), Status.FINISHED, ExitCode(0)),
         (exits(143), Status.FINISHED, ExitCode(143)),
         (SIGSEGV, Status.CRASHED, None),
-        (Died(None, None, Place()), Status.CRASHED, None),
+        (Died(None, None, Place()), Status.FINISHED, ExitCode(None)),
     ],
 )
 def test_who_was_stopped_may_exit_as_it_likes_but_not_crash(death, status, result):
     ended = program(*BEGUN, Stop(), death, config={"lives": 3})
     assert (ended.status, ended.outcome.result) == (status, result)
+
+
+def test_who_was_ended_by_force_has_no_result_though_nobody_saw_its_end():
+    unseen = Died(None, None, Place())
+    assert program(*BEGUN, Stop(force(START)), unseen).status is Status.KILLED
+    assert program(Forked(7), Expired(Alarm.START), Stop(), unseen).status is Status.CRASHED
 
 
 def test_sigterm_from_elsewhere_is_a_crash():

@@ -12,6 +12,7 @@ process takes over from the original serialized state. Where things live, from t
     config      every setting, checked when set
     timing      measured sections
     program     Exec, a program to be run as an actor
+    waits       what shows that one is ready
     lifecycle   pure decisions: states, lives, stops
     wire        messages, pickles, the shared page, sockets
     receiving   what takes an actor's messages
@@ -125,6 +126,9 @@ if _typing.TYPE_CHECKING:
     from understudy.timing import Timer as Timer
     from understudy.timing import Timers as Timers
     from understudy.timing import timethis as timethis
+    from understudy.waits import Port as Port
+    from understudy.waits import Started as Started
+    from understudy.waits import Wait as Wait
     from understudy.wire.travelling import travels as travels
 else:
     # Each name is imported at its first use: what a child does not use, the zygote does not carry.
@@ -220,6 +224,9 @@ else:
         "Timer": "timing",
         "Timers": "timing",
         "timethis": "timing",
+        "Port": "waits",
+        "Started": "waits",
+        "Wait": "waits",
         "travels": "wire.travelling",
     }
 
@@ -294,6 +301,7 @@ __all__ = [
     "PoolClosed",
     "PoolStats",
     "PoolTaskError",
+    "Port",
     "PostLoopError",
     "PostLoopTimeoutError",
     "PreloopError",
@@ -314,6 +322,7 @@ __all__ = [
     "Spawner",
     "StartError",
     "StartTimeout",
+    "Started",
     "Stats",
     "Status",
     "StopLadder",
@@ -329,6 +338,7 @@ __all__ = [
     "UnknownActor",
     "UnknownField",
     "Usage",
+    "Wait",
     "WaitTimeout",
     "WrongProcess",
     "callable_remotely",

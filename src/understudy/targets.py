@@ -32,6 +32,7 @@ from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place
 from understudy.spawners.execution import KEPT, Part
 from understudy.terminal import of_input
+from understudy.waits.base import Wait
 from understudy.wire.pickling import dumps
 from understudy.wire.travelling.names import spawned_at_import
 
@@ -117,9 +118,10 @@ class FunctionTarget:
 
 @dataclass(slots=True)
 class ProgramTarget:
-    """A program, which the zygote begins."""
+    """A program, which the zygote begins; ``wait`` is what it has to show before it is READY."""
 
     program: Exec
+    wait: Wait | None = None
 
     @property
     def label(self) -> str:
@@ -150,7 +152,7 @@ class ProgramTarget:
             levels=b"",
             config=program_config(overrides),
             takes="program",
-            program=Program(frozenset(program.ok_codes)),
+            program=Program(frozenset(program.ok_codes), self.wait),
         )
 
 
@@ -195,7 +197,7 @@ def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any], opt
         _refuse_ambiguous(target.__init__, (None, *args), options)
         return ClassTarget(target, args, kwargs)
     if isinstance(target, Process | Exec):
-        return _made(target, args or kwargs)
+        return _made(target, args, kwargs)
     if callable(getattr(target, "spec", None)) and isinstance(getattr(target, "label", None), str):
         return target  # type: ignore[return-value]  # somebody's own Target
     if callable(target):
@@ -214,13 +216,18 @@ def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any], opt
     )
 
 
-def _made(target: Process | Exec, arguments: Any) -> Target:
+def _made(target: Process | Exec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Target:
     """Of what is made already."""
     if isinstance(target, Exec):
-        if arguments:
-            raise NotAnActor(f"spawn takes no arguments for an Exec, whose argv has them all; got {shown(arguments)}")
-        return ProgramTarget(target)
-    if arguments:
+        wait = kwargs.pop("wait", None)
+        if args or kwargs:
+            raise NotAnActor(
+                f"for an Exec, whose argv has its arguments, spawn takes wait= alone: {shown(args or kwargs)}"
+            )
+        if wait is not None and (isinstance(wait, type) or not isinstance(wait, Wait)):
+            raise ConfigError(f"wait={shown(wait)}: give a wait, such as Port(6390)")
+        return ProgramTarget(target, wait)
+    if args or kwargs:
         raise NotAnActor(
             f"a {type(target).__name__} that is made already takes no arguments; spawn its class, or change it"
         )

@@ -28,6 +28,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime",
             "shadowing",
             "terminal",
+            "waits",
         }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part", "deadletters"}),

@@ -124,7 +124,7 @@ from understudy import ActorSystem, Exec
 
 told = sys.argv[1]
 DEAF = sys.argv[2]
-CLOSES = "import os, sys, time; os.closerange(3, 256); open(sys.argv[1], 'a').write('closed\\n'); time.sleep(600)"
+CLOSES = "import os, sys, time; os.closerange(3, 256); os.mkdir(sys.argv[1] + '.closed'); time.sleep(600)"
 system = ActorSystem()
 refs = [
     system.spawn(Exec(["sleep", "600"])),
@@ -145,7 +145,8 @@ time.sleep(600)
 def test_programs_and_their_trees_end_with_the_parents_sigkill(tmp_path):
     with parent(PARENT, tmp_path, tmp_path / "told", DEAF) as process:
         directory = said(process).split()[0]
-        noted(tmp_path / "told", 5)
+        noted(tmp_path / "told", 4)
+        until((tmp_path / "told.closed").exists, 20, "the closing of all descriptors")
         family = descendants(process.pid)
         assert len(family) >= 9
         process.kill()
@@ -158,7 +159,8 @@ def test_programs_and_their_trees_end_with_the_parents_sigkill(tmp_path):
 def test_the_leash_passes_through_the_exec_so_a_program_ends_though_the_zygote_can_do_nothing(tmp_path):
     with parent(PARENT, tmp_path, tmp_path / "told", DEAF) as process:
         directory, sleep, zygote = said(process).split()
-        noted(tmp_path / "told", 5)
+        noted(tmp_path / "told", 4)
+        until((tmp_path / "told.closed").exists, 20, "the closing of all descriptors")
         family = descendants(process.pid)
         os.kill(int(zygote), signal.SIGSTOP)
         process.kill()

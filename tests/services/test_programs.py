@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
 
@@ -238,19 +239,21 @@ def test_another_program_may_take_its_place(system):
 
 
 @pytest.mark.requirement("S1")
-@pytest.mark.parametrize(
-    ("options", "error", "words"),
-    [
-        ({"host": "spawn"}, ConfigError, "^host='spawn': a program is begun by the zygote"),
-        ({"config": {"num_loops": 3}}, ConfigError, "^num_loops=3: a program has no use for it; it has join_in, lives"),
-        ({"config": {"heartbeat.interval": 9}}, ConfigError, "^heartbeat.interval=9.0: a program has no use for it"),
-        ({"config": {"livse": 3}}, UnknownField, "did you mean 'lives'"),
-        ({"timeout": 3}, NotAnActor, "^spawn takes no arguments for an Exec, whose argv has them all"),
-    ],
-)
-def test_what_a_program_has_no_use_for_is_refused_in_the_caller(system, options, error, words):
-    with pytest.raises(error, match=words):
-        system.spawn(SLEEP, **options)
+def test_what_a_program_has_no_use_for_is_refused_in_the_caller(system):
+    cases: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"host": "spawn"}, ConfigError, r"^host='spawn': a program is begun by the zygote"),
+        (
+            {"config": {"num_loops": 3}},
+            ConfigError,
+            r"^num_loops=3: a program has no use for it; it has join_in, ",
+        ),
+        ({"config": {"heartbeat.interval": 9}}, ConfigError, r"^heartbeat.interval=9.0: a program has no use for it"),
+        ({"config": {"livse": 3}}, UnknownField, r"did you mean 'lives'"),
+        ({"timeout": 3}, NotAnActor, r"^for an Exec, whose argv has its arguments, spawn takes wait= alone"),
+    ]
+    for options, error, words in cases:
+        with pytest.raises(error, match=words):
+            system.spawn(SLEEP, **options)
     assert system.ps() == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from understudy.lifecycle.actor import Actor
@@ -15,9 +15,11 @@ BY_SIGTERM = -15
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """That a spec is of a program, and by which exit codes that finishes."""
+    """That a spec is of a program, by which exit codes that finishes, and what it is waited for to be READY."""
 
     ok_codes: frozenset[int] = frozenset({0})
+    wait: Any = None
+    """A `Wait`, opaque here; None: it is READY when it was begun."""
 
 
 @dataclass(frozen=True, slots=True)

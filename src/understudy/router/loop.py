@@ -11,12 +11,13 @@ from typing import Any
 from understudy.errors import SystemClosed
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Place, Ready
 from understudy.observe.publisher import TICK
-from understudy.router import executing, watching
+from understudy.router import watching
 from understudy.router.calls import Calls
 from understudy.router.control import Control
 from understudy.router.desk import Desk, answered
 from understudy.router.door import Door
 from understudy.router.errands import Errands
+from understudy.router.executing import Programs
 from understudy.router.folders import read_last_lines
 from understudy.router.listing import brief
 from understudy.router.logs import defect, warning
@@ -53,6 +54,7 @@ class Router:
         outputs = Outputs(world, self.files)
         self.desk = Desk(world, self.watch, self.sampler, self.errands, outputs)
         self._control = Control(self.desk)
+        self._programs = Programs(world, calls)
         world.look = lambda actor, tell: answered(lambda: look(self.desk, actor)).then(tell)
         self._survey = Survey(world, self.sampler, self.errands)
         self._over = False
@@ -146,7 +148,8 @@ class Router:
             self._try(self._reports.take, frames)
         for until, death in dead:
             record = world.records.get(death.uid)
-            if (all_read and not (record and record.reading)) or now >= until:
+            awaited = (record and record.reading) or self._programs.is_looking(death.uid)
+            if (all_read and not awaited) or now >= until:
                 self._try(self._hear, death)
             else:
                 self._dead.append((until, death))
@@ -203,10 +206,10 @@ class Router:
         elif isinstance(news, NotBorn):
             world.happen(news.uid, ForkFailed(news.reason, news.lost))
         elif not isinstance(news, Gone):
-            executing.hear(world, actor, news)
+            if actor.spec.program is not None:
+                self._programs.hear(actor, actor.spec.program, news)
         else:
             record.gone(news)
-            executing.tell_of_left(world, actor, news.left)
             page = record.page
             place, lost = Place(), 0
             if page is not None:
@@ -217,7 +220,8 @@ class Router:
                     # It died before its word of it had left the process: the page is proof enough. Who is leaving has
                     # had an answer to its last word, so a READY among them was read.
                     world.happen(news.uid, Ready())
-                place = Place(section, lap, executing.phase_of(actor, page) if phase < Phase.READY else "")
+                place = Place(section, lap, self._programs.phase_of(actor, page) if phase < Phase.READY else "")
+            self._programs.ended(actor, news.left)
             world.happen(news.uid, Died(news.exit_code, news.signal, place, record.starved(), lost))
 
     def _subscribed(self, frame: bytes) -> None:

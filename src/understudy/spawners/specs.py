@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from understudy.config import ProcessConfig
-from understudy.errors import ProtocolError
+from understudy.errors import ConfigError, ProtocolError
 from understudy.lifecycle.programs import Program
 from understudy.lifecycle.spec import Spec
 from understudy.wire.codec import pack, unpack
@@ -19,7 +19,9 @@ _TAKES = frozenset({"always", "perhaps", "never", "program"})
 
 
 def packed(spec: Spec) -> bytes:
-    """The frame."""
+    """The frame. Raises ConfigError for a wait, which is code for the program's own process."""
+    if spec.program is not None and spec.program.wait is not None:
+        raise ConfigError(f"wait={spec.program.wait}: it is looked for in the parent; an actor cannot bring one")
     head = pack(
         [
             spec.label,

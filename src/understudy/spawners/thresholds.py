@@ -10,7 +10,7 @@ import select
 import socket
 from dataclasses import dataclass
 
-from understudy.spawners.base import Executed, News, NotExecuted, Remarked
+from understudy.spawners.base import Executed, Gone, News, NotExecuted, Remarked
 from understudy.wire.codec import unpack
 
 BEGINS, FAILED, REMARK = "begins", "failed", "remark"
@@ -34,6 +34,7 @@ class Thresholds:
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._open: dict[int, _Threshold] = {}
+        self._said: list[News] = []
 
     def fileno(self) -> int:
         """A descriptor that is readable when there is news."""
@@ -47,9 +48,26 @@ class Thresholds:
         self._epoll.register(ours.fileno(), select.EPOLLIN)
         return (theirs.detach(),)
 
-    def news(self) -> list[News]:
-        """What was said since."""
-        return [one for fd, _ in self._epoll.poll(0) for one in self._read(self._open[fd])]
+    def listen(self) -> None:
+        """Before the channels are read: who has come to its exec has told of its birth there already."""
+        self._said += [one for fd, _ in self._epoll.poll(0) for one in self._read(self._open[fd])]
+
+    def woven(self, news: list[News]) -> list[News]:
+        """The news of the channels, and in its place what was said here."""
+        ends = [one for one in news if isinstance(one, Gone)]
+        words, self._said = self._said, []
+        if ends:
+            # Whoever has ended has said its last word here. The births of others may have been told since.
+            self.listen()
+            dead = {(one.uid, one.incarnation) for one in ends}
+            words += [one for one in self._said if (one.uid, one.incarnation) in dead]
+            self._said = [one for one in self._said if (one.uid, one.incarnation) not in dead]
+        return [*(one for one in news if not isinstance(one, Gone)), *words, *ends]
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something was said that is to be told when the births of who said it are."""
+        return bool(self._said)
 
     def close(self) -> None:
         """Nobody listens any more; also for a forked copy of the parent."""

@@ -158,6 +158,7 @@ class ZygoteSpawner:
 
     def news(self, now: float) -> list[News]:
         """Read what has come in, and look after the silent."""
+        self._thresholds.listen()
         for fd, _ in self._epoll.poll(0):
             source = self._by_fd.get(fd)
             if isinstance(source, Zygote):
@@ -176,11 +177,8 @@ class ZygoteSpawner:
             if zygote.stuck_at() <= now:
                 self._give_up(zygote)
         self._teach(now)
-        # Whatever a process said on its way to a program, it said before it died, of which the channels told.
-        ends = [one for one in self._news if isinstance(one, Gone)]
-        others = [one for one in self._news if not isinstance(one, Gone)]
-        self._news = []
-        return [*others, *self._thresholds.news(), *ends]
+        news, self._news = self._news, []
+        return self._thresholds.woven(news)
 
     def due(self) -> float | None:
         """The earliest moment at which silence says something."""
@@ -188,7 +186,7 @@ class ZygoteSpawner:
         moments += [at for zygote in self._zygotes if (at := zygote.stuck_at()) != float("inf")]
         if (lesson := self._curriculum.due()) is not None and self._teacher() is not None:
             moments.append(lesson)
-        if self._news:
+        if self._news or self._thresholds.has_more:
             moments.append(0.0)
         return min(moments, default=None)
 

@@ -1,0 +1,9 @@
+"""What shows that a program is ready: a Protocol, and waits that are there already."""
+
+from __future__ import annotations
+
+from understudy.waits.base import Started as Started
+from understudy.waits.base import Wait as Wait
+from understudy.waits.port import Port as Port
+
+__all__ = ["Port", "Started", "Wait"]

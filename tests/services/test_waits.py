@@ -1,0 +1,208 @@
+"""What a program has to show before it is READY, and what becomes of who waits for it in vain."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from tests.services.casting import SLEEP, script, shell
+from tests.stage import report_of, until
+from understudy import (
+    ConfigError,
+    Exec,
+    NotAnActor,
+    Port,
+    Process,
+    Started,
+    StartError,
+    StartTimeout,
+    Status,
+)
+
+SERVER = """
+import socket, sys, time
+family, host, port, gate = getattr(socket, sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
+import os
+while gate and not os.path.exists(gate):
+    time.sleep(0.005)
+server = socket.socket(family)
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind((host, port))
+server.listen()
+if os.fork() == 0:
+    time.sleep(600)
+server.close()
+os.wait()
+"""
+"""It listens when the gate is open, and leaves the port to its child."""
+
+BRIEF = {"timeouts.startup": 1.5}
+"""Long enough for a program to be begun and looked at on a busy machine."""
+LIVES = {"lives": 2, "restart.backoff.base": 0}
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def stranger(port):
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("127.0.0.1", port))
+        server.listen()
+        yield
+
+
+@pytest.mark.requirement("S3", "S6")
+@pytest.mark.parametrize(
+    ("family", "host", "asked"), [("AF_INET", "127.0.0.1", "localhost"), ("AF_INET6", "::1", "::1")]
+)
+def test_it_is_running_when_its_port_takes_connections_and_not_before(system, tmp_path, port, family, host, asked):
+    gate = tmp_path / "gate"
+    ref = system.spawn(script(SERVER, family, host, port, gate), name="server", wait=Port(port, host=asked))
+    until(lambda: ref.info().pid, 20, "its birth")
+    assert ref.info().status is Status.STARTING
+    gate.touch()
+    ref.wait_ready(20)
+    assert ref.info().status is Status.RUNNING
+    socket.create_connection((host, port), 20).close()
+
+
+@pytest.mark.fault("F60")
+@pytest.mark.requirement("S3")
+def test_what_never_holds_ends_at_the_start_timeout_and_says_what_was_missing(system, port):
+    ref = system.spawn(SLEEP, name="idle", wait=Port(port), config=BRIEF)
+    words = rf"^idle was not READY within 1.5 s; it was waiting: nobody listens at port {port} of localhost \(incarn"
+    with pytest.raises(StartTimeout, match=words):
+        ref.result(20)
+
+
+@pytest.mark.fault("F60")
+@pytest.mark.requirement("S3")
+def test_a_port_that_a_stranger_holds_is_told_apart_and_makes_nobody_ready(system, port):
+    with stranger(port):
+        ref = system.spawn(SLEEP, name="robbed", wait=Port(port), config=BRIEF)
+        told = rf"it was waiting: port {port} of localhost is held by .+ \(pid {os.getpid()}\), no process of robbed"
+        with pytest.raises(StartTimeout, match=told):
+            ref.result(20)
+        server = system.spawn(script(SERVER, "AF_INET", "127.0.0.1", port, ""), name="second", wait=Port(port))
+        told = rf"^second exited with code 1 while waiting: port {port} of localhost is held by .+ before READY"
+        with pytest.raises(StartError, match=told) as caught:
+            server.result(20)
+        assert any("Address already in use" in line for line in report_of(caught.value).stderr)
+
+
+@pytest.mark.fault("F60")
+@pytest.mark.requirement("S3")
+def test_its_death_ends_the_wait_at_once_and_its_next_life_is_waited_for_anew(system, tmp_path, port):
+    line = 'echo "$$" >> "$1"; test "$(wc -l < "$1")" -eq 2 || exit 3; shift; exec "$@"'
+    server = [sys.executable, "-I", "-c", SERVER, "AF_INET", "127.0.0.1", str(port), ""]
+    ref = system.spawn(shell(line, tmp_path / "told", *server), wait=Port(port), config=LIVES)
+    ref.wait_ready(20)
+    first, second = ref.history()
+    assert first.cause == (
+        f"{ref.name} exited with code 3 while waiting: nobody listens at port {port} of localhost, "
+        "before READY (incarnation 1)"
+    )
+    assert second.incarnation == 2
+
+
+def test_a_stop_while_it_is_waited_for_is_heeded(system, port):
+    ref = system.spawn(SLEEP, wait=Port(port))
+    until(lambda: ref.info().pid, 20, "its birth")
+    ref.stop()
+    assert (ref.wait(20), ref.result()) == (Status.FINISHED, -15)
+
+
+@dataclass
+class Word:
+    """A wait of the user's: for a line that the program writes."""
+
+    word: str
+
+    def missing(self, program: Started) -> str | None:
+        assert program.output is not None
+        with open(os.path.join(program.output, "stdout")) as file:
+            return None if self.word in file.read() else f"{program.name} has not said {self.word!r}"
+
+
+@dataclass
+class Sour:
+    def missing(self, program: Started) -> str | None:
+        raise LookupError(f"no idea of {program.name}")
+
+
+@pytest.mark.requirement("S3")
+def test_anything_with_that_method_is_a_wait(system, tmp_path):
+    line = 'echo begin; while ! test -e "$1"; do sleep 0.01; done; echo ready; sleep 600'
+    ref = system.spawn(shell(line, tmp_path / "gate"), name="user", wait=Word("ready"))
+    other = system.spawn(SLEEP, name="mute", wait=Word("ready"), config=BRIEF)
+    with pytest.raises(StartTimeout, match=r"it was waiting: mute has not said 'ready'"):
+        other.result(20)
+    assert ref.info().status is Status.STARTING
+    (tmp_path / "gate").touch()
+    ref.wait_ready(20)
+
+
+def test_a_wait_that_raises_ends_its_program_for_good(system):
+    ref = system.spawn(SLEEP, name="sour", wait=Sour(), config=LIVES)
+    with pytest.raises(StartError, match=r"^LookupError: no idea of sour \(while sour was waiting for Sour\(\)"):
+        ref.result(20)
+    assert len(ref.history()) == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"number": 0}, r"^Port\(number=0\): it is a number from 1 to 65535"),
+        ({"number": "6390"}, r"^Port\(number='6390'\)"),
+        ({"number": 6390, "host": ""}, r"^Port\(host=''\)"),
+    ],
+)
+def test_what_is_no_port_is_refused_at_that_line(values, words):
+    with pytest.raises(ConfigError, match=words):
+        Port(**values)
+
+
+def test_what_is_no_wait_is_refused_in_the_caller(system):
+    for wait, words in (
+        (6390, r"^wait=6390: give a wait, such as Port\(6390\)"),
+        (Port, r"^wait=<class .*Port'>: give"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            system.spawn(SLEEP, wait=wait)
+    with pytest.raises(NotAnActor, match=r"takes wait= alone: \{'more': 2\}"):
+        system.spawn(SLEEP, wait=Port(1), more=2)
+    assert system.ps() == []
+
+
+def test_an_actor_cannot_bring_a_wait(system):
+    class Boss(Process):
+        def __loop__(self):
+            self.spawn(Exec(["true"]), wait=Port(6390))
+
+    with pytest.raises(Exception, match=r"wait=port 6390 of localhost: it is looked for in the parent"):
+        system.spawn(Boss).result(20)
+
+
+@pytest.mark.requirement("S6")
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed here")
+def test_a_redis_server_is_ready_when_it_answers(system, tmp_path, port):
+    program = Exec(["redis-server", "--port", str(port), "--save", "", "--dir", str(tmp_path)])
+    ref = system.spawn(program, name="redis", wait=Port(port), config={"lives": 5})
+    ref.wait_ready(20)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"PING\r\n")
+        assert connection.recv(16) == b"+PONG\r\n"
+    ref.stop()
+    assert ref.result(20) == 0

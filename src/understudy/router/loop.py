@@ -37,6 +37,8 @@ _LATE = 0.2
 _QUIET, _CATCH_UP = 0.05, 0.5
 _LAST_WORDS = 0.5
 """Seconds for which a death waits where the reports do not end, as while others flood us with log records."""
+_FIRST_LOOK, _PATIENCE = 2.0, 0.005
+"""Seconds more for a program whose first look has not been yet, and between two turns meanwhile."""
 _TOPIC_NUMBERS = 2  # uid and incarnation
 
 
@@ -99,7 +101,7 @@ class Router:
     def _turn(self) -> None:
         due = self._due()
         if self._dead:
-            wait: float | None = 0.0
+            wait: float | None = _PATIENCE if any(self._programs.is_looking(one.uid) for _, one in self._dead) else 0.0
         else:
             wait = None if due is None else max(0.0, due - monotonic())
         ready = self.world.hub.poll(wait)
@@ -148,8 +150,8 @@ class Router:
             self._try(self._reports.take, frames)
         for until, death in dead:
             record = world.records.get(death.uid)
-            awaited = (record and record.reading) or self._programs.is_looking(death.uid)
-            if (all_read and not awaited) or now >= until:
+            looks = self._programs.is_looking(death.uid)
+            if (all_read and not looks and not (record and record.reading)) or now >= until + looks * _FIRST_LOOK:
                 self._try(self._hear, death)
             else:
                 self._dead.append((until, death))

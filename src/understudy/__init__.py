@@ -126,6 +126,7 @@ if _typing.TYPE_CHECKING:
     from understudy.timing import Timer as Timer
     from understudy.timing import Timers as Timers
     from understudy.timing import timethis as timethis
+    from understudy.waits import Notified as Notified
     from understudy.waits import Port as Port
     from understudy.waits import Started as Started
     from understudy.waits import Wait as Wait
@@ -224,6 +225,7 @@ else:
         "Timer": "timing",
         "Timers": "timing",
         "timethis": "timing",
+        "Notified": "waits",
         "Port": "waits",
         "Started": "waits",
         "Wait": "waits",
@@ -292,6 +294,7 @@ __all__ = [
     "NoCapacity",
     "NotAnActor",
     "NotStarted",
+    "Notified",
     "Observer",
     "OnFinishError",
     "OnFinishTimeoutError",

@@ -33,6 +33,7 @@ from understudy.spawners.circumstances import levels, place
 from understudy.spawners.execution import KEPT, Part
 from understudy.terminal import of_input
 from understudy.waits.base import Wait
+from understudy.waits.notified import Notified
 from understudy.wire.pickling import dumps
 from understudy.wire.travelling.names import spawned_at_import
 
@@ -143,6 +144,7 @@ class ProgramTarget:
             limits={name: _bounds(value) for name, value in program.limits.items()},
             input=given if isinstance(given, bytes) else None,
             input_path=os.fsencode(given) if isinstance(given, os.PathLike) else None,
+            notifies=isinstance(self.wait, Notified),
         )
         return Spec(
             label=self.label,
@@ -152,7 +154,7 @@ class ProgramTarget:
             levels=b"",
             config=program_config(overrides),
             takes="program",
-            program=Program(frozenset(program.ok_codes), self.wait),
+            program=Program(frozenset(program.ok_codes), self.wait, "" if self.wait is None else str(self.wait)),
         )
 
 

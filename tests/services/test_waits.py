@@ -17,6 +17,7 @@ from understudy import (
     ConfigError,
     Exec,
     NotAnActor,
+    Notified,
     Port,
     Process,
     Started,
@@ -140,6 +141,42 @@ class Word:
 class Sour:
     def missing(self, program: Started) -> str | None:
         raise LookupError(f"no idea of {program.name}")
+
+
+NOTIFIES = """
+import os, socket, sys, time
+name = os.environ["NOTIFY_SOCKET"]
+assert name.startswith("@")
+def say(text):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
+        speaker.connect("\\0" + name[1:])
+        speaker.send(text)
+say(b"STATUS=reading its tables\\nUNKNOWN=1")
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.005)
+if os.fork() == 0:
+    say(b"MAINPID=1\\nREADY=1\\nSTATUS=at work")
+    os._exit(0)
+os.wait()
+time.sleep(600)
+"""
+
+
+@pytest.mark.requirement("S6")
+def test_who_says_ready_by_sd_notify_is_running_then_and_not_before(system, tmp_path):
+    gate = tmp_path / "gate"
+    ref = system.spawn(script(NOTIFIES, gate), name="polite", wait=Notified())
+    late = system.spawn(script(NOTIFIES, tmp_path / "never"), name="late", wait=Notified(), config=BRIEF)
+    mute = system.spawn(SLEEP, name="mute", wait=Notified(), config=BRIEF)
+    with pytest.raises(StartTimeout, match=r"it was waiting: it has not said READY=1, but: reading its tables \("):
+        late.result(20)
+    with pytest.raises(StartTimeout, match=r"it was waiting: it has not said READY=1 \("):
+        mute.result(20)
+    assert ref.info().status is Status.STARTING
+    gate.touch()
+    ref.wait_ready(20)
+    plain = system.spawn(shell('test -z "$NOTIFY_SOCKET"'))
+    assert plain.result(20) == 0, "who isn't waited for so has nobody to tell"
 
 
 @pytest.mark.requirement("S3")

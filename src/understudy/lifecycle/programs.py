@@ -20,6 +20,8 @@ class Program:
     ok_codes: frozenset[int] = frozenset({0})
     wait: Any = None
     """A `Wait`, opaque here; None: it is READY when it was begun."""
+    awaits: str = ""
+    """That in words: to make them is for its own thread, and not for the router's."""
 
 
 @dataclass(frozen=True, slots=True)

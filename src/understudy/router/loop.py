@@ -29,7 +29,7 @@ from understudy.router.sampling import Sampler
 from understudy.router.survey import Survey
 from understudy.router.watch import Watch
 from understudy.router.world import World
-from understudy.spawners.base import Born, Gone, News, NotBorn
+from understudy.spawners.base import Born, Executed, Gone, News, NotBorn
 from understudy.wire.audience import LONGEST_TOPIC
 from understudy.wire.page import Phase
 
@@ -201,6 +201,8 @@ class Router:
         record = world.records.get(news.uid)
         if actor is None or record is None or actor.incarnation != news.incarnation or actor.status.ended:
             world.registry.stale += 1
+            if isinstance(news, Executed) and news.notices is not None:
+                news.notices.close()
             return
         if isinstance(news, Born):
             record.born(news.pid)

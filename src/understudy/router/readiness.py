@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import select
+import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,11 +14,13 @@ from typing import TYPE_CHECKING
 from understudy.errors import SystemClosed
 from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.events import Errored, Event, Ready
+from understudy.lifecycle.programs import Program
 from understudy.lifecycle.transitions import Undecided
 from understudy.router.folders import directory_of
 from understudy.spawners.census import Census, Head
 from understudy.status import Crash
 from understudy.waits.base import Started, Wait
+from understudy.waits.notices import Notices
 
 if TYPE_CHECKING:
     from understudy.router.calls import Calls
@@ -46,7 +50,7 @@ class Readiness:
         self._world, self._calls = world, calls
         self._vigils: dict[int, _Vigil] = {}
 
-    def begin(self, actor: Actor, wait: Wait) -> None:
+    def begin(self, actor: Actor, program: Program, notices: socket.socket | None) -> None:
         """The program of this actor was begun: have it looked for."""
         if actor.pid is None:
             raise Undecided(f"{actor.name} was begun, and nobody has told of its birth")
@@ -55,13 +59,17 @@ class Readiness:
         def family() -> Sequence[int]:
             return Census().household(head)
 
-        program = Started(actor.name, actor.pid, directory_of(self._world, actor), family)
-        vigil = self._vigils[actor.uid] = _Vigil(actor.uid, wait, program, awaits=f"waiting for {wait}")
+        heard = None if notices is None else Notices(notices, actor.pid)
+        started = Started(actor.name, actor.pid, directory_of(self._world, actor), family, heard)
+        vigil = _Vigil(actor.uid, program.wait, started, awaits=f"waiting for {program.awaits}")
+        self._vigils[actor.uid] = vigil
         thread = threading.Thread(target=self._look, args=(vigil,), name=f"understudy-wait-{actor.name}", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
-            self._fail(vigil, error)
+            if notices is not None:
+                notices.close()
+            self._fail(vigil, type(error).__name__, str(error))
 
     def end(self, uid: int) -> None:
         """Its process has ended: it is waited for no more."""
@@ -79,30 +87,45 @@ class Readiness:
     # --- in the thread that looks
 
     def _look(self, vigil: _Vigil) -> None:
-        pause = _FIRST_PAUSE
-        with contextlib.suppress(SystemClosed):
+        pause, notices = _FIRST_PAUSE, vigil.program.notices
+        with contextlib.suppress(SystemClosed), contextlib.closing(notices) if notices else contextlib.nullcontext():
             while not vigil.over.is_set():
                 try:
                     missing = vigil.wait.missing(vigil.program)
                 except BaseException as error:  # noqa: BLE001 - it may be the user's code, and is told
-                    self._calls.make(functools.partial(self._fail, vigil, error))
+                    told = type(error).__name__, _text(error)
+                    self._calls.make(functools.partial(self._fail, vigil, *told))
                     return
                 if missing is None:
                     self._calls.make(lambda: self._happen(vigil, Ready()))
                     return
                 vigil.awaits, vigil.looked = f"waiting: {missing}", True
-                vigil.over.wait(pause)
+                if notices is None:
+                    vigil.over.wait(pause)
+                else:  # it is heard at once
+                    select.select([notices], [], [], pause)
                 pause = min(_LONGEST_PAUSE, 2 * pause)
 
     # --- in the router's
 
-    def _fail(self, vigil: _Vigil, error: BaseException) -> None:
-        actor, text = self._world.registry.actors[vigil.uid], str(error)
-        crash = Crash("boot", actor.incarnation, phase=vigil.awaits, text=text, type_name=type(error).__name__)
+    def _fail(self, vigil: _Vigil, kind: str, text: str) -> None:
+        incarnation = self._world.registry.actors[vigil.uid].incarnation if self._stands(vigil) else 0
+        crash = Crash("boot", incarnation, phase=vigil.awaits, text=text, type_name=kind)
         self._happen(vigil, Errored(crash))
 
     def _happen(self, vigil: _Vigil, event: Event) -> None:
-        if self._vigils.get(vigil.uid) is vigil:
+        if self._stands(vigil):
             del self._vigils[vigil.uid]
             if self._world.registry.actors[vigil.uid].body is Body.LIVE:
                 self._world.happen(vigil.uid, event)
+
+    def _stands(self, vigil: _Vigil) -> bool:
+        """Whether its process has not ended, as far as was heard."""
+        return self._vigils.get(vigil.uid) is vigil
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as trouble:  # noqa: BLE001 - a user's __str__ may do anything
+        return f"<its text cannot be had: {type(trouble).__name__}>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -179,10 +180,14 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A process has become the program that it was to be."""
+    """A process has become the program that it was to be; ``notices`` is where that says that it is ready, if it may.
+
+    Whoever hears of it closes that.
+    """
 
     uid: int
     incarnation: int
+    notices: socket.socket | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from understudy import failpoints
 from understudy.spawners import circumstances, family, guard, signals
 from understudy.spawners.base import Birth, to_file
-from understudy.spawners.thresholds import BEGINS, FAILED, REMARK
+from understudy.spawners.thresholds import BEGINS, FAILED, NOTICES, REMARK
 from understudy.wire import regular
 from understudy.wire.codec import pack, unpack
 from understudy.wire.page import Page, Phase
@@ -49,19 +49,21 @@ class Part:
     limits: dict[str, tuple[int, int]]
     input: bytes | None
     input_path: bytes | None
+    notifies: bool = False
+    """Whether it says by `sd_notify` that it is ready."""
 
     def packed(self) -> bytes:
         """As bytes."""
         values = [self.argv, self.env, self.cwd, self.user, self.umask, self.limits, self.input, self.input_path]
-        return pack(values)
+        return pack([*values, self.notifies])
 
     @classmethod
     def opened(cls, blob: bytes) -> Part:
         """The reverse."""
-        argv, env, cwd, user, umask, limits, given, path = unpack(blob, _LIMIT)
+        argv, env, cwd, user, umask, limits, given, path, notifies = unpack(blob, _LIMIT)
         groups = None if user is None else (user[0], user[1], tuple(user[2]))
         bounds = {name: (soft, hard) for name, (soft, hard) in limits.items()}
-        return cls(tuple(argv), env, cwd, groups, umask, bounds, given, path)
+        return cls(tuple(argv), env, cwd, groups, umask, bounds, given, path, notifies)
 
 
 def become(page_fd: int, birth_fd: int, threshold_fd: int) -> int:
@@ -107,6 +109,7 @@ def _dress(part: Part, birth: Birth, page: Page, threshold: socket.socket, leash
         _try(f"it cannot work in {os.fsdecode(part.cwd)!r}", os.chdir, part.cwd)
     if part.user is not None:
         _try(f"it cannot run as the user of number {part.user[0]}", _run_as, *part.user)
+    notices = _offer_notices(threshold) if part.notifies else None
     _shut_all_but(_raised(leash))
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signals.handle(number, signals.DEFAULT)
@@ -114,7 +117,8 @@ def _dress(part: Part, birth: Birth, page: Page, threshold: socket.socket, leash
     page.phase = Phase.OPENING
     threshold.send(pack([BEGINS]))
     signals.mask(signal.SIG_SETMASK, ())  # a SIGTERM that came on the way ends it here
-    environment = {name: value for name, value in {**os.environb, **part.env}.items() if value is not None}
+    wanted = {**os.environb, b"NOTIFY_SOCKET": notices, **part.env}
+    environment = {name: value for name, value in wanted.items() if value is not None}
     try:
         os.execvpe(part.argv[0], part.argv, environment)  # noqa: S606 - whose program it is, is the user's to say
     except (OSError, ValueError) as error:
@@ -150,6 +154,19 @@ def _lead_input(part: Part) -> None:
         return
     os.dup2(fd, 0)
     os.close(fd)
+
+
+def _offer_notices(threshold: socket.socket) -> bytes:
+    """A socket at which the parent listens, by a name that nobody has to remove; the variable that tells of it.
+
+    Whose word it is, comes with it: such a name is open to every user.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notices:
+        notices.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        notices.bind("")
+        name: bytes = notices.getsockname()
+        socket.send_fds(threshold, [pack([NOTICES])], [notices.fileno()])
+    return b"@" + name[1:]
 
 
 def _set_limit(name: str, bounds: tuple[int, int]) -> None:

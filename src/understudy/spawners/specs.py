@@ -21,7 +21,7 @@ _TAKES = frozenset({"always", "perhaps", "never", "program"})
 def packed(spec: Spec) -> bytes:
     """The frame. Raises ConfigError for a wait, which is code for the program's own process."""
     if spec.program is not None and spec.program.wait is not None:
-        raise ConfigError(f"wait={spec.program.wait}: it is looked for in the parent; an actor cannot bring one")
+        raise ConfigError(f"wait={spec.program.awaits}: it is looked for in the parent; an actor cannot bring one")
     head = pack(
         [
             spec.label,

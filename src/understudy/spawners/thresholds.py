@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from understudy.spawners.base import Executed, Gone, News, NotExecuted, Remarked
 from understudy.wire.codec import unpack
 
-BEGINS, FAILED, REMARK = "begins", "failed", "remark"
-"""The words: an exec follows at once; none succeeded, and why; something else that is worth telling."""
+BEGINS, FAILED, REMARK, NOTICES = "begins", "failed", "remark", "notices"
+"""The words: an exec follows at once; none succeeded, and why; something else that is worth telling; where the program
+says that it is ready, a socket that comes with the word."""
 LONGEST = 1 << 16
 
 
@@ -26,6 +27,7 @@ class _Threshold:
     incarnation: int
     ours: socket.socket
     begins: bool = False
+    notices: socket.socket | None = None
 
 
 class Thresholds:
@@ -72,26 +74,28 @@ class Thresholds:
     def close(self) -> None:
         """Nobody listens any more; also for a forked copy of the parent."""
         for threshold in self._open.values():
-            threshold.ours.close()
+            _close(threshold)
         self._open.clear()
         self._epoll.close()
 
     def _read(self, threshold: _Threshold) -> list[News]:
         uid, incarnation, news = threshold.uid, threshold.incarnation, list[News]()
+        fds: list[int] = []
         while True:
             try:
-                data = threshold.ours.recv(LONGEST)
+                data, fds, _, _ = socket.recv_fds(threshold.ours, LONGEST, 1)
             except BlockingIOError:
                 return news
             except ConnectionResetError:
                 data = b""
             if not data:
                 if threshold.begins:
-                    news.append(Executed(uid, incarnation))
+                    news.append(Executed(uid, incarnation, threshold.notices))
+                    threshold.notices = None
                 fd = threshold.ours.fileno()
                 self._epoll.unregister(fd)
                 del self._open[fd]
-                threshold.ours.close()
+                _close(threshold)
                 return news
             match unpack(data, LONGEST):
                 case [word] if word == BEGINS:
@@ -101,3 +105,11 @@ class Thresholds:
                     news.append(NotExecuted(uid, incarnation, kind, reason))
                 case [word, text] if word == REMARK:
                     news.append(Remarked(uid, incarnation, text))
+                case [word] if word == NOTICES and fds:
+                    threshold.notices = socket.socket(fileno=fds[0])
+
+
+def _close(threshold: _Threshold) -> None:
+    threshold.ours.close()
+    if threshold.notices is not None:
+        threshold.notices.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from understudy.waits.base import Started as Started
 from understudy.waits.base import Wait as Wait
+from understudy.waits.notified import Notified as Notified
 from understudy.waits.port import Port as Port
 
-__all__ = ["Port", "Started", "Wait"]
+__all__ = ["Notified", "Port", "Started", "Wait"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from understudy.waits.notices import Notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,13 +15,15 @@ class Started:
     """A program that was begun and isn't READY yet.
 
     ``pid`` is its process, ``family()`` gives that and all that it has started; ``output`` is the directory of its
-    files ``stdout`` and ``stderr``, None where it has none.
+    files ``stdout`` and ``stderr``, None where it has none. ``notices`` is where it speaks to by `sd_notify`, if it was
+    begun for that.
     """
 
     name: str
     pid: int
     output: str | None
     family: Callable[[], Sequence[int]] = field(repr=False)
+    notices: Notices | None = field(default=None, repr=False)
 
 
 @runtime_checkable

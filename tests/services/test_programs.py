@@ -315,6 +315,26 @@ def test_a_kill_is_an_end_without_a_result(system):
         ref.result(20)
 
 
+@pytest.mark.fault("F64")
+def test_a_file_that_cannot_be_had_keeps_no_program_from_its_start(system, kept, caplog):
+    (kept / "shut" / "stdout").mkdir(parents=True)
+    ref = system.spawn(shell("echo to stderr >&2"), name="shut")
+    assert ref.result(20) == 0
+    assert (kept / "shut" / "stderr").read_text() == "to stderr\n"
+    told = until(lambda: [one.getMessage() for one in caplog.records if one.name == "understudy.actor.shut"], 20)
+    assert told[0].startswith(f"{kept / 'shut' / 'stdout'} cannot be opened, and stdout stays the parent's: ")
+
+
+@pytest.mark.fault("F64")
+def test_files_that_are_moved_away_are_made_anew_by_the_next_life_and_block_nobody(system, kept):
+    ref = system.spawn(shell("echo begun; exec sleep 600"), name="moved")
+    until(lambda: (kept / "moved" / "stdout").exists() and (kept / "moved" / "stdout").read_text(), 20, "its word")
+    (kept / "moved").rename(kept / "away")
+    ref.restart()
+    until(lambda: (kept / "moved" / "stdout").exists() and (kept / "moved" / "stdout").read_text(), 20, "its next word")
+    assert (kept / "away" / "stdout").read_text() == "begun\n"
+
+
 def test_it_writes_where_the_parent_does_if_it_is_told_to(capfd):
     with ActorSystem() as system:  # in here, for what is captured is another file before
         ref = system.spawn(shell("echo to the parent"), config={"output": "inherit"})

@@ -74,6 +74,9 @@ class Exec:
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
+    def __hash__(self) -> int:
+        return hash(self.argv)
+
     @property
     def label(self) -> str:
         """The program's name, without its directory: the stem of a generated name."""

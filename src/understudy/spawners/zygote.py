@@ -200,7 +200,7 @@ class ZygoteSpawner:
         handle = self._handles.get(uid)
         if handle is None:
             return
-        if handle.zygote.closed:
+        if handle.zygote.given_up:
             signals.send(handle.pid, handle.pidfd, number)  # nobody is left who could say so of the others
         else:
             self._say(handle.zygote, "signal", uid, handle.incarnation, number)

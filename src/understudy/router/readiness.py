@@ -87,7 +87,9 @@ class Readiness:
     # --- in the thread that looks
 
     def _look(self, vigil: _Vigil) -> None:
-        pause, notices = _FIRST_PAUSE, vigil.program.notices
+        pause, notices, poller = _FIRST_PAUSE, vigil.program.notices, select.poll()
+        if notices is not None:
+            poller.register(notices, select.POLLIN)
         with contextlib.suppress(SystemClosed), contextlib.closing(notices) if notices else contextlib.nullcontext():
             while not vigil.over.is_set():
                 try:
@@ -103,7 +105,7 @@ class Readiness:
                 if notices is None:
                     vigil.over.wait(pause)
                 else:  # it is heard at once
-                    select.select([notices], [], [], pause)
+                    poller.poll(pause * 1000)
                 pause = min(_LONGEST_PAUSE, 2 * pause)
 
     # --- in the router's

@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks import (
     births,
     crashing,
+    far,
     health,
     idle,
     laps,
@@ -38,6 +39,7 @@ FIGURES: tuple[Figure, ...] = (
     *crashing.FIGURES,
     *health.FIGURES,
     *watching.FIGURES,
+    *far.FIGURES,
     *steering.FIGURES,
     *messages.FIGURES,
     *pools.FIGURES,

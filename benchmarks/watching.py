@@ -53,9 +53,9 @@ def percentile(ages: list[float], samples: int, percent: int) -> float:
 def rate(readers: int, stalled: int, events: int) -> float:
     """Events a second, from the first until the last has reached each reader; some others read none."""
     with ActorSystem(preload=PRELOAD) as system:
-        tell = _teller(system)
+        tell = teller(system)
         with watching(f"count('{system.endpoint}/status', {TOPIC!r}, {readers}, {stalled}, {events})") as audience:
-            _subscribed(system)
+            subscribed(system)
             began = time.monotonic()
             for _ in range(events // ROUND):
                 tell(ROUND)
@@ -66,9 +66,9 @@ def rate(readers: int, stalled: int, events: int) -> float:
 def growth(events: int, stalled: int) -> float:
     """MiB that the parent grows by while observers that read nothing miss so many events, their queues being full."""
     with ActorSystem(preload=PRELOAD) as system:
-        tell = _teller(system)
+        tell = teller(system)
         with watching(f"count('{system.endpoint}/status', {TOPIC!r}, 1, {stalled}, {events * 2})"):
-            _subscribed(system)
+            subscribed(system)
             sizes = []
             for _ in range(2):
                 for _ in range(events // ROUND):
@@ -77,7 +77,7 @@ def growth(events: int, stalled: int) -> float:
     return max(0.0, sizes[1] - sizes[0])
 
 
-def _teller(system: ActorSystem) -> Callable[[int], None]:
+def teller(system: ActorSystem) -> Callable[[int], None]:
     """Publishes so many events in the router's thread. No verb does: nothing that happens comes at such a pace."""
     publish = partial(system._world.publisher.publish, "progress", TOPIC.rstrip("|"), 0, 1)  # noqa: SLF001
     data = {"progress": 50.0, "note": "so far", "lap": 1, "section": "loop", "completed_laps": 0}
@@ -89,10 +89,10 @@ def _teller(system: ActorSystem) -> Callable[[int], None]:
     return lambda number: system._calls.make(lambda: several(number))  # noqa: SLF001
 
 
-def _subscribed(system: ActorSystem) -> None:
+def subscribed(system: ActorSystem) -> None:
     """The parent knows of somebody who listens; what it publishes from then on reaches them."""
     deadline = time.monotonic() + 20
-    while not system._calls.make(system._world.hub.watched):  # noqa: SLF001
+    while not system._calls.make(system._world.publisher.watched):  # noqa: SLF001
         if time.monotonic() > deadline:
             raise RuntimeError("nobody has subscribed")
         time.sleep(0.01)

@@ -15,8 +15,9 @@ here: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """The systems of this process, by id."""
 
 VERBS = frozenset({
-    "cleanup", "close_by", "close_default", "configure", "dead_letters", "default", "disown", "group", "healthy",
-    "info", "pause", "ps", "reap", "resume", "serve_metrics", "shutdown", "stacks", "story", "summary", "wait_all",
+    "cleanup", "close_by", "close_default", "configure", "control_at", "dead_letters", "default", "disown", "gates",
+    "group", "healthy", "info", "observe_at", "pause", "ps", "reap", "resume", "serve_metrics", "shutdown",
+    "stacks", "story", "summary", "wait_all",
 })  # fmt: skip
 """What only the process that opened it can do."""
 

@@ -354,6 +354,19 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Where a system lets in those who come over a network.
+
+    ``role`` is the highest that counts there, ``observer`` or ``controller``; ``ports`` are those of requests and of
+    the streams, which a firewall has to let through.
+    """
+
+    endpoint: str
+    role: str
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One change on the status stream.
 

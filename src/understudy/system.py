@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -30,6 +29,7 @@ from understudy.router.grouping import Grouping
 from understudy.router.letters import DeadLetters
 from understudy.router.listing import info, summary, whole
 from understudy.router.loop import Router
+from understudy.router.outward import Outward, checked_all
 from understudy.settings import check_timeout, shown
 from understudy.status import ActorInfo, ActorTable, Status, Summary
 from understudy.targets import target_of, wanted
@@ -38,7 +38,7 @@ T = TypeVar("T")
 P = TypeVar("P", bound=Process)
 
 
-class ActorSystem(Commands, Grouping):
+class ActorSystem(Commands, Grouping, Outward):
     """Runs actors, each in its own operating system process, and looks after them.
 
     ``name`` is under which others find it (letters, digits, '.', '_', '-'; default: script and pid); of one name there
@@ -50,8 +50,9 @@ class ActorSystem(Commands, Grouping):
     ``stderr``, which are appended and kept; without it they have them in the system's own directory, which goes with
     it. In any second at most ``restarts_per_second`` restarts begin (None: no limit), the others in their turn; what
     `restart` asks for begins at once and is not counted. Actors may spawn actors (`Process.spawn`) until these have
-    depth ``max_depth``, the system's own having depth 1. Raises NameTaken while a system of that name lives,
-    ConfigError, also for an ``output_dir`` that can't be made, and WrongProcess inside an actor.
+    depth ``max_depth``, the system's own having depth 1. ``observe`` and ``control`` are endpoints of gates, ``keys``
+    is the keyring: see `observe_at`. Raises NameTaken while a system of that name lives, ConfigError, also for an
+    ``output_dir`` that can't be made, what `observe_at` raises, and WrongProcess inside an actor.
     """
 
     def __init__(
@@ -64,6 +65,9 @@ class ActorSystem(Commands, Grouping):
         output_dir: str | os.PathLike[str] | None = None,
         restarts_per_second: int | None = SystemConfig.restarts_per_second,
         max_depth: int = SystemConfig.max_depth,
+        observe: str | None = None,
+        control: str | None = None,
+        keys: str | os.PathLike[str] | None = None,
     ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
@@ -71,7 +75,8 @@ class ActorSystem(Commands, Grouping):
             raise ConfigError(
                 f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
             )
-        shared = SystemConfig(restarts_per_second, max_depth)
+        shared, self._keys = SystemConfig(restarts_per_second, max_depth), keys
+        gates = checked_all(observe, control, keys)
         self._world, self._leash = found(name, preload, shared, learn=learn, output_dir=output_dir)
         self._pid, self.name = os.getpid(), self._world.name
         self._calls = Calls()
@@ -87,6 +92,7 @@ class ActorSystem(Commands, Grouping):
         runtime.systems[self._world.system] = self._answers
         here[self._world.system] = self
         endings.enter(self, signals=signals)
+        self._open_at_the_start(gates)
 
     # --- spawning
 
@@ -275,15 +281,6 @@ class ActorSystem(Commands, Grouping):
         """The messages that nobody handled, and why; see `DeadLetters`."""
         return self._dead_letters
 
-    def serve_metrics(self, port: int, addr: str = "127.0.0.1") -> str:
-        """Serve Prometheus metrics over HTTP until the system closes; gives the URL.
-
-        ``port`` 0 takes a free one. Whoever reaches the address can read names and figures. Raises ConfigError for what
-        is no port or address, and where prometheus-client is not installed; OSError where the port is taken.
-        """
-        self._check()
-        return self._gauges.serve(self.name, port, addr)
-
     @property
     def is_open(self) -> bool:
         """Whether it takes calls: it was not shut down, and this process is the one that opened it."""
@@ -313,6 +310,7 @@ class ActorSystem(Commands, Grouping):
         """In a forked copy of the parent: hold nothing that would keep actors alive, and end nothing."""
         self._leash.release()
         self._gauges.abandon()
+        self._abandon_gates()
         for spawner in self._world.spawners.values():
             spawner.abandon()
 
@@ -335,6 +333,8 @@ class ActorSystem(Commands, Grouping):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        import asyncio  # who awaits has it; the others do without
+
         try:
             await asyncio.to_thread(self.shutdown)
         except asyncio.CancelledError:

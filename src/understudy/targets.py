@@ -32,8 +32,8 @@ from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place
 from understudy.spawners.execution import KEPT, Part
 from understudy.terminal import of_input
-from understudy.waits.base import Wait
-from understudy.waits.notified import Notified
+from understudy.waiting.asking import check_wait
+from understudy.waiting.protocols import Wait
 from understudy.wire.pickling import dumps
 from understudy.wire.travelling.names import spawned_at_import
 
@@ -144,7 +144,7 @@ class ProgramTarget:
             limits={name: _bounds(value) for name, value in program.limits.items()},
             input=given if isinstance(given, bytes) else None,
             input_path=os.fsencode(given) if isinstance(given, os.PathLike) else None,
-            notifies=isinstance(self.wait, Notified),
+            notifies=bool(getattr(self.wait, "notifies", False)),
         )
         return Spec(
             label=self.label,
@@ -154,7 +154,7 @@ class ProgramTarget:
             levels=b"",
             config=program_config(overrides),
             takes="program",
-            program=Program(frozenset(program.ok_codes), self.wait, "" if self.wait is None else str(self.wait)),
+            program=Program(frozenset(program.ok_codes), self.wait, "" if self.wait is None else repr(self.wait)),
         )
 
 
@@ -226,8 +226,8 @@ def _made(target: Process | Exec, args: tuple[Any, ...], kwargs: dict[str, Any])
             raise NotAnActor(
                 f"for an Exec, whose argv has its arguments, spawn takes wait= alone: {shown(args or kwargs)}"
             )
-        if wait is not None and (isinstance(wait, type) or not isinstance(wait, Wait)):
-            raise ConfigError(f"wait={shown(wait)}: give a wait, such as Port(6390)")
+        if wait is not None:
+            check_wait("wait", wait)
         return ProgramTarget(target, wait)
     if args or kwargs:
         raise NotAnActor(

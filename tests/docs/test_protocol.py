@@ -11,18 +11,20 @@ from dataclasses import fields
 import pytest
 
 from tests.docs.pages import ROOT, blocks, sections, tables
+from understudy import tracing
 from understudy.config import ProcessConfig
 from understudy.engine import link, streams, telling
 from understudy.observe import journal, publisher
-from understudy.router import control, door, logs, orders, remembered, replies
+from understudy.router import control, door, logs, orders, rates, remembered, replies, roles
 from understudy.router import fields as fields_
 from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
 from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
 from understudy.wire import arena, audience, bulk, codec, keys, letters, messages, sealing, sockets, stock
+from understudy.wire.keyring import Role
 from understudy.wire.messages import ORDERS, REPORTS, Identity
-from understudy.wire.sockets import frames, hub, line, mail
+from understudy.wire.sockets import curve, frames, hub, line, mail
 
 PATH = ROOT / "docs" / "protocol.md"
 TEXT = PATH.read_text(encoding="utf-8")
@@ -228,13 +230,14 @@ def test_the_limits_are_those_of_the_code():
         "frames of one letter": f"{codec.MAX_FRAMES:,}",
         "a *seq*": f"2<sup>{letters._LARGEST.bit_length()}</sup> - 1",
         "a sender's name": f"{letters.MAX_NAME} characters",
+        "a trace context": f"{tracing.MAX_CONTEXT >> 10} KiB",
         "one frame of a letter": f"{codec.MAX_PART >> 30} GiB",
         "answers queued for one sender": f"{mail._WORDS} for each message of `mailbox.size`, and {mail._SPARE:,}",
         "lent between two processes at a time, each way": f"{stock.LIMIT // mib} MiB",
         "reports queued in an actor": f"{line._CHILD_HWM:,}",
         "events queued for a client": f"{frames.STATUS_HWM:,}",
-        "requests of a client queued": f"{hub._REQUESTS}",
-        "replies queued for a client": f"{hub._REPLIES}",
+        "requests of a client queued": f"{hub.REQUESTS}",
+        "replies queued for a client": f"{hub.REPLIES}",
         "one frame on `status` or `commands`": f"{sockets.MAX_SUBSCRIPTION >> 10} KiB",
         "topics on `status` that are told apart": f"{audience.MOST_TOPICS:,}",
         "reports of one actor queued in the parent": f"{hub._PARENT_HWM:,}",
@@ -277,3 +280,18 @@ def test_text_that_is_no_utf_8_travels_as_it_is():
     frames = codec.encode(identity, messages.Progress(1.0, note))
     assert b"caf\xed\xb3\xa9 \xed\xa0\xbd" in frames[0], "each as the three bytes that UTF-8 would give it"
     assert codec.decode(frames)[1].note == note
+
+
+def test_over_a_network_the_page_names_what_observers_may_do_and_the_bounds_of_the_code():
+    page = " ".join(CHAPTERS["Over a network"].split())
+    looks = page.partition("**What an observer sees.** Verbs: ")[2].partition(".")[0]
+    assert re.findall(r"`(\w+)`", looks) == [
+        name for name, verb in control.VERBS.items() if roles.may(Role.OBSERVER, verb.least)
+    ]
+    hidden = re.findall(r"`(\w+)`", page.partition("In rows ")[2].partition(" are nil")[0])
+    assert set(hidden) == set(ActorInfo("a", 1).to_dict()) - roles.ROW
+    assert f"come as kind `{roles.WITHHELD}`" in page
+    assert f"{rates.PER_SECOND:.0f} of one key, and {rates.AT_ONCE:.0f} at once" in page
+    assert f"sent every {curve.BEAT_SECONDS:.0f} s on both sides" in page
+    assert f"silent for {curve.SILENCE_SECONDS:.0f} s is cut off" in page
+    assert f"over within {curve.HANDSHAKE_SECONDS:.0f} s" in page

@@ -28,7 +28,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "runtime",
             "shadowing",
             "terminal",
-            "waits",
+            "tracing",
+            "waiting",
         }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part", "deadletters"}),

@@ -18,6 +18,7 @@ import msgpack
 
 INLINE, PACKED, PICKLED = range(3)
 MAX = (1 << 64) - 1
+CONTEXT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": "a=b"}
 Frames = list[Any]
 
 
@@ -85,13 +86,13 @@ class Forger:
             seq = self.seq
         return [msgpack.packb([1, kind, self.system, self.uid, 0, 0, "", seq, content]), *frames]
 
-    def tell(self, one: Sealed, *, urgent: bool = False) -> Frames:
-        """A tell of its own."""
-        return self.to("tell", [*one[:4], urgent, False], one.frames)
+    def tell(self, one: Sealed, *context: Any, urgent: bool = False) -> Frames:
+        """A tell of its own, with a trace context or without one."""
+        return self.to("tell", [*one[:4], urgent, False, *context], one.frames)
 
-    def ask(self, one: Sealed, number: int) -> Frames:
+    def ask(self, one: Sealed, number: int, *context: Any) -> Frames:
         """An ask of that number."""
-        return self.to("ask", [*one[:4], number], one.frames)
+        return self.to("ask", [*one[:4], number, *context], one.frames)
 
     def back(self, kind: str, content: Any, frames: Sequence[Any] = (), credit: int = 0, begun: int = 0) -> Frames:
         """What the mailbox says."""
@@ -130,6 +131,9 @@ class Forger:
                 )
                 for make in (self.tell(one), self.tell(one, urgent=True), self.ask(one, 7))
             ),
+            self.tell(plain(1), CONTEXT),
+            self.tell(sealed(key, {1}), CONTEXT),
+            self.ask(plain(1), 7, CONTEXT),
         ]
 
     def answers(self, key: bytes, number: int) -> list[Frames]:

@@ -19,7 +19,11 @@ Answer = Callable[[dict[str, Any]], Any]
 
 
 class Refusal(Exception):
-    """To be answered with that error."""
+    """To be answered with that error, for that reason."""
+
+    def __init__(self, error: str, reason: str = "refused") -> None:
+        super().__init__(error)
+        self.reason = reason
 
 
 class Scripted:
@@ -40,8 +44,7 @@ class Scripted:
         fcntl.flock(self._leash, fcntl.LOCK_EX)
         self._context = zmq.Context()
         self._control, self.status = self._context.socket(zmq.ROUTER), self._context.socket(zmq.XPUB)
-        self._control.bind(f"{self.endpoint}/control")
-        self.status.bind(f"{self.endpoint}/status")
+        self._bind()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -76,6 +79,10 @@ class Scripted:
             self.let_go()
         shutil.rmtree(self.directory)
 
+    def _bind(self) -> None:
+        self._control.bind(f"{self.endpoint}/control")
+        self.status.bind(f"{self.endpoint}/status")
+
     def _serve(self) -> None:
         while not self._over.is_set():
             if self._control.poll(10):
@@ -90,5 +97,6 @@ class Scripted:
                 try:
                     reply |= {"ok": True, "value": self.answers[verb](request)}
                 except Refusal as refusal:
-                    reply |= {"ok": False, "error": str(refusal), "text": "so it is written"}
+                    words = {"error": str(refusal), "text": "so it is written", "reason": refusal.reason}
+                    reply |= {"ok": False, **words}
                 self._control.send_multipart([*envelope, msgpack.packb(reply)])

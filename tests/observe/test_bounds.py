@@ -148,14 +148,14 @@ def test_a_flood_of_requests_keeps_nobody_waiting_and_leaves_nothing_behind(syst
     unharmed(system)
     assert resident() - before < 60
     flooding.close()
-    until(lambda: not system._calls.make(lambda: system._router._control._replies._backlogs), 30)
+    until(lambda: not system._calls.make(lambda: system._router._neighbour._replies._backlogs), 30)
 
 
 def test_replies_that_a_client_reads_late_come_all_and_in_their_order(system, raw):
     late = raw.socket(zmq.DEALER, "control", rcvhwm=1, sndhwm=0)
     for number in range(2_000):
         late.send_multipart([b"", msgpack.packb({"v": 1, "id": number, "verb": "hello", "request": "x" * 64})])
-    replies = system._router._control._replies
+    replies = system._router._neighbour._replies
     until(lambda: system._calls.make(lambda: replies._backlogs), 20, "that some wait")
     for number in range(2_000):
         assert msgpack.unpackb(late.recv_multipart()[-1])["id"] == number

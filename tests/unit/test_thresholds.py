@@ -25,7 +25,7 @@ class Process:
     def __init__(self, thresholds: Thresholds, uid: int) -> None:
         self.end = socket.socket(fileno=thresholds.begin(uid, 1)[0])
 
-    def says(self, *word: str) -> Process:
+    def says(self, *word: object) -> Process:
         self.end.send(pack(list(word)))
         return self
 
@@ -40,8 +40,8 @@ def heard(thresholds, *news):
 
 def test_an_end_after_the_word_that_it_begins_is_an_exec_and_no_other_end_is(thresholds):
     begins, fails, dies = (Process(thresholds, uid) for uid in (1, 2, 3))
-    begins.says(REMARK, "no file").says(BEGINS)
-    fails.says(BEGINS).says(FAILED, "OSError", "is no program")
+    begins.says(REMARK, "no file").says(BEGINS, {})
+    fails.says(BEGINS, {}).says(FAILED, "OSError", "is no program")
     assert heard(thresholds) == [Remarked(1, 1, "no file"), NotExecuted(2, 1, "OSError", "is no program")]
     for one in (begins, fails, dies):
         one.closes()
@@ -52,14 +52,14 @@ def test_an_end_after_the_word_that_it_begins_is_an_exec_and_no_other_end_is(thr
 def test_its_words_come_after_its_birth_and_before_its_death(thresholds):
     one = Process(thresholds, 1)
     thresholds.listen()
-    one.says(BEGINS).closes()  # after that look, and before the channels were read
+    one.says(BEGINS, {}).closes()  # after that look, and before the channels were read
     born, gone = Born(1, 1, 7), Gone(1, 1, 0, None, None)
     assert thresholds.woven([gone, born]) == [born, Executed(1, 1), gone]
     assert not thresholds.has_more
 
 
 def test_the_words_of_others_wait_until_their_births_were_read(thresholds):
-    Process(thresholds, 2).says(BEGINS).closes()
+    Process(thresholds, 2).says(BEGINS, {}).closes()
     gone = Gone(1, 1, 0, None, None)
     assert thresholds.woven([gone]) == [gone]
     assert thresholds.has_more
@@ -74,7 +74,7 @@ def test_a_socket_for_its_notices_is_handed_on_with_the_exec_or_closed(threshold
         with ours, theirs:
             socket.send_fds(one.end, [pack([NOTICES])], [theirs.fileno()])
             if word:
-                one.says(word)
+                one.says(word, {})
             one.closes()
             news = heard(thresholds)
             theirs.close()

@@ -14,6 +14,7 @@ shutdown  close a system
 logs      what they say
 dump      where their threads stand
 systems   what runs here
+keys      who may come in over a network
 
 For all of them:
 
@@ -27,7 +28,8 @@ presses     Ctrl-C and the signals that ask for the end
 
 For those that look at running systems:
 
-choosing  which system
+where     which system is meant
+choosing  which it is, here or elsewhere, and how it is reached
 names     names and globs
 voice     standard output: colours, plain text, JSON
 sheet     tables that fit; rows: an actor in one; portrait: an actor on a page; telling: an event as a line

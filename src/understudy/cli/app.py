@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
@@ -15,9 +14,9 @@ from typer.main import get_command
 
 from understudy.cli import presses
 from understudy.cli.bare import spare
-from understudy.cli.exits import DONE, FAILED, LATE, NO_ACTOR, PRESSED, REFUSED, UNREAD, Failure
-from understudy.cli.options import System
-from understudy.errors import ConfigError, UnderstudyError, UnknownActor, WaitTimeout
+from understudy.cli.exits import DENIED, DONE, FAILED, LATE, NO_ACTOR, PRESSED, REFUSED, UNREAD, Failure, no_verb
+from understudy.cli.options import CHOICE, Connect, Key, System, placed
+from understudy.errors import AccessDenied, ConfigError, UnderstudyError, UnknownActor, WaitTimeout
 
 VERBS = (
     "run",
@@ -35,6 +34,7 @@ VERBS = (
     "logs",
     "dump",
     "systems",
+    "keys",
 )
 _SETTINGS = {"help_option_names": ["-h", "--help"]}
 _UsageError: Any = typer.BadParameter.__mro__[1]  # typer gives it no public name
@@ -51,8 +51,11 @@ class Verbs(TyperGroup):
         """The verb of that name, or None."""
         if cmd_name not in VERBS:
             return None
+        found = getattr(import_module(f"understudy.cli.{cmd_name}"), cmd_name)
+        if isinstance(found, typer.Typer):  # with verbs of its own
+            return get_command(found)
         alone = typer.Typer(add_completion=False, context_settings=_SETTINGS)
-        alone.command(cmd_name)(getattr(import_module(f"understudy.cli.{cmd_name}"), cmd_name))
+        alone.command(cmd_name)(placed(found))
         command = get_command(alone)
         for param in command.get_params(ctx):
             spare(param)
@@ -68,14 +71,15 @@ class Verbs(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Which verb is meant; fails with the nearest."""
         if args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            near = get_close_matches(args[0], VERBS, 1) or VERBS
-            raise Failure(REFUSED, f"{args[0]!r} is no verb; there is {', '.join(near)}")
+            raise no_verb(args[0], VERBS)
         name, command, rest = super().resolve_command(ctx, args)
-        if (system := ctx.params.get("system")) is None or command is None:
-            return name, command, rest
-        if all(param.name != "system" for param in command.params):
-            raise Failure(REFUSED, f"--system is for verbs on a running system; {name} is about none")
-        return name, command, ["--system", system, *rest]  # one behind the verb comes last, and holds
+        for option in CHOICE:
+            if (value := ctx.params.get(option)) is None or command is None:
+                continue
+            if all(param.name != option for param in command.params):
+                raise Failure(REFUSED, f"--{option} is for verbs on a running system; {name} is about none")
+            rest = [f"--{option}", value, *rest]  # one behind the verb comes last, and holds
+        return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Carry it out."""
@@ -110,6 +114,8 @@ def understudy(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version and exit.")
     ] = False,
     system: System = None,
+    connect: Connect = None,
+    key: Key = None,
 ) -> None:
     """Run Python classes and functions as actors, and watch and steer the actors of running systems."""
 
@@ -123,17 +129,18 @@ def main(words: list[str] | None = None) -> NoReturn:
     with presses.remembered():
         code, text = _perform(given or ["--help"])
     if text:
-        verb = next((f" {word}" for word in _behind_system(given)[:1] if word in VERBS), "")
+        verb = next((f" {word}" for word in _behind_choice(given)[:1] if word in VERBS), "")
         with contextlib.suppress(OSError):  # a terminal that hung up
             print(f"understudy{verb}: {text}", file=sys.stderr, flush=True)
     raise SystemExit(code if _is_flushed() else UNREAD)
 
 
-def _behind_system(given: list[str]) -> list[str]:
-    """The words without a system that is chosen before the verb."""
-    if given[:1] == ["--system"]:
-        return given[2:]
-    return given[1:] if given and given[0].startswith("--system=") else given
+def _behind_choice(given: list[str]) -> list[str]:
+    """The words without the system that is chosen before the verb."""
+    rest = given
+    while rest and rest[0].partition("=")[0].removeprefix("--") in CHOICE and rest[0].startswith("--"):
+        rest = rest[1 if "=" in rest[0] else 2 :]
+    return rest
 
 
 def _perform(words: list[str]) -> tuple[int, str]:
@@ -150,6 +157,8 @@ def _perform(words: list[str]) -> tuple[int, str]:
         return LATE, _line(error)
     except ConfigError as error:
         return REFUSED, _line(error)
+    except AccessDenied as error:
+        return DENIED, _line(error)
     except (UnderstudyError, OSError) as error:
         return FAILED, _line(f"{type(error).__name__}: {error}")
     except Exception as error:  # a defect of ours: told in a line, and whole to whoever looks for it

@@ -1,23 +1,89 @@
-"""Which system a verb is for: the one that is named, or the only one that runs."""
+"""Which system a verb is for: the one that is named, or the only one that runs here, or one behind a gate elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from understudy.cli.exits import NO_SYSTEM, Failure
-from understudy.errors import UnderstudyError, UnknownActor
+from understudy.cli.exits import DENIED, NO_SYSTEM, REFUSED, Failure
+from understudy.cli.where import Where
+from understudy.errors import AccessDenied, SystemClosed, UnderstudyError, UnknownActor
 from understudy.observe import rundir
 from understudy.observe.remote import Remote
+
+if TYPE_CHECKING:
+    from understudy.observe.observer import Observer
+
+_T = TypeVar("_T")
 
 PATIENCE = 10.0
 """Seconds within which a system has to answer."""
 _LEAST = 0.5
 """Seconds that it has in any case: with a timeout of 0 one asks how it stands now."""
+CONNECT, KEY = "UNDERSTUDY_CONNECT", "UNDERSTUDY_KEY"
+"""Variables of the environment that stand for --connect and --key where no system is chosen by an option."""
+_FAR = "tcp://"
 
 
-def chosen(system: str | None) -> rundir.Running:
-    """The system of that name or endpoint, or the only one; fails where there is none."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A system, and how it is reached; ``directory`` is None where it is elsewhere, ``key`` where it needs none."""
+
+    name: str
+    endpoint: str
+    directory: str | None = None
+    key: str | None = None
+    standing: str = ""
+    """What is to be said to who is denied something."""
+
+    def observer(self, **options: Any) -> Observer:
+        """One that follows it; the options are those of `Observer`."""
+        from understudy.observe.observer import Observer  # late, for not every verb follows
+
+        return Observer(self.endpoint, **self._key(), **options)
+
+    def remote(self, *, timeout: float | None) -> Remote:
+        """One that asks it."""
+        return Remote(self.endpoint, **self._key(), timeout=timeout)
+
+    def has_ended(self, error: UnderstudyError) -> bool:
+        """Whether the system is gone, and the error comes of that."""
+        if self.directory is None:  # who is elsewhere is told so, or waits
+            return isinstance(error, SystemClosed)
+        return not rundir.is_served(self.directory)
+
+    def told(self, ask: Callable[[], _T]) -> _T | None:
+        """What the system answers to what only controllers may ask; None for others."""
+        if self.standing:  # it would be noted there that this was refused
+            return None
+        try:
+            return ask()
+        except AccessDenied:  # a gate may take any key for an observer's
+            return None
+
+    def _key(self) -> dict[str, Any]:
+        return {} if self.key is None else {"key": self.key}
+
+
+def chosen(where: Where) -> Place:
+    """The system that is meant; fails where there is none, or the options contradict each other."""
+    if where.system is not None and where.connect is not None:
+        raise Failure(REFUSED, "--connect and --system exclude each other: it is one system, here or elsewhere")
+    connect = where.connect
+    if connect is None and where.system is None:
+        connect = os.environ.get(CONNECT) or None
+    if connect is not None:
+        return _elsewhere(connect, where.key or os.environ.get(KEY) or None)
+    if where.key is not None:
+        raise Failure(REFUSED, "--key is for --connect; a system of this user on this machine needs none")
+    found = _here(where.system)
+    return Place(found.name, found.endpoint, found.directory)
+
+
+def _here(system: str | None) -> rundir.Running:
     if system is not None:
         try:
             found = rundir.running_at(rundir.resolve(system))
@@ -35,25 +101,45 @@ def chosen(system: str | None) -> rundir.Running:
     return running[0]
 
 
+def _elsewhere(endpoint: str, file: str | None) -> Place:
+    if not endpoint.startswith(_FAR):
+        raise Failure(REFUSED, f"--connect {endpoint}: it is {_FAR}HOST:PORT; --system takes a system on this machine")
+    if file is None:
+        raise Failure(
+            REFUSED,
+            f"{endpoint} needs a key: --key FILE, or {KEY}; who runs that system makes one by "
+            "`understudy keys new NAME --role observer`",
+        )
+    # Late, for only who speaks to a network needs it.
+    from understudy.wire.keyring import Role, read_key
+
+    key = read_key(file)
+    is_observer = key.role is Role.OBSERVER
+    standing = f"the key of {key.name!r} is an observer's" if is_observer else ""
+    return Place(endpoint, endpoint, key=file, standing=standing)
+
+
 def patience(timeout: float | None) -> float:
     """Seconds within which a system has to answer where the whole may take no longer than ``timeout``."""
     return PATIENCE if timeout is None else min(PATIENCE, max(_LEAST, timeout))
 
 
 @contextmanager
-def lasting(place: rundir.Running) -> Iterator[None]:
-    """If the system ends meanwhile, it is as if there had been none."""
+def lasting(place: Place) -> Iterator[None]:
+    """If the system ends meanwhile, it is as if there had been none; who is denied something learns as what he came."""
     try:
         yield
+    except AccessDenied as error:
+        raise Failure(DENIED, f"{error}; {place.standing}" if place.standing else str(error)) from None
     except UnderstudyError as error:
-        if not rundir.is_served(place.directory):
+        if place.has_ended(error):
             raise Failure(NO_SYSTEM, f"{place.name} has ended meanwhile ({error})") from None
         raise
 
 
 @contextmanager
-def remote(system: str | None) -> Iterator[Remote]:
+def remote(where: Where) -> Iterator[Remote]:
     """A controller of the chosen system."""
-    place = chosen(system)
-    with lasting(place), Remote(place.endpoint, timeout=PATIENCE) as far:
+    place = chosen(where)
+    with lasting(place), place.remote(timeout=PATIENCE) as far:
         yield far

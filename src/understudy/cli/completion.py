@@ -24,11 +24,23 @@ def actors(ctx: typer.Context, incomplete: str) -> list[str]:
     from understudy.cli.choosing import chosen
     from understudy.cli.exits import Failure
     from understudy.cli.names import natural
-    from understudy.observe.observer import Observer
+    from understudy.cli.where import Where
 
+    where = Where(*(ctx.params.get(option) for option in ("system", "connect", "key")))
     try:
-        with Observer(chosen(ctx.params.get("system")).endpoint, timeout=_PATIENCE) as observer:
+        with chosen(where).observer(timeout=_PATIENCE) as observer:
             names = [info.name for info in observer.snapshot()]
     except (Failure, UnderstudyError, OSError):
         return []
     return sorted((name for name in names if name.startswith(incomplete)), key=natural)
+
+
+def members(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The names of those who may come in by the chosen keyring."""
+    from understudy.wire.keyring import Keyring
+
+    try:
+        found = Keyring(ctx.params.get("keyring")).members()
+    except (UnderstudyError, OSError):
+        return []
+    return sorted(member.name for member in found.values() if member.name.startswith(incomplete))

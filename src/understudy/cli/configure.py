@@ -8,10 +8,11 @@ import typer
 
 from understudy.cli.completion import actors
 from understudy.cli.exits import REFUSED, Failure
-from understudy.cli.options import Json, System
+from understudy.cli.options import ONLY, Json
 from understudy.cli.refusal import Refusal
 from understudy.cli.steering import ask
 from understudy.cli.values import settings
+from understudy.cli.where import Where
 
 
 def configure(
@@ -27,7 +28,7 @@ def configure(
             show_default=False,
         ),
     ],
-    system: System = None,
+    where: Where = ONLY,
     json: Json = False,
 ) -> None:
     """Set options of running actors; they hold for what begins from then on, over restarts."""
@@ -35,4 +36,4 @@ def configure(
         wanted = settings(options, "configure")
     except Refusal as refusal:
         raise Failure(REFUSED, str(refusal)) from None
-    ask("configure", [name], lambda far: far.configure(name, wanted), system, json=json)
+    ask("configure", [name], lambda far: far.configure(name, wanted), where, json=json)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from understudy.cli.board import Wish
+from understudy.cli.choosing import Place
 from understudy.cli.formats import shown
 from understudy.cli.names import latest
 from understudy.cli.portrait import portrait
@@ -68,8 +69,8 @@ News = Picture | Said | Pages | Silent | Gone
 class Hands:
     """Carries out wishes one by one; what comes of each is told by ``tell``, from its thread."""
 
-    def __init__(self, endpoint: str, tell: Callable[[News], None]) -> None:
-        self._endpoint, self._tell = endpoint, tell
+    def __init__(self, place: Place, tell: Callable[[News], None]) -> None:
+        self._place, self._tell = place, tell
         self._wishes: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="understudy-hands", daemon=True)
         self._thread.start()
@@ -85,7 +86,7 @@ class Hands:
 
     def _work(self) -> None:
         try:
-            with Remote(self._endpoint, timeout=_PATIENCE) as far:
+            with self._place.remote(timeout=_PATIENCE) as far:
                 while (wish := self._wishes.get()) is not None:
                     self._carry_out(far, wish)
         except Exception as error:  # noqa: BLE001 - raised again where the terminal has been given back
@@ -93,12 +94,12 @@ class Hands:
 
     def _carry_out(self, far: Remote, wish: Wish) -> None:
         try:
-            self._tell(_done(far, wish))
+            self._tell(_done(self._place, far, wish))
         except Exception as error:  # noqa: BLE001 - a defect, too, is told, and other wishes can be carried out
             self._tell(Said(f"{wish.verb} {wish.name}: {shown(str(error))}", "bold red"))
 
 
-def _done(far: Remote, wish: Wish) -> News:
+def _done(place: Place, far: Remote, wish: Wish) -> News:
     match wish.verb:
         case "stop":
             words = far.stop(wish.name)
@@ -107,13 +108,13 @@ def _done(far: Remote, wish: Wish) -> News:
         case "restart":
             words = far.restart(wish.name)
         case _:
-            return Pages(wish.name, list(_pages(far, wish.name)))
+            return Pages(wish.name, list(_pages(place, far, wish.name)))
     return Said(f"{wish.verb} {wish.name}: {', '.join(words.values())}", "green")
 
 
-def _pages(far: Remote, name: str) -> Iterator[Line]:
-    yield from portrait(far.info(name), far.story(name), time.time())
-    for text in far.stacks(name).values():
+def _pages(place: Place, far: Remote, name: str) -> Iterator[Line]:
+    yield from portrait(far.info(name), place.told(lambda: far.story(name)) or [], time.time())
+    for text in (place.told(lambda: far.stacks(name)) or {}).values():
         yield [("", "")]
         yield [("stacks", "bold underline")]
         yield from ([(f"  {line}", "")] for line in shown(text).splitlines() or ["(no process)"])
@@ -122,8 +123,8 @@ def _pages(far: Remote, name: str) -> Iterator[Line]:
 class Eyes:
     """Follows the system; each picture is told by ``tell``, from its thread."""
 
-    def __init__(self, endpoint: str, tell: Callable[[News], None]) -> None:
-        self._endpoint, self._tell = endpoint, tell
+    def __init__(self, place: Place, tell: Callable[[News], None]) -> None:
+        self._place, self._tell = place, tell
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._look, name="understudy-eyes", daemon=True)
         self._thread.start()
@@ -136,8 +137,8 @@ class Eyes:
     def _look(self) -> None:
         try:
             with (
-                Observer(self._endpoint, kinds=_SHOWN, timeout=_PATIENCE) as observer,
-                Remote(self._endpoint, timeout=_SILENCE) as far,
+                self._place.observer(kinds=_SHOWN, timeout=_PATIENCE) as observer,
+                self._place.remote(timeout=_SILENCE) as far,
             ):
                 observer.snapshot()
                 self._follow(observer, far)

@@ -10,15 +10,15 @@ from typing import Annotated
 import typer
 
 from understudy.cli import presses, styles
-from understudy.cli.choosing import chosen, lasting
+from understudy.cli.choosing import PATIENCE, chosen, lasting
 from understudy.cli.exits import REFUSED, Failure
 from understudy.cli.names import tell_unmatched
-from understudy.cli.options import Json, Names, System
+from understudy.cli.options import ONLY, Json, Names
 from understudy.cli.voice import Voice, as_json, check_reader
+from understudy.cli.where import Where
 from understudy.errors import UnderstudyError, WaitTimeout
 from understudy.globs import Globs, is_glob
 from understudy.logs import LogEntry
-from understudy.observe import rundir
 from understudy.observe.remote import Remote
 
 _MOST = 10_000
@@ -34,16 +34,16 @@ def logs(
         int,
         typer.Option("--lines", "-n", metavar="LINES", help="Begin with so many of the last of each actor's streams."),
     ] = 20,
-    system: System = None,
+    where: Where = ONLY,
     json: Json = False,
 ) -> None:
     """Show what actors wrote and logged, each line under its actor's name."""
     if not 0 <= lines <= _MOST:
         raise Failure(REFUSED, f"--lines {lines}: it is a number from 0 to {_MOST:,}")
     patterns = names or ["*"]
-    place = chosen(system)
+    place = chosen(where)
     say = _json if json else Scribe().lines
-    with lasting(place), Remote(place.endpoint) as far:
+    with lasting(place), place.remote(timeout=PATIENCE) as far:
         told = far.logs(patterns, lines=max(1, lines))
         entries = told.entries if lines else ()
         _tell_strangers(far, names or [], entries)
@@ -55,7 +55,7 @@ def logs(
             try:
                 told = far.logs(patterns, lines=_MOST, after=told.cursor)
             except UnderstudyError as error:
-                if not rundir.is_served(place.directory):
+                if place.has_ended(error):
                     return
                 if not isinstance(error, WaitTimeout):  # one that is paused is waited for
                     raise

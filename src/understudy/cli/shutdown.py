@@ -9,10 +9,9 @@ import typer
 from understudy.cli.choosing import chosen, lasting, patience
 from understudy.cli.exits import LATE, Failure
 from understudy.cli.following import Halt, deadline_of, follow
-from understudy.cli.options import Json, System, Timeout, Wait, check_wait
+from understudy.cli.options import ONLY, Json, Timeout, Wait, check_wait
 from understudy.cli.steering import tell
-from understudy.observe.observer import Observer
-from understudy.observe.remote import Remote
+from understudy.cli.where import Where
 from understudy.status import Event, Status
 
 
@@ -20,18 +19,18 @@ def shutdown(
     force: Annotated[bool, typer.Option("--force", help="Kill the actors in place of asking them to stop.")] = False,
     wait: Wait = False,
     timeout: Timeout = None,
-    system: System = None,
+    where: Where = ONLY,
     json: Json = False,
 ) -> None:
     """Close a system: all its actors are asked to stop, then it takes no more; its program goes on, or ends."""
     seconds = check_wait(timeout, wait=wait)
     deadline, limit = deadline_of(seconds), patience(seconds)
-    place = chosen(system)
-    with lasting(place), Remote(place.endpoint, timeout=limit) as far:
+    place = chosen(where)
+    with lasting(place), place.remote(timeout=limit) as far:
         if not wait:
             tell("shutdown", (), far.shutdown(force=force), json=json)
             return
-        with Observer(place.endpoint, kinds="state", timeout=limit) as observer:
+        with place.observer(kinds="state", timeout=limit) as observer:
             observer.snapshot()  # what follows it in the stream is told
             words = far.shutdown(force=force)
             finals: dict[str, Status | None] = {}

@@ -12,7 +12,7 @@ from understudy.cli.following import Goal, Halt, deadline_of, follow
 from understudy.cli.names import tell_unmatched
 from understudy.cli.sheet import Column
 from understudy.cli.voice import Voice, as_json
-from understudy.observe.observer import Observer
+from understudy.cli.where import Where
 from understudy.observe.remote import Remote
 from understudy.status import Status
 
@@ -60,11 +60,11 @@ def tell(
 
 
 def ask(
-    verb: str, patterns: Sequence[str], act: Callable[[Remote], Mapping[str, str]], system: str | None, *, json: bool
+    verb: str, patterns: Sequence[str], act: Callable[[Remote], Mapping[str, str]], where: Where, *, json: bool
 ) -> None:
     """Ask, and tell the answer."""
-    place = chosen(system)
-    with lasting(place), Remote(place.endpoint, timeout=patience(None)) as far:
+    place = chosen(where)
+    with lasting(place), place.remote(timeout=patience(None)) as far:
         words = act(far)
     tell(verb, patterns, words, json=json)
 
@@ -75,17 +75,17 @@ def ask_and_wait(
     act: Callable[[Remote], Mapping[str, str]],
     goal: type[Goal],
     seconds: float | None,
-    system: str | None,
+    where: Where,
     *,
     json: bool,
 ) -> Mapping[str, Status | None]:
     """Ask, wait for what comes of it, and tell it; what each came to. Fails where not all did."""
     deadline, limit = deadline_of(seconds), patience(seconds)
-    place = chosen(system)
+    place = chosen(where)
     with (
         lasting(place),
-        Observer(place.endpoint, kinds="state", timeout=limit) as observer,
-        Remote(place.endpoint, timeout=limit) as far,
+        place.observer(kinds="state", timeout=limit) as observer,
+        place.remote(timeout=limit) as far,
     ):
         aim = goal(observer, far)
         words = act(far)

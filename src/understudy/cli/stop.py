@@ -8,8 +8,9 @@ import typer
 
 from understudy.cli.exits import FAILED, Failure
 from understudy.cli.following import Ends
-from understudy.cli.options import Grace, Json, Some, System, Timeout, Wait, check_wait
+from understudy.cli.options import ONLY, Grace, Json, Some, Timeout, Wait, check_wait
 from understudy.cli.steering import ask, ask_and_wait, listed
+from understudy.cli.where import Where
 from understudy.observe.remote import Remote
 from understudy.status import Status
 
@@ -20,7 +21,7 @@ def stop(
     drain: Annotated[bool, typer.Option("--drain", help="Handle the messages that have arrived first.")] = False,
     wait: Wait = False,
     timeout: Timeout = None,
-    system: System = None,
+    where: Where = ONLY,
     json: Json = False,
 ) -> None:
     """Ask actors to stop: the section under way ends, then __onfinish__ and __result__ run.
@@ -33,8 +34,8 @@ def stop(
         return far.stop(names, grace=grace, drain=drain)
 
     if not wait:
-        ask("stop", names, give, system, json=json)
+        ask("stop", names, give, where, json=json)
         return
-    finals = ask_and_wait("stop", names, give, Ends, seconds, system, json=json)
+    finals = ask_and_wait("stop", names, give, Ends, seconds, where, json=json)
     if unfinished := [name for name, status in finals.items() if status is not Status.FINISHED]:
         raise Failure(FAILED, f"{listed(unfinished)} did not finish")

@@ -14,14 +14,15 @@ import typer
 from understudy.cli import presses
 from understudy.cli.bell import Bell
 from understudy.cli.board import Board
-from understudy.cli.choosing import chosen, lasting, remote
+from understudy.cli.choosing import PATIENCE, Place, chosen, lasting
 from understudy.cli.exits import FAILED, Failure
 from understudy.cli.glass import Glass
 from understudy.cli.hands import Eyes, Gone, Hands, News, Pages, Picture, Said, Silent
 from understudy.cli.keyboard import Decoder, Keyboard
 from understudy.cli.names import picked
-from understudy.cli.options import Names, System
+from understudy.cli.options import ONLY, Names
 from understudy.cli.voice import note
+from understudy.cli.where import Where
 from understudy.globs import is_glob
 
 _FASTEST = 0.1  # seconds between two pictures
@@ -29,17 +30,17 @@ _SLOWEST = 1.0
 _ESCAPE = 0.05  # seconds within which the rest of a key's bytes has to come
 
 
-def top(names: Names = None, system: System = None) -> None:
+def top(names: Names = None, where: Where = ONLY) -> None:
     """Show a live table of the actors, with keys to sort, stop, kill, restart and inspect."""
     if not (os.isatty(0) and os.isatty(1)) or os.environ.get("TERM") in {None, "", "dumb"}:
         raise Failure(FAILED, "a terminal is needed; elsewhere there are ps and watch")
-    place = chosen(system)
+    place = chosen(where)
     if any(not is_glob(name) for name in names or ()):
-        with remote(place.endpoint) as far:
+        with lasting(place), place.remote(timeout=PATIENCE) as far:
             picked(far.ps(all=True), names or (), ended=True)
     bell = Bell()
     board = Board(place.name, names or (), ascii_only="utf" not in (sys.stdout.encoding or "").lower())
-    gone = _play(place.endpoint, board, bell)
+    gone = _play(place, board, bell)
     if bell.number:
         raise typer.Exit(presses.end_by(bell.number))
     if gone is not None and gone.error is not None:
@@ -49,7 +50,7 @@ def top(names: Names = None, system: System = None) -> None:
         note("top", f"{place.name} has closed")
 
 
-def _play(endpoint: str, board: Board, bell: Bell) -> Gone | None:
+def _play(place: Place, board: Board, bell: Bell) -> Gone | None:
     """Until it is over; the terminal is given back whatever happens."""
     inbox: queue.SimpleQueue[News] = queue.SimpleQueue()
 
@@ -60,8 +61,8 @@ def _play(endpoint: str, board: Board, bell: Bell) -> Gone | None:
     with ExitStack() as stack:
         keyboard = stack.enter_context(closing(Keyboard(0)))
         glass = stack.enter_context(closing(Glass(1)))
-        hands = stack.enter_context(closing(Hands(endpoint, tell)))
-        stack.enter_context(closing(Eyes(endpoint, tell)))
+        hands = stack.enter_context(closing(Hands(place, tell)))
+        stack.enter_context(closing(Eyes(place, tell)))
         decoder, drawn_at, is_stale = Decoder(), 0.0, True
         while not board.is_over and not bell.number:
             now = monotonic()

@@ -12,12 +12,11 @@ from understudy.cli.choosing import chosen, lasting, patience
 from understudy.cli.exits import FAILED, LATE, REFUSED, Failure
 from understudy.cli.following import Halt, Reach, deadline_of, follow
 from understudy.cli.names import picked, tell_unmatched
-from understudy.cli.options import Json, Names, System, Timeout, check_timeout
+from understudy.cli.options import ONLY, Json, Names, Timeout, check_timeout
 from understudy.cli.telling import USUAL, told
 from understudy.cli.voice import Voice, as_json
+from understudy.cli.where import Where
 from understudy.observe.interest import KINDS
-from understudy.observe.observer import Observer
-from understudy.observe.remote import Remote
 from understudy.status import Event, Status
 
 _ENDED = "ENDED"
@@ -42,7 +41,7 @@ def watch(
         ),
     ] = None,
     timeout: Timeout = None,
-    system: System = None,
+    where: Where = ONLY,
     json: Json = False,
 ) -> None:
     """Follow the changes of a system's actors, until it closes."""
@@ -50,12 +49,12 @@ def watch(
     reach = None if until is None else Reach(_wanted(until))
     kinds = _kinds(kind)
     deadline, limit = deadline_of(seconds), patience(seconds)
-    place = chosen(system)
+    place = chosen(where)
     say = _json if json else _lines()
     wanted = kinds if reach is None else kinds | {"state"}
-    with lasting(place), Observer(place.endpoint, names=patterns or None, kinds=wanted, timeout=limit) as observer:
+    with lasting(place), place.observer(names=patterns or None, kinds=wanted, timeout=limit) as observer:
         observer.snapshot()  # what is looked up after it is not older than what is followed
-        with Remote(place.endpoint, timeout=limit) as far:
+        with place.remote(timeout=limit) as far:
             infos = picked(far.ps(all=bool(patterns)), patterns, ended=False)
         tell_unmatched("watch", patterns, [info.name for info in infos])
         if reach is not None:

@@ -58,7 +58,7 @@ class Answers:
         lending = self._mailbox.lending(hand.connection)
         sealed, frames = letters.enclosed(lending.note(seal(value, "the answer", self._key, lending.lender)))
         hand.connection.lent.update((loan.number, hand.ask) for loan in sealed.loans if loan)
-        self._send(hand, letters.REPLY, [*sealed, hand.ask], frames)
+        self._send(hand, letters.REPLY, sealed.numbered(hand.ask), frames)
 
     def fail(self, hand: Hand, error: BaseException) -> None:
         """Send an error."""

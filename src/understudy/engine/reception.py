@@ -13,6 +13,7 @@ from understudy.engine.halt import NO, Halt
 from understudy.engine.hand import Answers, Hand, Ticket
 from understudy.engine.mailbox import Mailbox
 from understudy.engine.sections import Sections
+from understudy.engine.spans import Spans
 from understudy.engine.vigil import Vigil
 from understudy.errors import WaitTimeout, WrongProcess
 from understudy.receiving.deferred import Deferred, Pending
@@ -51,7 +52,7 @@ class Reception:
         flush: Callable[[], None],
     ) -> None:
         self.mailbox, self.handlers, self.answers, self.burial = mailbox, handlers, answers, burial
-        self.vigil = vigil
+        self.vigil, self.spans = vigil, Spans(birth)
         self._run, self._birth, self._config = run, birth, config
         self._halt, self._sections, self._flush = halt, sections, flush
         self._hand: Hand | None = None

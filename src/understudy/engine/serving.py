@@ -192,12 +192,15 @@ class Serving(Reception):
     def _handle_single(self, entry: Single) -> None:
         self.mailbox.entries.popleft()
         self.mailbox.begin(entry)
+        self.spans.make_ready(entry)
         hand = self._hand = Hand(entry.connection, entry.ask, 1, entry.sure)
         try:
             self._sections.step("receive", self._act, timeout_of(self._config.timeouts, "receive"), entry, hand)
             self.mailbox.sureties.returned(entry.sure)
         finally:
             self._hand, hand.room = None, 0
+            if entry.seal.context is not None:
+                self.spans.settle()
             self.mailbox.handled(entry.ask, entry.sure)
             self.mailbox.done(entry.connection, 1)
 
@@ -249,7 +252,7 @@ class Serving(Reception):
             handler = self.handlers.find(body)
             if handler is None:
                 raise self.handlers.refusal(body)
-            self.give(hand, self._run(handler, body))
+            self.give(hand, self._run(self.spans.around(handler, entry), body))
         except BaseException as error:  # noqa: BLE001 - it is the asker's, or raised again
             self._end_ask(hand, error)
 
@@ -272,7 +275,7 @@ class Serving(Reception):
         if handler is None:
             self.burial.unhandled_alone(entry, body, str(self.handlers.refusal(body)))
         else:
-            self._run(handler, body)
+            self._run(self.spans.around(handler, entry), body)
 
     def give(self, hand: Hand, value: Any) -> None:
         """What a handler returned is the answer, unless that was deferred; raises SerializationError, or overruns."""

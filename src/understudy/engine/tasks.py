@@ -220,6 +220,8 @@ class Tasks(Serving):
                 self._failed(hand, error)
             return False
         handler = self.handlers.find(body)
+        if handler is not None and entry is not None:
+            handler = self.spans.around(handler, entry)
         if handler is not None and handler.is_async:
             self._begin(handler, body, hand, lap)
             return True
@@ -268,6 +270,7 @@ class Tasks(Serving):
             self._failed(hand, error)
         finally:
             self._hand = None
+            self.spans.settle()
             self.settle()
 
     def _begin(self, handler: Handler, body: Any, hand: Hand, lap: int, count: int = 1) -> asyncio.Task[_Raised | None]:

@@ -145,6 +145,8 @@ def errored(actor: Actor, event: Errored, moment: Moment) -> Step:
         return actor, (Remind(),)
     verdict = ends.verdict(actor, event.crash, moment)
     told = replace(actor, told=event.crash, verdict=verdict)
+    if actor.spec.program is not None and event.crash.kind != "boot" and actor.body is Body.LIVE:
+        return strike(told, Ending.EXIT)  # it knows nothing of it, and would live on
     if verdict is Verdict.RITES:
         return replace(told, status=Status.STOPPING, rites_for=event.crash), (Remind(),)
     return told, (Remind(), *_exit_clock(actor))

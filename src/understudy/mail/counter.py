@@ -15,6 +15,7 @@ from understudy.mail.lending import Lending
 from understudy.mail.link import Chained, Link, Peer
 from understudy.mail.overflow import Overflow
 from understudy.mail.turns import Turns
+from understudy.tracing import carried
 from understudy.wire import letters
 from understudy.wire.bell import Bell
 from understudy.wire.bulk import Lender
@@ -68,12 +69,12 @@ class Counter(Turns):
         return found
 
     def seal(self, link: Link, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
-        """A message on its way to that actor; raises SerializationError."""
+        """A message on its way to that actor, with the trace context that stands; raises SerializationError."""
         lending = link.lending
         if lending is None:
             store = self._office.stores.of(link.peer.uid)
             lending = link.lending = Lending(self._office.flusher, store, _looking(weakref.ref(self)))
-        return letters.enclosed(lending.note(seal(message, "message", self._office.key, lending.lender)))
+        return letters.enclosed(lending.note(seal(message, "message", self._office.key, lending.lender)), carried())
 
     def opened(self, link: Link, said: Said) -> Any:
         """What the answer holds, in the thread that asked; raises the error that was told."""
@@ -91,7 +92,7 @@ class Counter(Turns):
         """Send an ask, whose answer is to be given there; how often its actor had died by then, as far as is known."""
         self.expected[number] = link.peer.uid, give
         self._send_batch(link, monotonic())
-        self._post(link, letters.ASK, [*sealed, number], frames, sealed.loans)
+        self._post(link, letters.ASK, sealed.numbered(number), frames, sealed.loans)
         return link.life - 1
 
     def cancel(self, link: Link, number: int) -> None:
@@ -114,7 +115,7 @@ class Counter(Turns):
 
     def post_kept(self, link: Link, sealed: letters.Seal, frames: Sequence[Any], *, urgent: bool) -> None:
         """The same for one that has waited: what its thread has gathered since, and nobody has let in, comes later."""
-        letter = self._post(link, letters.TELL, [*sealed, urgent, False], frames, sealed.loans)
+        letter = self._post(link, letters.TELL, sealed.told(urgent=urgent, reliable=False), frames, sealed.loans)
         link.keep(letter)
         if link.is_heavy:
             self._look_again()
@@ -124,7 +125,7 @@ class Counter(Turns):
     ) -> None:
         """The same for a reliable one; the socket is looked at until it is done."""
         self._send_batch(link, monotonic())
-        letter = self._post(link, letters.TELL, [*sealed, urgent, True], frames, sealed.loans)
+        letter = self._post(link, letters.TELL, sealed.told(urgent=urgent, reliable=True), frames, sealed.loans)
         link.keep_surely(letter, chained)
         self._begin_again()
 

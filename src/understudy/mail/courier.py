@@ -5,7 +5,6 @@ What is sent through it is in order among itself. Answers are opened where they 
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from understudy.mail.mishaps import Mishaps
 from understudy.mail.parcel import Parcel
 from understudy.mail.sender import Sender
 from understudy.settings import check_timeout
+from understudy.tracing import ASK, TELL, around
 from understudy.wire import letters
 from understudy.wire.sealing import Verified, decline
 
@@ -66,19 +66,27 @@ class Courier:
     async def tell(self, uid: int, name: str, message: Any, *, urgent: bool = False, reliable: bool = False) -> None:
         """As `ActorRef.tell`; waits for room without holding up the loop."""
         kind = " and ".join(word for word, is_so in (("urgent", urgent), (RELIABLE, reliable)) if is_so)
-        await self._until_done(self._give(uid, name, message, kind or "tell"))
+        with around(TELL, name):
+            await self._until_done(self._give(uid, name, message, kind or "tell"))
 
     async def ask(self, uid: int, name: str, message: Any, timeout: float | None) -> Any:
         """As `ActorRef.ask`; cancelling it takes the ask back, if it was not begun."""
         seconds = check_timeout(timeout)
         self._office.check_not_myself(uid, name)
-        return await self._answer(self._give(uid, name, message, "ask"), seconds)
+        with around(ASK, name):
+            return await self._answer(self._give(uid, name, message, "ask"), seconds)
 
     async def ask_all(self, members: Sequence[tuple[int, str]], message: Any, timeout: float | None) -> list[Any]:
         """As `Office.ask_all`."""
         seconds = check_timeout(timeout)
         for uid, name in members:
             self._office.check_not_myself(uid, name)
+        with around(ASK, None, len(members)):
+            return await self._ask_all(members, message, seconds)
+
+    async def _ask_all(self, members: Sequence[tuple[int, str]], message: Any, seconds: float | None) -> list[Any]:
+        import asyncio  # who awaits has it; the others do without
+
         asked: list[Parcel] = []
         try:
             asked.extend(self._give(uid, name, message, "ask") for uid, name in members)
@@ -99,6 +107,8 @@ class Courier:
 
     async def meet(self, members: Sequence[tuple[int, str]]) -> None:
         """Learn how they stand, without holding up the loop."""
+        import asyncio
+
         for uid, name in members:
             if self._office.known(uid) is None:
                 await asyncio.to_thread(self._office.peer, uid, name)
@@ -131,6 +141,8 @@ class Courier:
         return parcel
 
     async def _answer(self, parcel: Parcel, seconds: float | None) -> Any:
+        import asyncio
+
         try:
             async with asyncio.timeout(seconds):
                 said = await self._until_done(parcel)
@@ -139,6 +151,8 @@ class Courier:
         return self._begin().open(said, parcel.name, parcel.uid)
 
     async def _until_done(self, parcel: Parcel) -> Any:
+        import asyncio
+
         try:
             await parcel.future
         except (asyncio.CancelledError, GeneratorExit):

@@ -7,23 +7,26 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from sys import modules
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from understudy.errors import ActorDied, SystemClosed, UnknownActor, WrongProcess
+from understudy.errors import SystemClosed, UnknownActor, WrongProcess
 from understudy.mail.crowd import Crowd
 from understudy.mail.flusher import Flusher
 from understudy.mail.lending import Stores
 from understudy.mail.link import Chained, Link, Peer
+from understudy.mail.replicas import Replicas
 from understudy.mail.roster import Roster
 from understudy.mail.sender import LARGE, Sender
 from understudy.mail.surplus import Kept
 from understudy.mail.watch import Watch
 from understudy.settings import check_timeout
+from understudy.tracing import API, ASK, TELL, around, context_getter, sending
 from understudy.wire import letters
 from understudy.wire.ledger import first_number, name_of
 from understudy.wire.messages import Blocked, Cycle, Fate, Letter, Meet, Seek, Sought, Still, Unblocked
@@ -39,7 +42,7 @@ _BLOCKED = 0.05
 """Seconds after which a wait of an actor's main thread is told to the router, which looks for circles."""
 
 _REMEMBERED = 1000
-"""Of those that have ended, and of groups, the last so many: who is spoken to again beyond that is asked for anew."""
+"""Of those that have ended, the last so many: who is spoken to again beyond that is asked for anew."""
 
 _ROUTER = 30.0
 """Seconds that the router may take to say who is meant, or how an actor stands: it answers within a round or two."""
@@ -55,7 +58,7 @@ class Myself:
     name: str
 
 
-class Office:
+class Office(Replicas):
     """One process's mail; any of its threads may use it.
 
     ``meet`` asks how an actor stands, once for each; `fate` is the answer, and called again at each change. ``lost`` is
@@ -73,21 +76,20 @@ class Office:
         say: Callable[[Any], object] | None = None,
         dropped: Callable[[int], object] = lambda _: None,
     ) -> None:
-        self._myself, self.system, self.key = myself, myself.system, key
+        super().__init__(myself)
+        self.system, self.key = myself.system, key
         self._make, self._meet, self._tell_lost, self._say = exchange, meet, lost, say
         self._exchange: Exchange | None = None
         self._numbers, self._names = itertools.count(1), itertools.count(first_number())
         self._peers: dict[int, Peer] = {}
         self._over: deque[int] = deque()
         """Those of them that have ended, in that order."""
-        self._own = threading.local()
         self.roster = Roster(self)
         self._lock = threading.RLock()
         self._closed = False
         self._blocked: dict[int, int] = {}
         self._sought: dict[int, SimpleQueue[Sought]] = {}
         self._cycles: dict[int, list[str]] = {}
-        self._turns: dict[int, Iterator[int]] = {}
         self._main = threading.main_thread().ident
         self.dropped = 0
         """Answers that were none to what was asked, or were not sealed by anybody of this system."""
@@ -99,10 +101,20 @@ class Office:
         """The reliable message in hand, of whose handling is what this thread sends."""
         _offices.add(self)
 
+    def _stands(self) -> object:
+        """Whether OpenTelemetry has any context here; from the first call on, its own function in place of this one."""
+        self._stands = context_getter()  # type: ignore[method-assign]  # there are many tells, and this is in each
+        return self._stands()
+
     # --- sending
 
     def tell(self, uid: int, name: str, message: Any, urgent: bool = False) -> None:  # noqa: FBT001, FBT002 - see ref
         """As `ActorRef.tell`."""
+        if API in modules and self._stands() and (span := sending(TELL, name)) is not None:
+            with span:  # each has a context of its own, so none goes with others
+                link = self._link(uid, name)
+                self._own.sender.tell(link, message, urgent=urgent)
+            return
         try:
             link = self._own.links[uid]
         except (AttributeError, KeyError):
@@ -120,8 +132,9 @@ class Office:
 
     def tell_reliably(self, uid: int, name: str, message: Any, *, urgent: bool) -> None:
         """As `ActorRef.tell` with ``reliable=True``."""
-        link = self._link(uid, name)
-        self._own.sender.tell_reliably(link, message, urgent=urgent)
+        with around(TELL, name):
+            link = self._link(uid, name)
+            self._own.sender.tell_reliably(link, message, urgent=urgent)
 
     def check_not_myself(self, uid: int, name: str) -> None:
         """Raise WrongProcess for an actor that asks itself."""
@@ -142,53 +155,15 @@ class Office:
         """As `ActorRef.ask`."""
         seconds = check_timeout(timeout)
         self.check_not_myself(uid, name)
+        if API in modules and self._stands():
+            with around(ASK, name):
+                link = self._link(uid, name)
+                return self._own.sender.ask(link, message, seconds)
         try:
             link = self._own.links[uid]
         except (AttributeError, KeyError):
             link = self._link(uid, name)
         return self._own.sender.ask(link, message, seconds)
-
-    # --- groups, whose members are named by uid and name
-
-    def lives(self, uid: int, name: str) -> bool:
-        """Whether what is sent to that actor may still be handled."""
-        return not (self.known(uid) or self.peer(uid, name)).over
-
-    def stays(self, uid: int, name: str) -> bool:
-        """Whether that actor is not about to end: one that stops takes messages, and handles them hardly ever."""
-        return (self.known(uid) or self.peer(uid, name)).stays
-
-    def turn(self, group: int) -> int:
-        """Whose turn it is, one further each time; groups are named by their first member's uid.
-
-        Each process begins elsewhere, for many may send only once.
-        """
-        turns = self._turns.get(group)
-        if turns is None:
-            turns = self._turns.setdefault(group, itertools.count(os.getpid() if self._myself.uid else 0))
-            if len(self._turns) > _REMEMBERED:
-                self._turns.pop(next(iter([*self._turns])), None)
-        return next(turns)
-
-    def loads(self, members: Sequence[tuple[int, str]]) -> list[int | None]:
-        """How many messages of this thread each has yet to handle, as far as is known; None of who has ended."""
-        peers = [self.known(uid) or self.peer(uid, name) for uid, name in members]
-        if getattr(self._own, "sender", None) is None:
-            return [None if peer.over else 0 for peer in peers]
-        loads: list[int | None] = self._own.crowd.loads(peers)
-        return loads
-
-    def ask_all(self, members: Sequence[tuple[int, str]], message: Any, timeout: float | None) -> list[Any]:
-        """The answers of all that have not ended, in that order; none where all have."""
-        seconds = check_timeout(timeout)
-        for uid, name in members:
-            self.check_not_myself(uid, name)
-        links: list[Link] = []
-        for uid, name in members:
-            with suppress(ActorDied):
-                links.append(self._link(uid, name))
-        answers: list[Any] = self._own.crowd.ask(links, message, seconds) if links else []
-        return answers
 
     def flush(self) -> None:
         """Send what this thread has gathered; it is about to wait."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ from understudy.mail.answers import Said
 from understudy.mail.lending import Lending
 from understudy.mail.link import RELIABLE, Chained, Link
 from understudy.mail.surplus import Kept
+from understudy.tracing import carried
 from understudy.wire import letters
 from understudy.wire.sealing import seal, withdraw
 
@@ -39,6 +39,9 @@ class Parcel:
         self._unread = unread
         self._lending = lending
         self._sealed = lending.note(seal(message, "message", key, None if self.is_reliable else lending.lender))
+        self._context = carried()
+        import asyncio  # who awaits has it; the others do without
+
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[None] = self._loop.create_future()
         self.given_up = False
@@ -58,7 +61,7 @@ class Parcel:
     def prepared(self, link: Link) -> Kept:
         """As it is to be sent there."""
         link.lending = self._lending
-        return Kept(*letters.enclosed(self._sealed), self.kind.startswith("urgent"))
+        return Kept(*letters.enclosed(self._sealed, self._context), self.kind.startswith("urgent"))
 
     def _unchain(self) -> None:
         chained, self.chained = self.chained, None

@@ -14,6 +14,7 @@ from understudy.mail.counter import LENT, Counter
 from understudy.mail.ended import closed, died
 from understudy.mail.link import RELIABLE, Chained, Link
 from understudy.mail.surplus import Kept
+from understudy.tracing import carried
 from understudy.wire import letters
 from understudy.wire.locks import if_free
 from understudy.wire.sealing import INLINE, seal, withdraw
@@ -95,7 +96,7 @@ class Sender(Counter):
 
     def seal_whole(self, message: Any) -> tuple[letters.Seal, Sequence[Any]]:
         """As `seal`, with nothing of it lent: memory that is given back could not be sent anew."""
-        return letters.enclosed(seal(message, "message", self._office.key, None))
+        return letters.enclosed(seal(message, "message", self._office.key, None), carried())
 
     def tell_reliably(self, link: Link, message: Any, *, urgent: bool) -> None:
         """One that is kept until it is done, and sent anew to each life until then."""

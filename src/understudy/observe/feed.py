@@ -86,6 +86,8 @@ class Feed:
             self._unread.extend(self._client.listen(seconds))
             if self._unread:
                 self._heard()
+        if self._client.rejoined():
+            self._following.doubt()  # before any of it is taken: much may be missing, and it may be another system's
         while self._unread and self._following.wish is None:
             self._take(self._unread[0])
             if self._following.wish is None:
@@ -132,9 +134,10 @@ class Feed:
     def _look(self) -> None:
         """See, after a silence, whether the system has ended; if not, it or the line is held up."""
         self._look_at = monotonic() + _LOOK
-        if not self._client.is_served():
+        if not self._client.may_live():
             self.steps.extend(self._following.forsake())
         elif monotonic() >= self._heard_at + SILENCE:
+            self._client.greet()  # the stream of a gate may have moved
             self._following.doubt()
 
     def _hear_last_words(self) -> None:

@@ -13,6 +13,8 @@ KINDS = (
     "log",
 )  # fmt: skip
 """The kinds of events that a system sends."""
+WITHHELD = "withheld"
+"""The kind that an event has for those who may know no more than that there was one."""
 SHOWING = frozenset({"state", "laps", "progress", "health", "pause", "figures"})
 """Those that say where an actor stands: followed in any case, for the table of actors is made of them."""
 EVERYTHING = b""
@@ -48,7 +50,7 @@ class Interest:
 
     def wants(self, kind: str) -> bool:
         """Whether events of that kind are handed on."""
-        return kind != "figures" if self.kinds is None else kind in self.kinds
+        return kind not in {"figures", WITHHELD} if self.kinds is None else kind in self.kinds
 
     def shows(self, kind: str) -> bool:
         """Whether events of that kind belong into the table of actors."""

@@ -1,8 +1,9 @@
-"""Observer: a snapshot of a running system, then every change in order, from any process of the same user."""
+"""Observer: a snapshot of a running system, then every change in order, from any process, here or elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -10,7 +11,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
-from understudy.errors import SystemClosed, UnknownActor, WaitTimeout
+from understudy.errors import AccessDenied, SystemClosed, UnknownActor, WaitTimeout
 from understudy.observe.aside import Aside, Twins, twin
 from understudy.observe.cast import Cast
 from understudy.observe.client import Client
@@ -28,10 +29,11 @@ _ANSWER = 5.0
 class Observer:
     """Follows the status stream of a running system; a context manager, sync and async.
 
-    ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Iterating, by ``for`` or ``async for``,
-    gives each :class:`Event` once, in order; with ``names``, what had been missed comes in the order of its actor. What
-    was missed is asked for again. Where the system no longer has it, one event of kind ``snapshot`` stands for it; its
-    data has ``missed``, how many at most, and their ``kinds``.
+    ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name; or ``tcp://HOST:PORT``, where a system on
+    another machine has a gate (`ActorSystem.observe_at`), with ``key``, the file of a key that it knows. Iterating, by
+    ``for`` or ``async for``, gives each :class:`Event` once, in order; with ``names``, what had been missed comes in
+    the order of its actor. What was missed is asked for again. Where the system no longer has it, one event of kind
+    ``snapshot`` stands for it; its data has ``missed``, how many at most, and their ``kinds``.
 
     Iteration ends when the system has closed, or its process is gone; a paused one is waited for, and so is one that
     can't be reached. A later system of the same name is another one, for another observer.
@@ -50,12 +52,13 @@ class Observer:
         self,
         endpoint: str,
         *,
+        key: str | os.PathLike[str] | None = None,
         names: str | Iterable[str] | None = None,
         kinds: str | Iterable[str] | None = None,
         timeout: float | None = 10.0,
     ) -> None:
         self._interest = Interest(names, kinds)
-        self._client = Client(endpoint, topics=self._interest.topics, timeout=timeout)
+        self._client = Client(endpoint, key=key, topics=self._interest.topics, timeout=timeout)
         self._feed = Feed(self._client, self._interest)
         self._cast = Cast(self._interest)
         self._aside = Aside(self._client.ring)
@@ -203,7 +206,8 @@ class Observer:
             if row is None:
                 row = ActorInfo.from_dict(self._ask("info", waiting.name, until))
             if waiting.wonders_at(row):
-                waiting.read(self._ask("story", waiting.name, until))
+                with contextlib.suppress(AccessDenied):  # an observer elsewhere may not know why
+                    waiting.read(self._ask("story", waiting.name, until))
         return row
 
     def _ask(self, verb: str, name: str, until: float) -> Any:
@@ -217,7 +221,8 @@ class Observer:
             if self._leaves():
                 raise SystemClosed(f"this observer of {self._client.endpoint} was closed")
             if not self._turn(until) and self._feed.joins:
-                raise WaitTimeout(f"{self._client.endpoint} did not answer within {self._client.timeout:g} s")
+                seconds, why = self._client.timeout, self._client.suspicion()
+                raise WaitTimeout(f"{self._client.endpoint} did not answer within {seconds:g} s{why}")
         if self._feed.over and not self._feed.steps:
             raise SystemClosed(f"{self._client.endpoint} has closed")
         while self._feed.steps and isinstance(self._feed.steps[0], Picture):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from understudy.observe.journal import Journal
 from understudy.wire.codec import VERSION, pack
@@ -18,11 +18,28 @@ HEADS = 1_000
 """Heads in one tick; where more have changed, several follow one another."""
 
 
+class Sink(Protocol):
+    """Another way to those who watch; raises nothing."""
+
+    def publish(self, about: bytes, event: dict[str, Any], body: bytes) -> None:
+        """One event, and as it is packed for who may see all of it."""
+
+    def announce(self, about: bytes, body: bytes) -> None:
+        """What is about no actor, and for all."""
+
+    def watched(self) -> bool:
+        """Whether anybody watches there."""
+
+    def wants_figures(self) -> bool:
+        """Whether anybody asks for figures there."""
+
+
 class Publisher:
     """Publishes; never waits for anybody."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self.sinks: list[Sink] = []
         self.seq = 0
         self.repeated = 0
         """Events that were asked for again: so many had not reached those who follow."""
@@ -62,6 +79,16 @@ class Publisher:
         body = pack(event)
         self.journal.add(self.seq, kind, uid, body)
         self._hub.publish(topic(name), body)
+        for sink in self.sinks:
+            sink.publish(topic(name), event, body)
+
+    def watched(self) -> bool:
+        """Whether anybody follows the status stream, as far as was heard of it."""
+        return self._hub.watched() or any(sink.watched() for sink in self.sinks)
+
+    def wants_figures(self) -> bool:
+        """Whether anybody who follows it asks for figures."""
+        return self._hub.audience.wants_figures or any(sink.wants_figures() for sink in self.sinks)
 
     def tick(self) -> None:
         """Tell the head of the stream, and of each topic that changed since the last tick."""
@@ -81,7 +108,10 @@ class Publisher:
         """What is about no actor; numbered, for what a lost one told is known to nobody."""
         self._announced += 1
         message = {"v": VERSION, "seq": self.seq, "kind": kind, "number": self._announced, **more}
-        self._hub.publish(topic(""), pack(message))
+        body = pack(message)
+        self._hub.publish(topic(""), body)
+        for sink in self.sinks:
+            sink.announce(topic(""), body)
 
     def forget(self, uid: int, name: str | None) -> None:
         """That actor is listed no more; ``name``, if nobody else bears it, begins at 0 when somebody does."""

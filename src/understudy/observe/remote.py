@@ -1,7 +1,8 @@
-"""Remote: look at and steer the actors of a running system by name, from any process of the same user."""
+"""Remote: look at and steer the actors of a running system by name, from any process, here or elsewhere."""
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -20,18 +21,25 @@ Names = str | Iterable[str]
 class Remote:
     """A controller of a running system.
 
-    ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name. Verbs for many take a name, a glob or an
-    iterable of these; `stop`, `kill`, `restart`, `pause` and `resume` give ``{name: "asked" | "already" | "ended"}``. A
-    call that raises WaitTimeout, for the system does not answer within ``timeout`` seconds (None: as long as it takes),
-    may have been heard all the same. After `close`, and where the system has gone, it is SystemClosed. Raises
-    UnknownActor for an unknown name or system, ConfigError for what is no name.
+    ``endpoint`` is what ``ActorSystem.endpoint`` says, or the system's name; or ``tcp://HOST:PORT``, where a system on
+    another machine has a gate (`ActorSystem.control_at`), with ``key``, the file of a key that it knows. Verbs for many
+    take a name, a glob or an iterable of these; `stop`, `kill`, `restart`, `pause` and `resume` give
+    ``{name: "asked" | "already" | "ended"}``. A call that raises WaitTimeout, for the system does not answer within
+    ``timeout`` seconds (None: as long as it takes), may have been heard all the same. After `close`, and where the
+    system has gone, it is SystemClosed. Raises UnknownActor for an unknown name or system, ConfigError for what is no
+    name, and AccessDenied where the key is refused, or does not allow it.
     """
 
-    def __init__(self, endpoint: str, *, timeout: float | None = 10.0) -> None:
-        self._client = Client(endpoint, timeout=timeout)
+    def __init__(
+        self, endpoint: str, *, key: str | os.PathLike[str] | None = None, timeout: float | None = 10.0
+    ) -> None:
+        self._client = Client(endpoint, key=key, timeout=timeout)
 
     def hello(self) -> dict[str, Any]:
-        """Who answers: ``system`` (its id), ``name``, ``pid``, ``version``, ``protocol``, ``started_at``."""
+        """Who answers: ``system`` (its id), ``name``, ``pid``, ``version``, ``protocol``, ``started_at``.
+
+        A gate tells more: ``user`` and ``role``, that of the key, and ``endpoint`` and ``stream``, its own.
+        """
         return dict(self._client.ask("hello"))
 
     def stop(self, name: Names, *, grace: float | None = None, drain: bool = False) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The control socket: a closed table of verbs, msgpack only, an answer to every request."""
+"""What clients ask for: a closed table of verbs, msgpack only, an answer to every request."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from understudy.config import live_options
 from understudy.errors import ProtocolError, UnderstudyError
 from understudy.observe.journal import PAGE
 from understudy.router import requests
-from understudy.router.desk import Desk, answered
+from understudy.router.desk import Desk, Later, answered
 from understudy.router.errands import Outcome
 from understudy.router.fields import GRACE, NAME, NAMES, Field, Refused, a_flag, a_number_from, read, read_id, read_key
 from understudy.router.outputs import MOST_LINES, a_cursor
+from understudy.router.peers import Peer
 from understudy.router.remembered import OWN_ERROR, Remembered
-from understudy.router.replies import Replies
 from understudy.settings import shown
 from understudy.wire.codec import VERSION, pack, unpack
+from understudy.wire.keyring import Role
 from understudy.wire.sockets import MAX_CONTROL, Frames
 
 _ENVELOPE_FRAMES, _ENVELOPE_BYTES = 16, 16 << 10
@@ -37,22 +38,25 @@ class Verb:
     act: Callable[..., Any]
     fields: Mapping[str, Field] = field(default_factory=dict)
     changes: bool = False
+    least: Role = Role.CONTROLLER
+    """The least role that does, where somebody asks over a network."""
 
 
 VERBS: Mapping[str, Verb] = {
-    "hello": Verb(requests.hello),
-    "snapshot": Verb(requests.snapshot),
+    "hello": Verb(requests.hello, least=Role.OBSERVER),
+    "snapshot": Verb(requests.snapshot, least=Role.OBSERVER),
     "replay": Verb(
         requests.replay,
         {
             "since": Field("integer", a_number_from(0, _LARGEST_SEQ)),
             "limit": Field("integer", a_number_from(1, PAGE), PAGE),
         },
+        least=Role.OBSERVER,
     ),
-    "ps": Verb(requests.ps, {"all": Field("boolean", a_flag, default=False)}),
-    "info": Verb(requests.info, {"name": NAME}),
-    "healthy": Verb(requests.healthy, {"name": NAME}),
-    "summary": Verb(requests.summary),
+    "ps": Verb(requests.ps, {"all": Field("boolean", a_flag, default=False)}, least=Role.OBSERVER),
+    "info": Verb(requests.info, {"name": NAME}, least=Role.OBSERVER),
+    "healthy": Verb(requests.healthy, {"name": NAME}, least=Role.OBSERVER),
+    "summary": Verb(requests.summary, least=Role.OBSERVER),
     "story": Verb(requests.story, {"name": NAME}),
     "stop": Verb(
         requests.stop,
@@ -78,57 +82,99 @@ VERBS: Mapping[str, Verb] = {
 """All verbs, in the order of the page."""
 
 
+@dataclass(slots=True)
+class _Asked:
+    """One request, as far as it was read."""
+
+    peer: Peer
+    envelope: Frames
+    number: Any = None
+    verb: str = ""
+    whom: Any = None
+    changes: bool = False
+
+
 class Control:
-    """Reads requests and answers them."""
+    """Reads requests and answers them, whoever asks."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._remembered = Remembered()
-        self._replies = Replies(desk.world.hub, desk.world.timers)
+        self._remembered: dict[str, Remembered] = {}
 
-    def take(self, frames: Frames) -> None:
+    def take(self, peer: Peer, frames: Frames) -> None:
         """One request; it is answered now, or when its answer is there."""
         *envelope, body = frames
-        if len(envelope) > _ENVELOPE_FRAMES or sum(map(len, envelope)) > _ENVELOPE_BYTES:
+        if not _is_bounded(envelope):
             self._desk.world.dropped += 1
             return
-        number: Any = None
+        asked = _Asked(peer, envelope)
         try:
             request = _request(body)
-            number = read_id(request)
-            verb, act = _verb(request)
-            key, values = read_key(request), read(verb, act.fields, request)
-
-            def do() -> Any:
-                return act.act(self._desk, **values)
-
-            if key is not None and act.changes:
-                answer = self._remembered.answer(key, verb, values, lambda: answered(do))
-            else:
-                answer = answered(do)
+            asked.number = read_id(request)
+            peer.enter()
+            answer = self._meet(asked, request)
         except Refused as refusal:
-            self._refuse(envelope, number, refusal)
+            self._refuse(asked, refusal)
         except Exception:
-            self._refuse(envelope, number, Refused(UnderstudyError(OWN_ERROR), "refused"))
+            self._refuse(asked, Refused(UnderstudyError(OWN_ERROR), "refused"))
             raise
         else:
-            answer.then(lambda outcome: self._tell(envelope, number, outcome))
+            answer.then(lambda outcome: self._tell(asked, outcome))
 
-    def _tell(self, envelope: Frames, number: Any, outcome: Outcome) -> None:
+    def turn_away(self, peer: Peer, frames: Frames, refusal: Refused) -> None:
+        """Refuse a request without reading it."""
+        *envelope, _ = frames
+        if _is_bounded(envelope):
+            self._refuse(_Asked(peer, envelope), refusal)
+
+    def forget(self, user: str) -> None:
+        """That user asks no more."""
+        self._remembered.pop(user, None)
+
+    def _meet(self, asked: _Asked, request: dict[str, Any]) -> Later:
+        peer = asked.peer
+        asked.verb, act = _verb(request)
+        asked.whom, asked.changes = request.get("name"), act.changes
+        peer.allow(asked.verb, act.least)
+        key, values = read_key(request), read(asked.verb, act.fields, request, peer.head)
+
+        def do() -> Any:
+            return act.act(self._desk, **values)
+
+        if not act.changes:
+            return answered(do)
+        peer.spend(request)
+        if key is None:
+            return answered(do)
+        remembered = self._remembered.setdefault(peer.user, Remembered())
+        return remembered.answer(key, asked.verb, values, lambda: answered(do))
+
+    def _tell(self, asked: _Asked, outcome: Outcome) -> None:
         if outcome.error is not None:
-            self._refuse(envelope, number, Refused(outcome.error, "refused"))
-        else:
-            self._reply(envelope, {"v": VERSION, "id": number, "ok": True, "value": outcome.value})
+            self._refuse(asked, Refused(outcome.error, "refused"))
+            return
+        if asked.changes:
+            asked.peer.did(asked.verb, asked.whom, outcome.value)
+        value = asked.peer.shown(asked.verb, outcome.value)
+        self._reply(asked, {"v": VERSION, "id": asked.number, "ok": True, "value": value})
 
-    def _refuse(self, envelope: Frames, number: Any, refusal: Refused) -> None:
-        if isinstance(refusal.error, ProtocolError):
+    def _refuse(self, asked: _Asked, refusal: Refused) -> None:
+        error = refusal.error
+        if isinstance(error, ProtocolError):
             self._desk.world.dropped += 1
-        error = {"error": type(refusal.error).__name__, "text": str(refusal.error)}
-        why = {"reason": refusal.reason, "field": refusal.field}
-        self._reply(envelope, {"v": VERSION, "id": number, "ok": False, **error, **why})
+        if refusal.reason != "refused":
+            asked.peer.refused(asked.verb, asked.whom, refusal)
+        elif asked.changes:
+            asked.peer.did(asked.verb, asked.whom, f"{type(error).__name__}: {error}")
+        told = {"error": type(error).__name__, "text": str(error), "reason": refusal.reason, "field": refusal.field}
+        self._reply(asked, {"v": VERSION, "id": asked.number, "ok": False, **told})
 
-    def _reply(self, envelope: Frames, reply: dict[str, Any]) -> None:
-        self._replies.send(envelope, pack(reply))
+    def _reply(self, asked: _Asked, reply: dict[str, Any]) -> None:
+        asked.peer.send(asked.envelope, pack(reply))
+
+
+def _is_bounded(envelope: Frames) -> bool:
+    return len(envelope) <= _ENVELOPE_FRAMES and sum(map(len, envelope)) <= _ENVELOPE_BYTES
 
 
 def _request(body: Any) -> dict[str, Any]:

@@ -30,8 +30,8 @@ class Programs:
         match news:
             case Executed() if program.wait is None:
                 self._world.happen(actor.uid, Ready())
-            case Executed(notices=notices):
-                self._readiness.begin(actor, program, notices)
+            case Executed():
+                self._readiness.begin(actor, program, news)
             case NotExecuted(kind=kind, reason=reason):
                 crash = Crash("boot", actor.incarnation, phase=BEGINNING, text=reason, type_name=kind)
                 self._world.happen(actor.uid, Errored(crash))

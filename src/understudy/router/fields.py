@@ -47,10 +47,12 @@ class Field:
         return self.default is _REQUIRED
 
 
-def read(verb: str, declared: Mapping[str, Field], request: Mapping[str, Any]) -> dict[str, Any]:
+def read(
+    verb: str, declared: Mapping[str, Field], request: Mapping[str, Any], head: frozenset[str] = HEAD
+) -> dict[str, Any]:
     """The verb's own values, each checked, those left out by their defaults; raises Refused, which names the key."""
     for key in request:
-        if key not in declared and key not in HEAD:
+        if key not in declared and key not in head:
             known = f"; its own are {', '.join(declared)}" if declared else ""
             raise Refused(ProtocolError(f"{verb!r} knows no field {shown(key)}{known}"), "field", key[:LONGEST_KEY])
     values = {}

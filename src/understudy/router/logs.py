@@ -109,14 +109,15 @@ def told(record: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def defect(text: str) -> dict[str, Any]:
-    """A record of our own about ourselves: the router's thread runs no handler of the user's."""
+def defect(text: str, error: BaseException | None = None) -> dict[str, Any]:
+    """A record of our own about ourselves, with that error or the one in hand; the thread runs no handler of a user."""
+    error = error or sys.exception()
     return {
         "name": "understudy",
         "msg": text,
         "levelno": logging.ERROR,
         "levelname": "ERROR",
-        "exc_text": traceback.format_exc() if sys.exc_info()[0] else None,
+        "exc_text": None if error is None else "".join(traceback.format_exception(error)).rstrip("\n"),
     }
 
 

@@ -19,10 +19,13 @@ from understudy.router.door import Door
 from understudy.router.errands import Errands
 from understudy.router.executing import Programs
 from understudy.router.folders import read_last_lines
+from understudy.router.gates import Gates
 from understudy.router.listing import brief
 from understudy.router.logs import defect, warning
 from understudy.router.outputs import Outputs
+from understudy.router.peers import Neighbour
 from understudy.router.perform import kill_doomed
+from understudy.router.replies import Replies
 from understudy.router.reports import Reports, laps_of
 from understudy.router.requests import look
 from understudy.router.sampling import Sampler
@@ -57,6 +60,8 @@ class Router:
         self.desk = Desk(world, self.watch, self.sampler, self.errands, outputs)
         self._control = Control(self.desk)
         self._programs = Programs(world, calls)
+        self._neighbour = Neighbour(Replies(world.hub, world.timers))
+        self.gates = Gates(world, self._control)
         world.look = lambda actor, tell: answered(lambda: look(self.desk, actor)).then(tell)
         self._survey = Survey(world, self.sampler, self.errands)
         self._over = False
@@ -115,6 +120,7 @@ class Router:
 
     def _leave(self) -> None:
         self.world.publisher.bye()
+        self.gates.close()
         self._door.close()
         self.world.hub.close()
 
@@ -180,7 +186,8 @@ class Router:
             self.world.dropped += sum(not hear(frame) for frame in hub.subscriptions(hub.status))
         if hub.control in ready:
             for frames in hub.each(hub.control):
-                self._try(self._control.take, frames)
+                self._try(self._control.take, self._neighbour, frames)
+        self._try(self.gates.listen, ready)
         if self.calls.fileno() in ready:
             self.calls.run()
 
@@ -245,7 +252,7 @@ class Router:
     def _tick(self) -> None:
         world = self.world
         self._survey.begin()
-        if world.hub.watched():
+        if world.publisher.watched():
             for actor in world.registry.with_process():
                 world.publisher.publish(
                     "laps", actor.name, actor.uid, actor.incarnation, None, None, None, laps_of(world, actor.uid)

@@ -4,41 +4,75 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import select
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from understudy.errors import SystemClosed
+from understudy.errors import ActorDied, SystemClosed
 from understudy.lifecycle.actor import Actor, Body
 from understudy.lifecycle.events import Errored, Event, Ready
 from understudy.lifecycle.programs import Program
 from understudy.lifecycle.transitions import Undecided
 from understudy.router.folders import directory_of
+from understudy.spawners.base import Executed
 from understudy.spawners.census import Census, Head
 from understudy.status import Crash
-from understudy.waits.base import Started, Wait
-from understudy.waits.notices import Notices
+from understudy.waiting.asking import Waiting, doze
+from understudy.waiting.notices import Notices
+from understudy.waiting.protocols import Holds, Log, Never, Wait
+from understudy.wire.bell import Bell
 
 if TYPE_CHECKING:
     from understudy.router.calls import Calls
     from understudy.router.world import World
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.1
-
 
 @dataclass(slots=True)
+class Begun:
+    """A program that was begun and isn't READY yet: the subject of its wait."""
+
+    name: str
+    head: Head
+    output: str | None
+    starts: dict[str, int]
+    """At which byte of its files this life began to write."""
+    notices: Notices | None
+    over: bool = False
+    bell: Bell = field(default_factory=Bell)
+
+    def wakes(self) -> Sequence[int]:
+        """The bell."""
+        return (self.bell.read,)
+
+    def ended(self) -> BaseException | None:
+        """How, is known to who settles it."""
+        return ActorDied(f"{self.name} has ended", name=self.name) if self.over else None
+
+    def called_off(self) -> bool:
+        """Nobody does that: a stop ends it."""
+        return False
+
+    def pids(self) -> Collection[int]:
+        """Its family."""
+        return Census().household(self.head)
+
+    def log(self, stream: str) -> Log | None:
+        """Its file, where it has one."""
+        return None if self.output is None else Log(f"{self.output}/{stream}", self.starts.get(stream, 0))
+
+
+@dataclass(slots=True, eq=False)
 class _Vigil:
     """One program that is waited for."""
 
     uid: int
     wait: Wait
-    program: Started
-    over: threading.Event = field(default_factory=threading.Event)
-    awaits: str = ""
-    """What was missing when it was last looked for."""
+    program: Begun
+    awaits: str
+    """What was seen when it was last looked for."""
     looked: bool = False
     """Whether that has been."""
 
@@ -50,31 +84,26 @@ class Readiness:
         self._world, self._calls = world, calls
         self._vigils: dict[int, _Vigil] = {}
 
-    def begin(self, actor: Actor, program: Program, notices: socket.socket | None) -> None:
+    def begin(self, actor: Actor, program: Program, news: Executed) -> None:
         """The program of this actor was begun: have it looked for."""
         if actor.pid is None:
             raise Undecided(f"{actor.name} was begun, and nobody has told of its birth")
         head = Head(actor.pid, self._world.system, actor.uid, actor.incarnation, adopts=True)
-
-        def family() -> Sequence[int]:
-            return Census().household(head)
-
-        heard = None if notices is None else Notices(notices, actor.pid)
-        started = Started(actor.name, actor.pid, directory_of(self._world, actor), family, heard)
-        vigil = _Vigil(actor.uid, program.wait, started, awaits=f"waiting for {program.awaits}")
-        self._vigils[actor.uid] = vigil
+        heard = None if news.notices is None else Notices(news.notices, actor.pid)
+        begun = Begun(actor.name, head, directory_of(self._world, actor), news.starts, heard)
+        vigil = self._vigils[actor.uid] = _Vigil(actor.uid, program.wait, begun, f"waiting for {program.awaits}")
         thread = threading.Thread(target=self._look, args=(vigil,), name=f"understudy-wait-{actor.name}", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
-            if notices is not None:
-                notices.close()
-            self._fail(vigil, type(error).__name__, str(error))
+            _close(news.notices)
+            self._fail(vigil, str(error))
 
     def end(self, uid: int) -> None:
         """Its process has ended: it is waited for no more."""
         if (vigil := self._vigils.pop(uid, None)) is not None:
-            vigil.over.set()
+            vigil.program.over = True
+            vigil.program.bell.ring()
 
     def awaits(self, uid: int) -> str:
         """What it is about, in words; "" where nothing is waited for."""
@@ -87,32 +116,40 @@ class Readiness:
     # --- in the thread that looks
 
     def _look(self, vigil: _Vigil) -> None:
-        pause, notices, poller = _FIRST_PAUSE, vigil.program.notices, select.poll()
-        if notices is not None:
-            poller.register(notices, select.POLLIN)
-        with contextlib.suppress(SystemClosed), contextlib.closing(notices) if notices else contextlib.nullcontext():
-            while not vigil.over.is_set():
-                try:
-                    missing = vigil.wait.missing(vigil.program)
-                except BaseException as error:  # noqa: BLE001 - it may be the user's code, and is told
-                    told = type(error).__name__, _text(error)
-                    self._calls.make(functools.partial(self._fail, vigil, *told))
-                    return
-                if missing is None:
-                    self._calls.make(lambda: self._happen(vigil, Ready()))
-                    return
-                vigil.awaits, vigil.looked = f"waiting: {missing}", True
-                if notices is None:
-                    vigil.over.wait(pause)
-                else:  # it is heard at once
-                    poller.poll(pause * 1000)
-                pause = min(_LONGEST_PAUSE, 2 * pause)
+        with contextlib.suppress(SystemClosed):
+            try:
+                error = self._seen(vigil)
+            except BaseException as raised:  # noqa: BLE001 - it may be the user's code, and is told
+                error = raised
+            finally:
+                _close(vigil.program.notices)
+            vigil.looked = True
+            if vigil.program.over:
+                return
+            if error is None:
+                self._calls.make(lambda: self._happen(vigil, Ready()))
+            else:
+                self._calls.make(functools.partial(self._fail, vigil, f"{type(error).__name__}: {_text(error)}"))
+
+    @staticmethod
+    def _seen(vigil: _Vigil) -> BaseException | None:
+        """None when it holds, else why it never will."""
+        begun = vigil.program
+        with contextlib.closing(Waiting(vigil.wait, begun, None, monotonic())) as waiting:
+            while True:
+                answer = waiting.look(monotonic())
+                if isinstance(answer, Holds):
+                    return None
+                if isinstance(answer, Never):
+                    return answer.error
+                vigil.awaits, vigil.looked = f"waiting for {vigil.wait!r}: {answer.seen}", True
+                doze(answer, begun)
 
     # --- in the router's
 
-    def _fail(self, vigil: _Vigil, kind: str, text: str) -> None:
+    def _fail(self, vigil: _Vigil, text: str) -> None:
         incarnation = self._world.registry.actors[vigil.uid].incarnation if self._stands(vigil) else 0
-        crash = Crash("boot", incarnation, phase=vigil.awaits, text=text, type_name=kind)
+        crash = Crash("unknown", incarnation, phase=vigil.awaits, text=f"was ended, for {text}")
         self._happen(vigil, Errored(crash))
 
     def _happen(self, vigil: _Vigil, event: Event) -> None:
@@ -124,6 +161,11 @@ class Readiness:
     def _stands(self, vigil: _Vigil) -> bool:
         """Whether its process has not ended, as far as was heard."""
         return self._vigils.get(vigil.uid) is vigil
+
+
+def _close(notices: Notices | socket.socket | None) -> None:
+    if notices is not None:
+        notices.close()
 
 
 def _text(error: BaseException) -> str:

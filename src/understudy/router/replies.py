@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from understudy.router.timers import Timers
-from understudy.wire.sockets import Hub, Sent
+from understudy.wire.sockets import Sent
 
 BACKLOG, BACKLOGS = 1 << 20, 16 << 20
 """Bytes of a client's replies, and of all clients', from which further ones are dropped."""
 _FIRST_AGAIN, _LONGEST_AGAIN = 0.001, 1.0
+
+
+class Way(Protocol):
+    """The socket that clients ask by."""
+
+    def reply(self, frames: Sequence[Any]) -> Sent:
+        """Give a reply to the client that the first frame names."""
 
 
 class _Backlog:
@@ -27,8 +34,8 @@ class _Backlog:
 class Replies:
     """Never waits for a client, and gives it its replies in their order."""
 
-    def __init__(self, hub: Hub, timers: Timers) -> None:
-        self._hub, self._timers = hub, timers
+    def __init__(self, way: Way, timers: Timers) -> None:
+        self._way, self._timers = way, timers
         self._backlogs: dict[bytes, _Backlog] = {}
         self._size = 0
         self.dropped = 0
@@ -38,7 +45,7 @@ class Replies:
         frames, client = [*to, body], bytes(to[0])
         backlog = self._backlogs.get(client)
         if backlog is None:
-            if self._hub.reply(frames) is not Sent.FULL:
+            if self._way.reply(frames) is not Sent.FULL:
                 return
             backlog = self._backlogs[client] = _Backlog()
             self._wait(client, backlog)
@@ -52,12 +59,12 @@ class Replies:
 
     def _wait(self, client: bytes, backlog: _Backlog) -> None:
         # The socket tells that some client reads, not which: so it is tried, the more seldom the longer it does not.
-        self._timers.set(("replies", client), monotonic() + backlog.again, lambda: self._go_on(client, backlog))
+        self._timers.set((self, client), monotonic() + backlog.again, lambda: self._go_on(client, backlog))
 
     def _go_on(self, client: bytes, backlog: _Backlog) -> None:
         backlog.again = min(_LONGEST_AGAIN, 2 * backlog.again)
         while backlog.replies:
-            sent = self._hub.reply(backlog.replies[0])
+            sent = self._way.reply(backlog.replies[0])
             if sent is Sent.FULL:
                 self._wait(client, backlog)
                 return

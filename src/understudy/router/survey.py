@@ -26,7 +26,7 @@ class Survey:
         """Measure what is due, if somebody asks and the last survey is over, or held up: then others are measured."""
         if self._under_way and monotonic() < self._until:
             return
-        if not self._world.hub.audience.wants_figures:
+        if not self._world.publisher.wants_figures():
             self._told.clear()
             return
         actors = self._world.registry.living()

@@ -188,6 +188,8 @@ class Executed:
     uid: int
     incarnation: int
     notices: socket.socket | None = None
+    starts: dict[str, int] = field(default_factory=dict)
+    """Of its files for stdout and stderr: at which byte it begins to write."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class _Hindrance(Exception):
 
 def _dress(part: Part, birth: Birth, page: Page, threshold: socket.socket, leash: int) -> NoReturn:
     """Put on all that the program is to have, then become it."""
-    _lead_output(birth.output, page, threshold)
+    starts = _lead_output(birth.output, page, threshold)
     _lead_input(part)
     if part.umask is not None:
         os.umask(part.umask)
@@ -115,7 +115,7 @@ def _dress(part: Part, birth: Birth, page: Page, threshold: socket.socket, leash
         signals.handle(number, signals.DEFAULT)
     failpoints.hit("child.exec", birth.incarnation)
     page.phase = Phase.OPENING
-    threshold.send(pack([BEGINS]))
+    threshold.send(pack([BEGINS, starts]))
     signals.mask(signal.SIG_SETMASK, ())  # a SIGTERM that came on the way ends it here
     wanted = {**os.environb, b"NOTIFY_SOCKET": notices, **part.env}
     environment = {name: value for name, value in wanted.items() if value is not None}
@@ -125,8 +125,12 @@ def _dress(part: Part, birth: Birth, page: Page, threshold: socket.socket, leash
         raise _Hindrance(error, _why(error, part, environment)) from error
 
 
-def _lead_output(directory: str | None, page: Page, threshold: socket.socket) -> None:
-    """To its files, if it has some. A stream that finds none stays the parent's: no service fails for a full disk."""
+def _lead_output(directory: str | None, page: Page, threshold: socket.socket) -> dict[str, int]:
+    """To its files, if it has some; at which byte of these it begins.
+
+    A stream that finds none stays the parent's: no service fails for a full disk.
+    """
+    starts: dict[str, int] = {}
     for number, stream in enumerate(() if directory is None else _STREAMS, 1):
         path = os.path.join(directory or "", stream)
         try:
@@ -135,11 +139,12 @@ def _lead_output(directory: str | None, page: Page, threshold: socket.socket) ->
         except OSError as error:
             threshold.send(pack([REMARK, f"{path} cannot be opened, and {stream} stays the parent's: {error}"]))
             continue
-        size = os.fstat(fd).st_size
+        starts[stream] = os.fstat(fd).st_size
         os.dup2(fd, number)
         os.close(fd)
         if stream == "stderr":
-            page.stderr_from = size
+            page.stderr_from = starts[stream]
+    return starts
 
 
 def _lead_input(part: Part) -> None:

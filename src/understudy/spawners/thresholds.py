@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import select
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from understudy.spawners.base import Executed, Gone, News, NotExecuted, Remarked
 from understudy.wire.codec import unpack
@@ -28,6 +28,7 @@ class _Threshold:
     ours: socket.socket
     begins: bool = False
     notices: socket.socket | None = None
+    starts: dict[str, int] = field(default_factory=dict)
 
 
 class Thresholds:
@@ -90,7 +91,7 @@ class Thresholds:
                 data = b""
             if not data:
                 if threshold.begins:
-                    news.append(Executed(uid, incarnation, threshold.notices))
+                    news.append(Executed(uid, incarnation, threshold.notices, threshold.starts))
                     threshold.notices = None
                 fd = threshold.ours.fileno()
                 self._epoll.unregister(fd)
@@ -98,8 +99,8 @@ class Thresholds:
                 _close(threshold)
                 return news
             match unpack(data, LONGEST):
-                case [word] if word == BEGINS:
-                    threshold.begins = True
+                case [word, starts] if word == BEGINS:
+                    threshold.begins, threshold.starts = True, starts
                 case [word, kind, reason] if word == FAILED:
                     threshold.begins = False
                     news.append(NotExecuted(uid, incarnation, kind, reason))

@@ -11,13 +11,14 @@ which they are begun. The values are named tuples: some are made for each letter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgpack
 
 from understudy.errors import ProtocolError
 from understudy.settings import shown
+from understudy.tracing import arrived
 from understudy.wire.bulk import Loan
 from understudy.wire.codec import LONE, MAX_FRAMES, VERSION, unpack
 from understudy.wire.sealing import SHORT_FORMS, Sealed
@@ -40,23 +41,39 @@ that seq need not be kept any more. BACK goes both ways."""
 
 
 class Seal(NamedTuple):
-    """How a body travels: see `sealing`. ``inline`` is the whole of it where it is short and plain."""
+    """How a body travels: see `sealing`. ``inline`` is the whole of it where it is short and plain.
+
+    ``context`` is the trace context that goes along with a message.
+    """
 
     form: int
     inline: bytes | None
     tag: bytes | None
     loans: Sequence[Any]
+    context: Mapping[str, str] | None = None
 
     def sealed(self, frames: Sequence[Any]) -> Sealed:
         """With the frames that came behind the envelope."""
         return Sealed(self.form, self.tag, frames if self.inline is None else (self.inline,), self.loans)
 
+    def told(self, *, urgent: bool, reliable: bool) -> list[Any]:
+        """The content of a tell."""
+        form, inline, tag, loans, context = self
+        content = [form, inline, tag, loans, urgent, reliable]
+        return content if context is None else [*content, context]
 
-def enclosed(sealed: Sealed) -> tuple[Seal, Sequence[Any]]:
+    def numbered(self, ask: int) -> list[Any]:
+        """The content of that ask, or of its answer."""
+        form, inline, tag, loans, context = self
+        content = [form, inline, tag, loans, ask]
+        return content if context is None else [*content, context]
+
+
+def enclosed(sealed: Sealed, context: Mapping[str, str] | None = None) -> tuple[Seal, Sequence[Any]]:
     """What goes into the envelope, and the frames that go behind it."""
     if sealed.form in SHORT_FORMS:
-        return Seal(sealed.form, sealed.frames[0], None, ()), ()
-    return Seal(sealed.form, None, sealed.tag, sealed.loans), sealed.frames
+        return Seal(sealed.form, sealed.frames[0], None, (), context), ()
+    return Seal(sealed.form, None, sealed.tag, sealed.loans, context), sealed.frames
 
 
 class Inbound(NamedTuple):
@@ -192,11 +209,14 @@ def _wrong(content: Any) -> ProtocolError:
     return ProtocolError(f"{shown(content)} is not what such a letter bears")
 
 
-_SEAL, _TOLD, _ASKED, _ANSWER, _FAILURE, _REFUSAL = 4, 6, 5, 5, 7, 2
+_SEAL, _ANSWER, _FAILURE, _REFUSAL = 4, 5, 7, 2
+_TOLD, _ASKED = (6, 7), (5, 6)
+"""Without a trace context, and with one."""
 _NONE = type(None)
 
 
-def _seal(content: list[Any]) -> Seal:
+def _seal(content: list[Any], length: int) -> Seal:
+    """That of a content of so many, which a trace context may follow."""
     form, inline, tag, loans = content[:_SEAL]
     if (
         type(form) is int
@@ -205,7 +225,7 @@ def _seal(content: list[Any]) -> Seal:
         and type(loans) is list
         and (not loans or (len(loans) <= MAX_FRAMES and all(map(_is_loan, loans))))
     ):
-        return Seal(form, inline, tag, loans)
+        return Seal(form, inline, tag, loans, arrived(content[length]) if len(content) > length else None)
     raise _wrong(content)
 
 
@@ -223,21 +243,21 @@ def _bodies(content: Any) -> list[Any]:
 
 
 def _told(content: Any) -> Told:
-    if type(content) is not list or len(content) != _TOLD or not type(content[4]) is type(content[5]) is bool:
+    if type(content) is not list or len(content) not in _TOLD or not type(content[4]) is type(content[5]) is bool:
         raise _wrong(content)
-    return Told(_seal(content), content[4], content[5])
+    return Told(_seal(content, _TOLD[0]), content[4], content[5])
 
 
 def _asked(content: Any) -> Asked:
-    if type(content) is not list or len(content) != _ASKED or type(content[_SEAL]) is not int:
+    if type(content) is not list or len(content) not in _ASKED or type(content[_SEAL]) is not int:
         raise _wrong(content)
-    return Asked(_seal(content), content[_SEAL])
+    return Asked(_seal(content, _ASKED[0]), content[_SEAL])
 
 
 def _answer(content: Any) -> Answer:
     if type(content) is not list or len(content) != _ANSWER or type(content[_SEAL]) is not int:
         raise _wrong(content)
-    return Answer(_seal(content), content[_SEAL])
+    return Answer(_seal(content, _ANSWER), content[_SEAL])
 
 
 def _failure(content: Any) -> Failure:

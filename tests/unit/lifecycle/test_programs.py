@@ -39,7 +39,7 @@ from understudy.lifecycle.events import (
 from understudy.lifecycle.ladder import Action, by_ladder, force, graceful, of_program
 from understudy.lifecycle.programs import BY_SIGTERM, ExitCode, Program
 from understudy.lifecycle.transitions import TABLE
-from understudy.status import Status
+from understudy.status import Crash, Status
 
 SIGTERMED = Died(None, "SIGTERM", Place())
 BEGUN = (Forked(7), Ready())
@@ -101,6 +101,17 @@ def test_who_exits_before_it_is_ready_has_not_finished():
 def test_what_could_not_be_begun_has_no_further_life():
     ended = program(Forked(7), Errored(boot()), exits(127), config={"lives": 5})
     assert (ended.status, ended.crash.kind) == (Status.CRASHED, "boot")
+
+
+def test_what_is_waited_for_in_vain_is_ended_at_once_and_costs_a_life():
+    vain = Crash("unknown", 1, phase="waiting for Port(6390)", text="was ended, for a stranger holds it")
+    scene = program(Forked(7), Errored(vain), config={"lives": 2})
+    assert signals(scene) == [KillFamily]
+    assert scene.happens(SIGKILLED).status is Status.RESTARTING
+    again = scene.happens(Expired(Alarm.BACKOFF), Forked(8), Errored(replace(vain, incarnation=2)), SIGKILLED)
+    assert again.crash.headline("redis") == (
+        "redis was ended, for a stranger holds it while waiting for Port(6390), before READY (incarnation 2)"
+    )
 
 
 def test_what_finished_begins_anew_by_policy_always():

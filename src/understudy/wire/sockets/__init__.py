@@ -1,6 +1,7 @@
 """The only package that knows ZeroMQ: every socket is made, and every option set, here.
 
 hub: the parent's four · line: an actor's two · mail: those of messages · tap: a client's · frames: what all share.
+curve, gate: those that a network reaches; asked for by their own names, for actors do without them.
 """
 
 from understudy.wire.sockets.frames import MAX_CONTROL as MAX_CONTROL
@@ -16,4 +17,8 @@ from understudy.wire.sockets.mail import Exchange as Exchange
 from understudy.wire.sockets.mail import Inlet as Inlet
 from understudy.wire.sockets.mail import Outlet as Outlet
 from understudy.wire.sockets.mail import mailbox_of as mailbox_of
+from understudy.wire.sockets.tap import Credentials as Credentials
+from understudy.wire.sockets.tap import Meeting as Meeting
+from understudy.wire.sockets.tap import Route as Route
 from understudy.wire.sockets.tap import Tap as Tap
+from understudy.wire.sockets.tap import local as local

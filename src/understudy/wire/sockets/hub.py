@@ -23,8 +23,8 @@ from understudy.wire.sockets.frames import (
 
 _PARENT_HWM = 1_000
 """Reports of one actor that wait here; beyond it, they wait with the actor, and hold back nobody else's."""
-_ROUND, _ROUND_SECONDS = 256, 0.01
-_REQUESTS, _REPLIES = 32, 2
+ROUND, ROUND_SECONDS = 256, 0.01
+REQUESTS, REPLIES = 32, 2
 """Of one client: requests beyond wait with it, replies beyond with who sends them."""
 
 
@@ -58,8 +58,8 @@ class Hub:
             zmq.ROUTER,
             endpoint(directory, "control"),
             (
-                (zmq.RCVHWM, _REQUESTS),
-                (zmq.SNDHWM, _REPLIES),
+                (zmq.RCVHWM, REQUESTS),
+                (zmq.SNDHWM, REPLIES),
                 (zmq.MAXMSGSIZE, MAX_CONTROL),
                 (zmq.ROUTER_MANDATORY, 1),  # or what is sent to nobody, or to who does not read, would be lost untold
             ),
@@ -69,9 +69,14 @@ class Hub:
         for socket in (self.orders, self.reports, self.status, self.control):
             self._poller.register(socket, zmq.POLLIN)
 
-    def watch(self, fd: int) -> None:
-        """Wake `poll` when the descriptor becomes readable."""
-        self._poller.register(fd, zmq.POLLIN)
+    def watch(self, source: Any) -> None:
+        """Wake `poll` when that descriptor, or socket of another context, becomes readable."""
+        self._poller.register(source, zmq.POLLIN)
+
+    def leave(self, source: Any) -> None:
+        """No more, if it did; to be called before it is closed."""
+        if source in self._poller:
+            self._poller.unregister(source)
 
     def poll(self, seconds: float | None) -> set[Any]:
         """The sockets and descriptors that are readable, waiting at most so long (None: for ever)."""
@@ -79,8 +84,8 @@ class Hub:
 
     def each(self, socket: Any) -> Iterator[Frames]:
         """What has arrived at a socket, one round's worth at most, the time that is spent on each counted in."""
-        until = monotonic() + _ROUND_SECONDS
-        for _ in range(_ROUND):
+        until = monotonic() + ROUND_SECONDS
+        for _ in range(ROUND):
             frames = take(socket)
             if frames is None:
                 return
@@ -93,11 +98,11 @@ class Hub:
 
         libzmq hands all of it over at once and keeps it until it is read: so nothing is spent on any but what it takes.
         """
-        until = monotonic() + _ROUND_SECONDS
+        until = monotonic() + ROUND_SECONDS
         receive = socket.recv
         try:
             while monotonic() < until:
-                for _ in range(_ROUND):
+                for _ in range(ROUND):
                     yield receive(zmq.NOBLOCK)
         except zmq.Again:
             return
@@ -105,8 +110,8 @@ class Hub:
     def take(self, socket: Any) -> tuple[list[Frames], bool]:
         """What has arrived at a socket, one round's worth at most, without waiting; and whether that was all."""
         taken: list[Frames] = []
-        until = monotonic() + _ROUND_SECONDS
-        while len(taken) < _ROUND and monotonic() < until:
+        until = monotonic() + ROUND_SECONDS
+        while len(taken) < ROUND and monotonic() < until:
             frames = take(socket)
             if frames is None:
                 return taken, True
@@ -122,20 +127,12 @@ class Hub:
         self.status.send_multipart([about, event])
 
     def watched(self) -> bool:
-        """Whether anybody follows the status stream, as far as was heard of it."""
+        """Whether anybody follows the status stream here, as far as was heard of it."""
         return self.audience.is_there
 
     def reply(self, frames: Sequence[Any]) -> Sent:
         """Give a reply to the client that the first frame names, if its queue has room and it is there."""
-        try:
-            self.control.send_multipart(frames, flags=zmq.NOBLOCK)
-        except zmq.Again:
-            return Sent.FULL
-        except zmq.ZMQError as error:
-            if error.errno != zmq.EHOSTUNREACH:
-                raise
-            return Sent.NOBODY
-        return Sent.YES
+        return reply_by(self.control, frames)
 
     def unhook(self) -> None:
         """The bell rings no more; whoever waits for it is told, and to be waited for before `close`."""
@@ -153,6 +150,19 @@ class Hub:
             socket.set(option, value)
         socket.bind(address)
         return socket
+
+
+def reply_by(socket: Any, frames: Sequence[Any]) -> Sent:
+    """Give a reply to the client that the first frame names, if its queue has room and it is there."""
+    try:
+        socket.send_multipart(frames, flags=zmq.NOBLOCK)
+    except zmq.Again:
+        return Sent.FULL
+    except zmq.ZMQError as error:
+        if error.errno != zmq.EHOSTUNREACH:
+            raise
+        return Sent.NOBODY
+    return Sent.YES
 
 
 class Doorbell:

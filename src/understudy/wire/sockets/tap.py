@@ -3,30 +3,83 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import weakref
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
 import zmq
 
 from understudy.wire.sockets.frames import MAX_REPLY, STATUS_HWM, Frames, endpoint, milliseconds, take
 
+if TYPE_CHECKING:
+    from understudy.wire.sockets.curve import Pair
+
+_FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+_HEARD = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | _FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """With which a client comes over a network: its own pair, and the public key of whom it wants to meet."""
+
+    pair: Pair
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The addresses of a system's sockets for clients; ``status`` is None where the system tells it itself."""
+
+    control: str
+    status: str | None = None
+    credentials: Credentials | None = None
+
+
+class Meeting(Enum):
+    """How a connection over a network began."""
+
+    WELCOME = "it is there"
+    DENIED = "the key is refused; it is not tried again"
+    FAILED = "the other side does not prove the key that it should have; it is tried again"
+
+
+def local(directory: str) -> Route:
+    """That to a system of this user on this machine."""
+    return Route(endpoint(directory, "control"), endpoint(directory, "status"))
+
 
 class Tap:
     """A client's sockets: the control socket of one system and, where there are topics, its status stream."""
 
-    def __init__(self, directory: str, topics: Iterable[bytes], wake_fd: int) -> None:
+    def __init__(self, route: Route, topics: Iterable[bytes], wake_fd: int) -> None:
         self._context = zmq.Context(io_threads=1)
         self._sockets: list[Any] = []
         # A context that is collected before its sockets would wait for them, for ever.
         self._end = weakref.finalize(self, _destroy, self._context, self._sockets)
         self._end.atexit = False
         self._wake_fd = wake_fd
-        self.control = self._connected(zmq.DEALER, endpoint(directory, "control"), ((zmq.MAXMSGSIZE, MAX_REPLY),))
+        self._credentials = route.credentials
+        self._ears: dict[Any, Any] = {}
+        """By the one that hears it: each socket whose meetings are told."""
+        self._stream: str | None = None
+        self.control = self._made(zmq.DEALER, ((zmq.MAXMSGSIZE, MAX_REPLY),))
+        self._connect(self.control, route.control)
         self.status: Any = None
         if subscriptions := [(zmq.SUBSCRIBE, each) for each in sorted(topics)]:
-            options = ((zmq.RCVHWM, STATUS_HWM), *subscriptions)
-            self.status = self._connected(zmq.SUB, endpoint(directory, "status"), options)
+            self.status = self._made(zmq.SUB, ((zmq.RCVHWM, STATUS_HWM), *subscriptions))
+            if route.status is not None:
+                self.follow(route.status)
+
+    def follow(self, address: str) -> None:
+        """Have the status stream from there, and from nowhere else."""
+        if self.status is not None and address != self._stream:
+            if self._stream is not None:
+                self.status.disconnect(self._stream)
+            self._connect(self.status, address)
+            self._stream = address
 
     def request(self, body: bytes) -> None:
         """Send one request; dropped where too many wait for a system that takes none."""
@@ -34,9 +87,9 @@ class Tap:
             self.control.send_multipart([b"", body], flags=zmq.NOBLOCK)
 
     def wait(self, sockets: Iterable[Any], seconds: float) -> None:
-        """Wait until there is something at one of these, the descriptor to wake it is readable, or the time is over."""
+        """Wait until there is something at one of these, a meeting, the descriptor to wake it, or the time is over."""
         poller = zmq.Poller()
-        for source in (*sockets, self._wake_fd):
+        for source in (*sockets, *self._ears, self._wake_fd):
             poller.register(source, zmq.POLLIN)
         poller.poll(milliseconds(seconds))
 
@@ -47,18 +100,52 @@ class Tap:
             taken.append(frames)
         return taken
 
+    def meetings(self) -> list[tuple[Any, Meeting]]:
+        """The meetings since the last call, each with the socket that it is of."""
+        found = []
+        for ear, socket in self._ears.items():
+            while (frames := take(ear)) is not None:
+                (event,) = struct.unpack_from("=H", frames[0])
+                found.append((socket, _meeting(event)))
+        return found
+
     def close(self) -> None:
         """Close at once."""
         self._end()
 
-    def _connected(self, kind: int, address: str, options: Iterable[tuple[int, Any]]) -> Any:
+    def _made(self, kind: int, options: Iterable[tuple[int, Any]]) -> Any:
         socket = self._context.socket(kind)
         self._sockets.append(socket)
         socket.set(zmq.LINGER, 0)
         for option, value in options:
             socket.set(option, value)
-        socket.connect(address)
+        if self._credentials is not None:
+            self._listen(socket)
         return socket
+
+    def _listen(self, socket: Any) -> None:
+        address = f"inproc://ear-{len(self._ears)}"
+        socket.monitor(address, _HEARD)
+        ear = self._context.socket(zmq.PAIR)
+        self._sockets.append(ear)
+        ear.set(zmq.LINGER, 0)
+        ear.connect(address)
+        self._ears[ear] = socket
+
+    def _connect(self, socket: Any, address: str) -> None:
+        if self._credentials is not None:
+            # Late, for only who speaks to a network needs it.
+            from understudy.wire.sockets.curve import approach
+
+            approach(socket, self._credentials.pair, self._credentials.server)
+            socket.set(zmq.IPV6, int("[" in address))  # else a name would be looked up as IPv6 first, and only
+        socket.connect(address)
+
+
+def _meeting(event: int) -> Meeting:
+    if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+        return Meeting.WELCOME
+    return Meeting.DENIED if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH else Meeting.FAILED
 
 
 def _destroy(context: Any, _: list[Any]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.services.casting import SLEEP, script, shell
 from tests.stage import report_of, until
 from understudy import (
+    All,
     ConfigError,
     Exec,
     LogLine,
@@ -158,7 +159,7 @@ time.sleep(600)
 @pytest.mark.requirement("S6")
 def test_who_says_ready_by_sd_notify_is_running_then_and_not_before(system, tmp_path):
     gate = tmp_path / "gate"
-    ref = system.spawn(script(NOTIFIES, gate), name="polite", wait=Notified())
+    ref = system.spawn(script(NOTIFIES, gate), name="polite", wait=All(Notified(), Notified()))
     late = system.spawn(script(NOTIFIES, tmp_path / "never"), name="late", wait=Notified(), config=BRIEF)
     mute = system.spawn(SLEEP, name="mute", wait=Notified(), config=BRIEF)
     with pytest.raises(

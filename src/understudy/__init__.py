@@ -11,6 +11,7 @@ process takes over from the original serialized state. Where things live, from t
     deadletters a message that nobody handled, as a value
     config      every setting, checked when set
     timing      measured sections
+    program     Exec, a program to be run as an actor
     lifecycle   pure decisions: states, lives, stops
     wire        messages, pickles, the shared page, sockets
     receiving   what takes an actor's messages
@@ -105,6 +106,7 @@ if _typing.TYPE_CHECKING:
     from understudy.pool.pool import PoolStats as PoolStats
     from understudy.pool.task import PoolBroken as PoolBroken
     from understudy.process import Process as Process
+    from understudy.program import Exec as Exec
     from understudy.receiving.deferred import Deferred as Deferred
     from understudy.receiving.marks import callable_remotely as callable_remotely
     from understudy.receiving.marks import receives as receives
@@ -115,6 +117,7 @@ if _typing.TYPE_CHECKING:
     from understudy.services.waits.call import Call as Call
     from understudy.services.waits.file import File as File
     from understudy.services.waits.logline import LogLine as LogLine
+    from understudy.services.waits.notified import Notified as Notified
     from understudy.services.waits.port import Port as Port
     from understudy.services.waits.sequence import All as All
     from understudy.services.waits.unixsocket import UnixSocket as UnixSocket
@@ -213,6 +216,7 @@ else:
         "PoolStats": "pool.pool",
         "TaskRecord": "pool.keyed",
         "Process": "process",
+        "Exec": "program",
         "Deferred": "receiving.deferred",
         "callable_remotely": "receiving.marks",
         "receives": "receiving.marks",
@@ -247,6 +251,7 @@ else:
         "Keyring": "wire.keyring",
         "wait_until": "waiting.asking",
         "Wait": "waiting.protocols",
+        "Notified": "services.waits.notified",
         "travels": "wire.travelling",
     }
 
@@ -294,6 +299,7 @@ __all__ = [
     "ErrorHandlerError",
     "ErrorHandlerTimeoutError",
     "Event",
+    "Exec",
     "ExitCallback",
     "File",
     "Group",
@@ -318,6 +324,7 @@ __all__ = [
     "NoCapacity",
     "NotAnActor",
     "NotStarted",
+    "Notified",
     "Observer",
     "OnFinishError",
     "OnFinishTimeoutError",

@@ -137,10 +137,10 @@ class ActorSystem(Commands, Grouping, Outward):
 
         ``target`` is a Process class (with its constructor's arguments) or instance, a function (one lap; its
         ``timeout=`` in seconds is the lap's, None for no limit; it gets a ``stop_event`` if it has a parameter of that
-        name), or a dotted name ``"package.module:Class"``. ``name`` is unique among the living (default: ``label-1``);
-        ``host="spawn"`` starts a fresh interpreter instead of a fork. ``config={"lives": 3, "timeouts.loop": 2.5}``
-        overrides what the target set. With ``replicas=4`` four are started from one original, named ``name/1`` to
-        ``name/4``, and a GroupRef is returned.
+        name), a dotted name ``"package.module:Class"``, or an Exec, which is READY when its ``wait=`` holds, if it has
+        one. ``name`` is unique among the living (default: ``label-1``); ``host="spawn"`` starts a fresh interpreter
+        instead of a fork. ``config={"lives": 3, "timeouts.loop": 2.5}`` overrides what the target set. With
+        ``replicas=4`` four are started from one original, named ``name/1`` to ``name/4``, and a GroupRef is returned.
 
         Raises NameTaken, ConfigError, UnknownField, NotAnActor, SerializationError, NoCapacity, SystemClosed,
         WrongProcess, TypeError for arguments that a function would not take, and what a constructor raises; the name

@@ -23,6 +23,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "timing",
             "failpoints",
             "latch",
+            "program",
             "routing",
             "runtime",
             "shadowing",

@@ -113,10 +113,11 @@ def wait_until(
                 case Never(error):
                     raise error
                 case NotYet() as answer:
-                    _sleep(answer, subject)
+                    doze(answer, subject)
 
 
-def _sleep(answer: NotYet, subject: Subject) -> None:
+def doze(answer: NotYet, subject: Subject) -> None:
+    """Block this thread until it is worth while to look again."""
     wanted = dict.fromkeys([*subject.wakes(), *answer.readable], select.POLLIN)
     for fd in answer.writable:
         wanted[fd] = wanted.get(fd, 0) | select.POLLOUT

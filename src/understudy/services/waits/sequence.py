@@ -28,6 +28,11 @@ class All:
         object.__setattr__(self, "waits", waits)
         object.__setattr__(self, "timeout", values.seconds("All.timeout", timeout))
 
+    @property
+    def notifies(self) -> bool:
+        """Whether one of them is told by the program itself, as `Notified` is."""
+        return any(getattr(wait, "notifies", False) for wait in self.waits)
+
     def start(self, subject: Subject) -> Probe:
         """Begin with the first."""
         return _InTurn(self.waits, subject)

@@ -171,7 +171,7 @@ class Client:
             return ""
         if self._met is Meeting.FAILED:
             return "; something is there, but not the system that the key is for, or no gate"
-        return "; no connection came about"
+        return "; no connection came about: the name may be unknown, nothing listen there, or a firewall be between"
 
     def ring(self) -> None:
         """End a wait that is under way, from any thread."""

@@ -170,7 +170,7 @@ class Client:
         if self._guest is None or self._met is Meeting.WELCOME:
             return ""
         if self._met is Meeting.FAILED:
-            return "; something is there, but not the system that the key is for, or no gate"
+            return "; something is there, but no gate of the system that the key is for"
         return "; no connection came about: the name may be unknown, nothing listen there, or a firewall be between"
 
     def ring(self) -> None:

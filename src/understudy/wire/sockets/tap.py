@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import zmq
@@ -19,8 +20,10 @@ from understudy.wire.sockets.places import Places
 if TYPE_CHECKING:
     from understudy.wire.sockets.curve import Pair
 
+_SHORTEST_REST, _LONGEST_REST = 0.2, 5.0
+"""Seconds between two knocks at a door where nobody proves to be who was looked for; twice as long each time."""
 _FAILED = zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-_HEARD = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | _FAILED
+_HEARD = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_HANDSHAKE_FAILED_AUTH | _FAILED | zmq.EVENT_DISCONNECTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Meeting(Enum):
 
     WELCOME = "it is there"
     DENIED = "the key is refused; it is not tried again"
-    FAILED = "the other side does not prove the key that it should have; it is tried again"
+    FAILED = "the other side does not prove the key that it should have, or hangs up; it is tried again"
 
 
 def local(directory: str) -> Route:
@@ -71,6 +74,12 @@ class Tap:
         self._ears: dict[Any, Any] = {}
         """By the one that hears it: each socket whose meetings are told."""
         self._stream: str | None = None
+        self._inside: set[Any] = set()
+        """Sockets that are let in."""
+        self._resting: dict[Any, tuple[str, float]] = {}
+        """Sockets that leave their peer alone: its address, and until when."""
+        self._knocked: dict[Any, tuple[str, float]] = {}
+        """By socket: the address, and how long it rests when it is not let in the next time."""
         self.control = self._made(zmq.DEALER, ((zmq.MAXMSGSIZE, MAX_REPLY),))
         self._connect(self.control, route.control)
         self.status: Any = None
@@ -82,7 +91,7 @@ class Tap:
     def follow(self, address: str) -> None:
         """Have the status stream from there, and from nowhere else."""
         if self.status is not None and address != self._stream:
-            if self._stream is not None:
+            if self._stream is not None and self._resting.pop(self.status, None) is None:
                 self.status.disconnect(self._stream)
             self._connect(self.status, address)
             self._stream = address
@@ -97,7 +106,7 @@ class Tap:
         poller = zmq.Poller()
         for source in (*sockets, *self._ears, self._wake_fd):
             poller.register(source, zmq.POLLIN)
-        poller.poll(milliseconds(seconds))
+        poller.poll(milliseconds(self._knock_again(seconds)))
 
     def take(self, socket: Any, most: int) -> list[Frames]:
         """What has arrived there, so many messages at most."""
@@ -112,8 +121,42 @@ class Tap:
         for ear, socket in self._ears.items():
             while (frames := take(ear)) is not None:
                 (event,) = struct.unpack_from("=H", frames[0])
-                found.append((socket, _meeting(event)))
+                if (how := self._meeting(socket, event)) is not None:
+                    found.append((socket, how))
+                    self._pace(socket, how)
         return found
+
+    def _meeting(self, socket: Any, event: int) -> Meeting | None:
+        if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            self._inside.add(socket)
+            return Meeting.WELCOME
+        if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
+            return Meeting.DENIED
+        if event == zmq.EVENT_DISCONNECTED and socket in self._inside:
+            self._inside.remove(socket)
+            return None  # it had begun well
+        return Meeting.FAILED
+
+    def _pace(self, socket: Any, how: Meeting) -> None:
+        """For libzmq counts a connection as had before anybody proved a key, and would knock at full pace for ever."""
+        if socket in self._resting or socket not in self._knocked:
+            return
+        address, rest = self._knocked[socket]
+        if how is Meeting.WELCOME:
+            self._knocked[socket] = address, _SHORTEST_REST
+        elif how is Meeting.FAILED:
+            socket.disconnect(address)
+            self._resting[socket] = address, monotonic() + rest
+            self._knocked[socket] = address, min(_LONGEST_REST, 2 * rest)
+
+    def _knock_again(self, seconds: float) -> float:
+        """Where a rest is over; gives the seconds that are left of these until the next one is."""
+        now = monotonic()
+        for socket, (address, until) in list(self._resting.items()):
+            if until <= now:
+                del self._resting[socket]
+                socket.connect(address)
+        return max(0.0, min([seconds, *(until - now for _, until in self._resting.values())]))
 
     def close(self) -> None:
         """Close at once."""
@@ -145,13 +188,8 @@ class Tap:
 
             approach(socket, self._credentials.pair, self._credentials.server)
             socket.set(zmq.IPV6, int("[" in address))  # else a name would be looked up as IPv6 first, and only
+            self._knocked[socket] = address, _SHORTEST_REST
         socket.connect(address if self._places is None else self._places.approach(socket, address))
-
-
-def _meeting(event: int) -> Meeting:
-    if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-        return Meeting.WELCOME
-    return Meeting.DENIED if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH else Meeting.FAILED
 
 
 def _destroy(context: Any, _: list[Any]) -> None:

@@ -11,13 +11,18 @@ PIP_RETRIES ?= 10
 export PIP_DEFAULT_TIMEOUT PIP_RETRIES
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Of each part of the core that speaks through sockets, what is quickly told: the same tests, by TCP on the loopback.
+TCP_TESTS := $(addprefix tests/, messages/test_speaking.py messages/test_handling.py messages/test_groups.py \
+	messages/test_dying.py messages/test_trust.py lives/test_lives.py lives/test_killing.py parent/test_post.py \
+	families/test_spawning.py observe/test_requests.py observe/test_outsiders.py faults/test_large_results.py)
+
 # Two workers unless told otherwise: tests start processes of their own.
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint bench bench-peers docs soak clean
+.PHONY: help demo test test-tcp lint bench bench-peers docs soak clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +33,9 @@ demo: $(STAMP)  ## run examples/demo.py
 test: $(STAMP)  ## run the tests (not the soak rows), two at a time
 	@$(PY) -m compileall -q src  # or, where bytecode is not written, each zygote of each test compiles it all
 	@$(PY) -m pytest -n $(WORKERS)
+
+test-tcp: $(STAMP)  ## run the core's tests with the sockets on the loopback
+	@UNDERSTUDY_TRANSPORT=tcp $(PY) -m pytest -n $(WORKERS) $(TCP_TESTS)
 
 lint: $(STAMP)  ## ruff, the format, mypy
 	@$(PY) -m ruff check .

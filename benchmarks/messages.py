@@ -170,6 +170,13 @@ _RELIABLE = _figure(
     "tell-reliable", "reliable tell, 100 bytes", "messages/s", "tell", {"count": 1}, ("times", 100_000, 30_000), (PUSH,)
 )
 _PLAIN = replace(_RELIABLE.ours, label="understudy, plain")
+_TCP = (
+    _figure(
+        "tell-tcp", "tell over TCP, 100 bytes", "messages/s", "tell", {"count": 1}, ("times", 500_000, 100_000), ()
+    ),
+    _figure("ask-tcp", "ask over TCP, p50", "ms", "ask", {"percent": 50}, ("samples", 10_000, 3_000), ()),
+)
+"""On the loopback, with keys; beside ipc."""
 
 FIGURES = (
     _figure(
@@ -185,6 +192,14 @@ FIGURES = (
         (DEALER,), (Target("at most", 1.5, DEALER),), _ALL,
     ),
     _figure("ask-p99", "the same, p99", "ms", "ask", {"percent": 99}, ("samples", 10_000, 3_000), (DEALER,), (), _ALL),
+    *(
+        replace(
+            one,
+            ours=replace(one.ours, troupe="benchmarks.ours:OverTcp"),
+            peers=(replace(one.ours, label="understudy, ipc"),),
+        )
+        for one in _TCP
+    ),
     *(
         _figure(
             f"ask-{number}", f"{number} asker{'s' * (number > 1)} at once", "messages/s", "askers", {"askers": number},

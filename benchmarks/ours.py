@@ -1,6 +1,7 @@
 """understudy as a contestant, by its public names only."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -126,6 +127,14 @@ class Reliably(Post):
         for _ in range(times):
             for tell in tells:
                 tell(message, reliable=True)
+
+
+class OverTcp(Post):
+    """The same over TCP, on the loopback and with keys."""
+
+    def __init__(self) -> None:
+        os.environ["UNDERSTUDY_TRANSPORT"] = "tcp"
+        super().__init__()
 
 
 @functools.cache

@@ -56,7 +56,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Pools": ("Pool", "PoolStats", "TaskRecord", "PoolBroken"),
     "Measuring": ("timethis", "Timer", "Timers"),
     "State": ("travels",),
-    "Protocols": ("Target", "Spawner"),
+    "Waits": ("wait_until", "Port", "UnixSocket", "File", "Http", "LogLine", "Call", "All"),
+    "Protocols": ("Target", "Spawner", "Wait"),
 }
 """The order of the page. Errors come last, by their tree; before them, what is in none of these."""
 

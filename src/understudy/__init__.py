@@ -11,11 +11,13 @@ process takes over from the original serialized state. Where things live, from t
     deadletters a message that nobody handled, as a value
     config      every setting, checked when set
     timing      measured sections
+    program     Exec, a program to be run as an actor
     lifecycle   pure decisions: states, lives, stops
     wire        messages, pickles, the shared page, sockets
     receiving   what takes an actor's messages
     part        the runtime's place in a user's object
     ref         ActorRef, and runtime, the slot through which it finds its system
+    waiting     what a wait is, and who asks it again and again
     routing     which of several replicas a message is for
     group       GroupRef
     handle      an ActorSystem in a process that does not run it
@@ -27,6 +29,7 @@ process takes over from the original serialized state. Where things live, from t
     engine      what runs in the child
     system      ActorSystem, which puts it all together
     pool        Pool, an executor whose workers are actors
+    services    waits for programs: ports, sockets, files, HTTP, log lines
 """
 
 import importlib as _importlib
@@ -57,6 +60,7 @@ if _typing.TYPE_CHECKING:
     from understudy.errors import ErrorHandlerTimeoutError as ErrorHandlerTimeoutError
     from understudy.errors import GroupEnded as GroupEnded
     from understudy.errors import GroupFailed as GroupFailed
+    from understudy.errors import HeldByStranger as HeldByStranger
     from understudy.errors import MailboxFull as MailboxFull
     from understudy.errors import MainLoopError as MainLoopError
     from understudy.errors import MainLoopTimeoutError as MainLoopTimeoutError
@@ -82,11 +86,14 @@ if _typing.TYPE_CHECKING:
     from understudy.errors import SerializationError as SerializationError
     from understudy.errors import StartError as StartError
     from understudy.errors import StartTimeout as StartTimeout
+    from understudy.errors import SubjectDied as SubjectDied
     from understudy.errors import SystemClosed as SystemClosed
     from understudy.errors import TooLarge as TooLarge
     from understudy.errors import UnderstudyError as UnderstudyError
     from understudy.errors import UnknownActor as UnknownActor
     from understudy.errors import UnknownField as UnknownField
+    from understudy.errors import WaitCancelled as WaitCancelled
+    from understudy.errors import WaitFailed as WaitFailed
     from understudy.errors import WaitTimeout as WaitTimeout
     from understudy.errors import WrongProcess as WrongProcess
     from understudy.group import GroupRef as GroupRef
@@ -99,6 +106,7 @@ if _typing.TYPE_CHECKING:
     from understudy.pool.pool import PoolStats as PoolStats
     from understudy.pool.task import PoolBroken as PoolBroken
     from understudy.process import Process as Process
+    from understudy.program import Exec as Exec
     from understudy.receiving.deferred import Deferred as Deferred
     from understudy.receiving.marks import callable_remotely as callable_remotely
     from understudy.receiving.marks import receives as receives
@@ -106,6 +114,14 @@ if _typing.TYPE_CHECKING:
     from understudy.router.exits import ExitCallback as ExitCallback
     from understudy.router.grouping import Group as Group
     from understudy.router.letters import DeadLetters as DeadLetters
+    from understudy.services.waits.call import Call as Call
+    from understudy.services.waits.file import File as File
+    from understudy.services.waits.logline import LogLine as LogLine
+    from understudy.services.waits.notified import Notified as Notified
+    from understudy.services.waits.port import Port as Port
+    from understudy.services.waits.sequence import All as All
+    from understudy.services.waits.unixsocket import UnixSocket as UnixSocket
+    from understudy.services.waits.web import Http as Http
     from understudy.spawners import Spawner as Spawner
     from understudy.spawners import Target as Target
     from understudy.stats import ErrorEvent as ErrorEvent
@@ -123,6 +139,8 @@ if _typing.TYPE_CHECKING:
     from understudy.timing import Timer as Timer
     from understudy.timing import Timers as Timers
     from understudy.timing import timethis as timethis
+    from understudy.waiting.asking import wait_until as wait_until
+    from understudy.waiting.protocols import Wait as Wait
     from understudy.wire.keyring import Keyring as Keyring
     from understudy.wire.travelling import travels as travels
 else:
@@ -153,6 +171,7 @@ else:
         "ErrorHandlerTimeoutError": "errors",
         "GroupEnded": "errors",
         "GroupFailed": "errors",
+        "HeldByStranger": "errors",
         "MailboxFull": "errors",
         "MainLoopError": "errors",
         "MainLoopTimeoutError": "errors",
@@ -178,11 +197,14 @@ else:
         "SerializationError": "errors",
         "StartError": "errors",
         "StartTimeout": "errors",
+        "SubjectDied": "errors",
         "SystemClosed": "errors",
         "TooLarge": "errors",
         "UnderstudyError": "errors",
         "UnknownActor": "errors",
         "UnknownField": "errors",
+        "WaitCancelled": "errors",
+        "WaitFailed": "errors",
         "WaitTimeout": "errors",
         "WrongProcess": "errors",
         "LogEntry": "logs",
@@ -194,6 +216,7 @@ else:
         "PoolStats": "pool.pool",
         "TaskRecord": "pool.keyed",
         "Process": "process",
+        "Exec": "program",
         "Deferred": "receiving.deferred",
         "callable_remotely": "receiving.marks",
         "receives": "receiving.marks",
@@ -201,6 +224,13 @@ else:
         "GroupRef": "group",
         "DeadLetters": "router.letters",
         "Group": "router.grouping",
+        "Call": "services.waits.call",
+        "File": "services.waits.file",
+        "LogLine": "services.waits.logline",
+        "Port": "services.waits.port",
+        "All": "services.waits.sequence",
+        "UnixSocket": "services.waits.unixsocket",
+        "Http": "services.waits.web",
         "Spawner": "spawners",
         "Target": "spawners",
         "ErrorEvent": "stats",
@@ -219,6 +249,9 @@ else:
         "Timers": "timing",
         "timethis": "timing",
         "Keyring": "wire.keyring",
+        "wait_until": "waiting.asking",
+        "Wait": "waiting.protocols",
+        "Notified": "services.waits.notified",
         "travels": "wire.travelling",
     }
 
@@ -250,10 +283,12 @@ __all__ = [
     "ActorRef",
     "ActorSystem",
     "ActorTable",
+    "All",
     "AlreadyStarted",
     "AskCycle",
     "AskTimeout",
     "Backoff",
+    "Call",
     "ConfigError",
     "DeadLetter",
     "DeadLetters",
@@ -264,17 +299,22 @@ __all__ = [
     "ErrorHandlerError",
     "ErrorHandlerTimeoutError",
     "Event",
+    "Exec",
     "ExitCallback",
+    "File",
     "Group",
     "GroupEnded",
     "GroupFailed",
     "GroupRef",
     "Health",
     "Heartbeat",
+    "HeldByStranger",
+    "Http",
     "Keyring",
     "Life",
     "Limits",
     "LogEntry",
+    "LogLine",
     "Logs",
     "Mailbox",
     "MailboxFull",
@@ -284,6 +324,7 @@ __all__ = [
     "NoCapacity",
     "NotAnActor",
     "NotStarted",
+    "Notified",
     "Observer",
     "OnFinishError",
     "OnFinishTimeoutError",
@@ -293,6 +334,7 @@ __all__ = [
     "PoolClosed",
     "PoolStats",
     "PoolTaskError",
+    "Port",
     "PostLoopError",
     "PostLoopTimeoutError",
     "PreloopError",
@@ -316,6 +358,7 @@ __all__ = [
     "Stats",
     "Status",
     "StopLadder",
+    "SubjectDied",
     "Summary",
     "SystemClosed",
     "Target",
@@ -325,13 +368,18 @@ __all__ = [
     "Timers",
     "TooLarge",
     "UnderstudyError",
+    "UnixSocket",
     "UnknownActor",
     "UnknownField",
     "Usage",
+    "Wait",
+    "WaitCancelled",
+    "WaitFailed",
     "WaitTimeout",
     "WrongProcess",
     "callable_remotely",
     "receives",
     "timethis",
     "travels",
+    "wait_until",
 ]

@@ -216,6 +216,34 @@ def live_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {path: _value_of(made, path) for path in meant}
 
 
+FOR_PROGRAMS = (
+    "join_in",
+    "lives",
+    "output",
+    "timeouts.startup",
+    "stop",
+    "restart.policy",
+    "restart.backoff",
+    "restart.window",
+    "sampling",
+)
+"""The options, and groups of them, that mean something for a program; the others are of hooks, messages and beats."""
+
+
+def program_config(overrides: Mapping[str, Any]) -> ProcessConfig:
+    """The settings of a program, whose output is in files unless it is said otherwise.
+
+    Raises what `ProcessConfig.override` raises, and ConfigError for an option that a program has no use for.
+    """
+    usual = ProcessConfig(output="file")
+    made = usual.override(overrides)
+    for path in (one.path for one in options()):
+        value = _value_of(made, path)
+        if value != _value_of(usual, path) and not any(f"{path}.".startswith(f"{known}.") for known in FOR_PROGRAMS):
+            raise ConfigError(f"{path}={shown(value)}: a program has no use for it; it has {', '.join(FOR_PROGRAMS)}")
+    return made
+
+
 def stands(config: ProcessConfig, options: Mapping[str, Any]) -> bool:
     """Whether each of these single options has that value already."""
     return all(_value_of(config, path) == value for path, value in options.items())

@@ -11,6 +11,10 @@ UnderstudyError
   NotStarted                       the Process was never started
   AlreadyStarted                   the Process is started
   WaitTimeout (TimeoutError)       what was waited for did not happen in time
+  WaitFailed                       what was waited for will not happen any more
+    SubjectDied                    ... for the program that it was waited for has ended
+    WaitCancelled                  ... for nobody waits any longer
+    HeldByStranger                 ... for a process of somebody else's has the port or socket
   SystemClosed                     the system was shut down
   GroupEnded                       the group was stopped
     GroupFailed                    ... it gave up: more of its members died than it may begin anew
@@ -100,6 +104,33 @@ class AlreadyStarted(UnderstudyError):
 
 class WaitTimeout(UnderstudyError, TimeoutError):
     """What was waited for did not happen within the timeout; the actor goes on."""
+
+
+class WaitFailed(UnderstudyError):
+    """What was waited for will not happen any more, so the wait ended before its timeout."""
+
+
+class SubjectDied(WaitFailed):
+    """The program whose port, file or log was waited for has ended; ``__cause__`` says how."""
+
+
+class WaitCancelled(WaitFailed):
+    """The wait was called off."""
+
+
+class HeldByStranger(WaitFailed):
+    """The port or socket that was waited for is held by a process that is not the program's.
+
+    ``pid`` is its number, None where it may not be looked into; ``process`` is what it is called, or of whom it is.
+    """
+
+    pid: int | None
+    process: str
+
+    def __init__(self, message: str, *, pid: int | None = None, process: str = "") -> None:
+        super().__init__(message)
+        self.pid = pid
+        self.process = process
 
 
 class SystemClosed(UnderstudyError):

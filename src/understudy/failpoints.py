@@ -44,6 +44,7 @@ NAMES = {
     "child.born": "The child has just been forked and has run nothing of its own.",
     "child.boot": "The child is about to open the state of its actor.",
     "child.guard": "The child is about to arm its guard against the parent's death.",
+    "child.exec": "The child is about to become its program.",
     "child.open": "The child has opened the state and not yet said so.",
     "child.ready": "The child is about to report READY.",
     "child.exit": "The child has said all and is about to exit.",

@@ -110,7 +110,7 @@ class Crash:
 
     def headline(self, name: str) -> str:
         """One line that says what happened, where, and to whom."""
-        where = f"lap {self.lap}, incarnation {self.incarnation}"
+        where = f"lap {self.lap}, incarnation {self.incarnation}" if self.lap else f"incarnation {self.incarnation}"
         hook = f"__{self.section}__" if self.section else ""
         match self.kind:
             case "error":
@@ -162,8 +162,9 @@ class DeathReport:
     def __str__(self) -> str:
         lines = [f"{self.name} (incarnation {self.incarnation}, uid {self.uid}): {self.cause}"]
         ended = self.signal or ("unknown" if self.exit_code is None else f"exit code {self.exit_code}")
-        place = f"__{self.section}__, lap {self.lap}" if self.section else f"lap {self.lap}"
-        lines.append(f"  ended by {ended} in {place}, after {self.runtime:.3f} s")
+        lap = f"lap {self.lap}" if self.lap else ""
+        place = f"__{self.section}__, {lap or 'lap 0'}" if self.section else lap
+        lines.append(f"  ended by {ended}{f' in {place}' if place else ''}, after {self.runtime:.3f} s")
         if self.lost:
             lines.append(f"  lost messages that it had in hand: {self.lost}")
         if self.usage is not None:

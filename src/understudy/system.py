@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -72,10 +71,6 @@ class ActorSystem(Commands, Grouping, Outward):
     ) -> None:
         if runtime.inside is not None:
             raise WrongProcess(f"an ActorSystem belongs to the parent process, not inside {runtime.whereabouts()}")
-        if (transport := os.environ.get("UNDERSTUDY_TRANSPORT") or "ipc") != "ipc":
-            raise ConfigError(
-                f"UNDERSTUDY_TRANSPORT={transport}: actors are reached by ipc alone; tcp is not built yet"
-            )
         shared, self._keys = SystemConfig(restarts_per_second, max_depth), keys
         gates = checked_all(observe, control, keys)
         self._world, self._leash = found(name, preload, shared, learn=learn, output_dir=output_dir)
@@ -142,10 +137,10 @@ class ActorSystem(Commands, Grouping, Outward):
 
         ``target`` is a Process class (with its constructor's arguments) or instance, a function (one lap; its
         ``timeout=`` in seconds is the lap's, None for no limit; it gets a ``stop_event`` if it has a parameter of that
-        name), or a dotted name ``"package.module:Class"``. ``name`` is unique among the living (default: ``label-1``);
-        ``host="spawn"`` starts a fresh interpreter instead of a fork. ``config={"lives": 3, "timeouts.loop": 2.5}``
-        overrides what the target set. With ``replicas=4`` four are started from one original, named ``name/1`` to
-        ``name/4``, and a GroupRef is returned.
+        name), a dotted name ``"package.module:Class"``, or an Exec, which is READY when its ``wait=`` holds, if it has
+        one. ``name`` is unique among the living (default: ``label-1``); ``host="spawn"`` starts a fresh interpreter
+        instead of a fork. ``config={"lives": 3, "timeouts.loop": 2.5}`` overrides what the target set. With
+        ``replicas=4`` four are started from one original, named ``name/1`` to ``name/4``, and a GroupRef is returned.
 
         Raises NameTaken, ConfigError, UnknownField, NotAnActor, SerializationError, NoCapacity, SystemClosed,
         WrongProcess, TypeError for arguments that a function would not take, and what a constructor raises; the name
@@ -310,6 +305,7 @@ class ActorSystem(Commands, Grouping, Outward):
     def disown(self) -> None:
         """In a forked copy of the parent: hold nothing that would keep actors alive, and end nothing."""
         self._leash.release()
+        self._world.hub.places.close()
         self._gauges.abandon()
         self._abandon_gates()
         for spawner in self._world.spawners.values():
@@ -334,6 +330,8 @@ class ActorSystem(Commands, Grouping, Outward):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        import asyncio  # who awaits has it; the others do without
+
         try:
             await asyncio.to_thread(self.shutdown)
         except asyncio.CancelledError:

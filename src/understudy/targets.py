@@ -6,27 +6,34 @@ import contextlib
 import functools
 import importlib
 import inspect
+import os
 import re
+import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from understudy import runtime
 from understudy.callables import NAMED, generates, name_of, signature_of
-from understudy.config import ProcessConfig, overrides_of
+from understudy.config import ProcessConfig, overrides_of, program_config
 from understudy.errors import ConfigError, NotAnActor
 from understudy.hooks import hooks_of
 from understudy.lifecycle.names import check_name
+from understudy.lifecycle.programs import Program
 from understudy.lifecycle.spec import Spec
 from understudy.part import part_of
 from understudy.process import CoroutineFunctionProcess, FunctionProcess, Process
+from understudy.program import Exec
 from understudy.receiving.marks import methods_of
 from understudy.routing import check_replicas
 from understudy.runtime import NOTHING
 from understudy.settings import shown
 from understudy.spawners.base import Target
 from understudy.spawners.circumstances import levels, place
+from understudy.spawners.execution import KEPT, Part
 from understudy.terminal import of_input
+from understudy.waiting.asking import check_wait
+from understudy.waiting.protocols import Wait
 from understudy.wire.pickling import dumps
 from understudy.wire.travelling.names import spawned_at_import
 
@@ -110,6 +117,69 @@ class FunctionTarget:
         return ProcessTarget(made, self.label, command_of(self.function), root="").spec(overrides)
 
 
+@dataclass(slots=True)
+class ProgramTarget:
+    """A program, which the zygote begins; ``wait`` is what it has to show before it is READY."""
+
+    program: Exec
+    wait: Wait | None = None
+
+    @property
+    def label(self) -> str:
+        """The program's name in lower case."""
+        return slug(self.program.label)
+
+    def spec(self, overrides: dict[str, Any]) -> Spec:
+        """What it is to be, as bytes."""
+        program = self.program
+        given = program.stdin.encode() if isinstance(program.stdin, str) else program.stdin
+        part = Part(
+            argv=tuple(map(os.fsencode, program.argv)),
+            env={
+                os.fsencode(name): None if value is None else os.fsencode(value) for name, value in program.env.items()
+            },
+            cwd=None if program.cwd is None else os.fsencode(program.cwd),
+            user=_user(program.user),
+            umask=program.umask,
+            limits={name: _bounds(value) for name, value in program.limits.items()},
+            input=given if isinstance(given, bytes) else None,
+            input_path=os.fsencode(given) if isinstance(given, os.PathLike) else None,
+            notifies=bool(getattr(self.wait, "notifies", False)),
+        )
+        return Spec(
+            label=self.label,
+            command=shlex.join(program.argv),
+            blob=part.packed(),
+            place=place(),
+            levels=b"",
+            config=program_config(overrides),
+            takes="program",
+            program=Program(frozenset(program.ok_codes), self.wait, "" if self.wait is None else repr(self.wait)),
+        )
+
+
+def _user(user: str | int | None) -> tuple[int, int, tuple[int, ...]] | None:
+    """His number, his group's, and his other groups'; one whom the system doesn't know has his number for all."""
+    if user is None:
+        return None
+    import pwd  # few programs are given a user
+
+    try:
+        entry = pwd.getpwnam(user) if isinstance(user, str) else pwd.getpwuid(user)
+    except KeyError:
+        if isinstance(user, int):
+            return user, user, ()
+        raise ConfigError(f"Exec(user={shown(user)}): there is no such user") from None
+    return entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
+
+
+def _bounds(value: int | tuple[int | None, int | None] | None) -> tuple[int, int]:
+    if isinstance(value, tuple):
+        soft, hard = (-1 if one is None else one for one in value)
+        return soft, hard
+    return (-1 if value is None else value), KEPT
+
+
 def _bound(process: Process, hooks: Iterable[str]) -> Iterator[Any]:
     cls = type(process)
     names = {*(f"__{name}__" for name in hooks), *methods_of(cls)}
@@ -128,12 +198,8 @@ def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any], opt
             raise NotAnActor(f"{target.__qualname__} is a class but no Process; derive it from understudy.Process")
         _refuse_ambiguous(target.__init__, (None, *args), options)
         return ClassTarget(target, args, kwargs)
-    if isinstance(target, Process):
-        if args or kwargs:
-            raise NotAnActor(
-                f"a {type(target).__name__} that is made already takes no arguments; spawn its class, or change it"
-            )
-        return ProcessTarget(target, label_of(type(target)), command_of(type(target)))
+    if isinstance(target, Process | Exec):
+        return _made(target, args, kwargs)
     if callable(getattr(target, "spec", None)) and isinstance(getattr(target, "label", None), str):
         return target  # type: ignore[return-value]  # somebody's own Target
     if callable(target):
@@ -148,8 +214,26 @@ def target_of(target: object, args: tuple[Any, ...], kwargs: dict[str, Any], opt
         timeout = kwargs.pop("timeout", NOTHING)
         return FunctionTarget(target, args, kwargs, timeout)
     raise NotAnActor(
-        f"{target!r} cannot be spawned: give a Process class or instance, a function, or 'package.module:Class'"
+        f"{target!r} cannot be spawned: give a Process class or instance, a function, 'package.module:Class', an Exec"
     )
+
+
+def _made(target: Process | Exec, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Target:
+    """Of what is made already."""
+    if isinstance(target, Exec):
+        wait = kwargs.pop("wait", None)
+        if args or kwargs:
+            raise NotAnActor(
+                f"for an Exec, whose argv has its arguments, spawn takes wait= alone: {shown(args or kwargs)}"
+            )
+        if wait is not None:
+            check_wait("wait", wait)
+        return ProgramTarget(target, wait)
+    if args or kwargs:
+        raise NotAnActor(
+            f"a {type(target).__name__} that is made already takes no arguments; spawn its class, or change it"
+        )
+    return ProcessTarget(target, label_of(type(target)), command_of(type(target)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +265,8 @@ def wanted(
     found = target_of(target, args, kwargs, [option for option in given if given[option] != usual.get(option)])
     if host not in HOSTS:
         raise ConfigError(f"host={host!r}: it is one of {', '.join(HOSTS)}")
+    if isinstance(found, ProgramTarget) and host != HOSTS[0]:
+        raise ConfigError(f"host={host!r}: a program is begun by the zygote; leave host out")
     if not isinstance(link, bool):
         raise ConfigError(f"link={shown(link)}: it is True or False")
     name = None if name is None else check_name(name)
@@ -214,6 +300,11 @@ def _refuse_ambiguous(function: Callable[..., Any], args: tuple[Any, ...], optio
 def label_of(target: object) -> str:
     """A stem for generated names."""
     name = getattr(target, "__name__", None) or type(target).__name__
+    return slug(name)
+
+
+def slug(name: str) -> str:
+    """The same of a name: what of it may stand in one."""
     return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-_.") or "actor"
 
 

@@ -13,6 +13,7 @@ import msgpack
 import pytest
 import zmq
 
+from tests.reaching import connect
 from tests.stage import alive, note, notes, until
 from understudy import (
     ActorDied,
@@ -259,7 +260,7 @@ def test_a_stop_goes_out_as_a_frame_on_the_topic_of_that_incarnation_alone(syste
     listener = context.socket(zmq.SUB)
     try:
         listener.set(zmq.SUBSCRIBE, b"")
-        listener.connect(f"{system.endpoint}/commands")
+        connect(listener, system.endpoint, "commands")
         listener.set(zmq.RCVTIMEO, 20_000)
         # Nothing tells when a subscription has come in; so a second actor is stopped until a frame is heard.
         topics: list[bytes] = []

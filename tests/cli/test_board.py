@@ -143,7 +143,10 @@ def test_with_nobody_there_a_deed_says_so(board):
 
 
 def test_before_the_first_figures_it_does_not_say_that_there_is_nobody():
-    assert "(no actors)" not in screen(Board("theatre"))
+    shown = screen(Board("theatre"))
+    assert shown[0] == "theatre  not heard of yet"
+    assert "(no actors)" not in shown
+    assert not any("0" in line for line in shown)
 
 
 def test_q_and_escape_end_it(board):

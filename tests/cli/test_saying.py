@@ -11,7 +11,7 @@ import subprocess
 import pytest
 
 from tests.cli.screens import COMMAND, environment, screen
-from tests.stage import hold, note, noted, until
+from tests.stage import hold, note, noted, running, until
 from understudy import Process
 from understudy.logs import LogEntry
 
@@ -33,6 +33,14 @@ class Speaker(Process):
         if self.gate:
             hold(self.gate)
             print("\x1b[32mand\x1b[0m one \x1b[2Jmore", flush=True)
+        self.sleep(600)
+
+
+class Mute(Process):
+    """Says nothing that is kept."""
+
+    def __loop__(self):
+        self.log.info("just so")
         self.sleep(600)
 
 
@@ -119,6 +127,15 @@ def test_on_a_terminal_each_has_its_colour_and_escapes_of_theirs_do_nothing_else
     assert sorted(heads.values()) == ["ada", "bartholomew"]
     assert "\x1b[32mand" in shown.text
     assert "\x1b[2J" not in shown.text
+
+
+def test_where_nothing_is_to_be_shown_logs_say_what_is_kept(theatre, say):
+    running(theatre.spawn(Mute, name="mute"))
+    for words in ((), ("mute",)):
+        done = say("logs", *words)
+        assert (done.code, done.out, done.err.count("\n")) == (0, "", 1)
+        assert 'output = "file"' in done.err
+    assert say("logs", "-n", "0").err == ""
 
 
 def test_logs_of_the_unknown_fail_and_of_globs_that_match_nobody_do_not(cast, say):

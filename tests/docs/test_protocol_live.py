@@ -14,6 +14,7 @@ import pytest
 import zmq
 
 from tests.docs.pages import ROOT, sections, tables
+from tests.reaching import connect
 from tests.stage import state_of, until
 from understudy import ActorSystem, Process
 
@@ -36,7 +37,7 @@ class Stranger:
         socket.setsockopt(zmq.LINGER, 1000)
         if subscribe is not None:
             socket.setsockopt(zmq.SUBSCRIBE, subscribe)
-        socket.connect(f"{self.endpoint}/{name}")
+        connect(socket, self.endpoint, name)
         self.sockets.append(socket)
         return socket
 

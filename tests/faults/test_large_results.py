@@ -17,7 +17,7 @@ from understudy.wire.codec import encode
 from understudy.wire.keys import tag
 from understudy.wire.messages import Identity
 from understudy.wire.pickling import dump_frames
-from understudy.wire.sockets import Line
+from understudy.wire.sockets import Line, at
 
 MIB = 1 << 20
 
@@ -156,7 +156,7 @@ class Steady(Process):
 
 def forge(directory, identity, key):
     """Say in the name of another actor what is large and bears no right tag; how many such messages."""
-    line = Line(directory, 1 << 30)
+    line = Line(at(directory), 1 << 30)
     whole, *_ = frames = dump_frames(nested(16 * MIB), "result")
     altered = [whole[:-9] + b"\x02" + whole[-8:]]
     said = [(None, frames), (b"\0" * 16, frames), (tag(key, frames), altered)]

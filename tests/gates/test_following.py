@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import time
 
 import psutil
 import pytest
 import zmq
 
+from tests.cli.screens import COMMAND, environment
 from tests.stage import until
 from understudy import Process
+from understudy.cli.exits import DENIED, DONE
 from understudy.router import roles
 from understudy.wire.keyring import Role
 
@@ -148,3 +151,32 @@ def test_a_follower_that_never_reads_costs_the_parent_nothing_and_others_hear_al
     # The journal's 8 MiB, what the socket holds for who does not read (10,000 of them), and what the client was sent.
     assert process.memory_info().rss - before < 150 << 20
     assert far("eve").ask("ps")["ok"]
+
+
+class Speaker(Process):
+    def __loop__(self):
+        self.log.warning("here I am")
+        self.sleep(600)
+
+
+@pytest.mark.parametrize("ending", ["shutdown", "revoked"])
+def test_logs_that_are_followed_from_elsewhere_end_as_the_system_does_or_the_key(system, keyring, ending):
+    system.spawn(Speaker, name="speaker")
+    gate = system.gates[0].endpoint
+    words = (COMMAND, "--connect", gate, "--key", keyring.key_path("carl"), "logs", "-f")
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as following:
+        assert following.stdout is not None
+        assert following.stderr is not None
+        try:
+            assert "here I am" in following.stdout.readline()
+            if ending == "shutdown":
+                system.shutdown()
+                assert following.wait(50) == DONE
+            else:
+                keyring.revoke("carl")
+                assert following.wait(50) == DENIED
+                assert "revoked" in following.stderr.read()
+        finally:
+            following.kill()

@@ -13,6 +13,7 @@ import pytest
 import zmq
 
 from tests.health.household import Idle
+from tests.reaching import connect
 from tests.stage import note, notes, until
 from understudy import Health, Observer, Process, Remote, Status, Summary, UnknownActor
 from understudy.router import desk, errands, sampling
@@ -122,7 +123,7 @@ def test_while_figures_are_measured_for_one_request_the_router_answers_others(sy
     try:
         dealer = context.socket(zmq.DEALER)
         dealer.linger, dealer.rcvtimeo = 0, 20_000
-        dealer.connect(f"{system.endpoint}/control")
+        connect(dealer, system.endpoint, "control")
         for number, verb in enumerate(["ps", "snapshot", "summary", "stop"]):
             whom = {"name": "nobody"} if verb == "stop" else {}
             dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": number, "verb": verb, **whom})])
@@ -155,7 +156,7 @@ def test_a_flood_of_requests_is_answered_with_what_is_known(system, monkeypatch,
     try:
         dealer = context.socket(zmq.DEALER)
         dealer.linger, dealer.rcvtimeo = 0, 20_000
-        dealer.connect(f"{system.endpoint}/control")
+        connect(dealer, system.endpoint, "control")
         for number in range(20):
             dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": number, "verb": "info", "name": "idle"})])
             until(begun.exists, 20, "the measuring for the first")
@@ -233,7 +234,7 @@ def test_a_system_closes_while_a_request_from_outside_waits_for_figures(system, 
     try:
         dealer = context.socket(zmq.DEALER)
         dealer.linger = 0
-        dealer.connect(f"{system.endpoint}/control")
+        connect(dealer, system.endpoint, "control")
         dealer.send_multipart([b"", msgpack.packb({"v": 1, "id": 1, "verb": "ps"})])
         until(begun.exists, 20, "the measuring")
         os.kill(ref._outside._world.registry.actors[ref.uid].pid, signal.SIGKILL)

@@ -23,11 +23,13 @@ FLOORS: tuple[frozenset[str], ...] = (
             "timing",
             "failpoints",
             "latch",
+            "program",
             "routing",
             "runtime",
             "shadowing",
             "terminal",
             "tracing",
+            "waiting",
         }
     ),
     frozenset({"lifecycle", "wire", "receiving", "part", "deadletters"}),

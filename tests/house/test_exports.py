@@ -168,6 +168,17 @@ def test_a_name_missing_from_the_reference_is_found():
 
 def test_what_runs_in_actors_imports_no_asyncio_before_something_of_the_users_needs_it():
     """It would cost each zygote some MiB, and each fork what of these is written to."""
-    code = "import understudy.engine.boot, sys; print(sorted({'asyncio', 'ssl', 'psutil'} & sys.modules.keys()))"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == "[]"
+    loaded = in_a_fresh_interpreter("import json, sys, understudy.engine.boot; print(json.dumps([*sys.modules]))")
+    assert {"asyncio", "ssl", "psutil", "pathlib"} & {*loaded} == set()
+
+
+def test_a_program_that_awaits_nothing_and_is_asked_nothing_loads_neither_asyncio_nor_what_reads_versions():
+    """They would add a good seventh to what its start takes."""
+    seen = in_a_fresh_interpreter("""
+        import json, sys
+        from understudy import ActorSystem
+        with ActorSystem() as system:
+            done = system.spawn(abs, -3).result(30)
+        print(json.dumps([done, sorted({"asyncio", "importlib.metadata"} & sys.modules.keys())]))
+    """)
+    assert seen == [3, []]

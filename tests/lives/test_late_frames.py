@@ -53,7 +53,7 @@ def everything(key):
 @pytest.fixture
 def say(system):
     """Say everything for some uid and incarnation, as a process of that identity would."""
-    line = Line(system._world.directory, 1 << 20)
+    line = Line(system._world.hub.places, 1 << 20)
 
     def saying(uid, incarnation):
         identity = Identity(system._world.system, uid, incarnation, 1)

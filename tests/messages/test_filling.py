@@ -127,6 +127,7 @@ def test_a_thread_for_each_message_takes_no_socket_for_each(system, tmp_path):
     until(lambda: not system._answers.post.roster.idle, 20, "the end of what the threads left behind")
 
 
+@pytest.mark.requirement("C3")
 def test_a_full_mailbox_that_is_to_raise_raises_and_takes_again_when_there_is_room(system, tmp_path):
     sleeper = asleep(system, tmp_path, size=10, on_full="raise")
     taken = 0

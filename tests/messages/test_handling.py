@@ -431,6 +431,7 @@ def test_a_handler_may_wait_for_the_next_messages_itself(system, tmp_path):
     assert notes(tmp_path / "notes")[1:] == ["hello", "one", "take", "four", "take", "seven"]
 
 
+@pytest.mark.requirement("P6")
 def test_a_free_standing_process_is_told_and_asked_by_the_object_itself(system):
     del system  # closed by the fixture; the default system is another one
     recorder = Recorder()

@@ -21,6 +21,7 @@ import zmq
 from tests.messages import forger
 from tests.messages.cast import Asks
 from tests.messages.forger import PACKED, PICKLED, Canary, Forger, Frames, Sealed, plain, sealed
+from tests.reaching import bind, connect
 from tests.stage import until
 from understudy import ActorDied, ActorRef, ActorSystem, AskTimeout, Process, ReceiveError, Status
 
@@ -124,7 +125,7 @@ def meets(system: ActorSystem, context: Any) -> Iterator[Callable[[ActorRef[Any]
         socket = context.socket(zmq.DEALER)
         socket.rcvtimeo = LATE
         socket.sndhwm = socket.rcvhwm = 0
-        socket.connect(f"{system.endpoint}/m{ref.uid}.1")
+        connect(socket, system.endpoint, f"m{ref.uid}.1")
         made.append(Stranger(socket, Forger(system._world.system, ref.uid)))
         return made[-1]
 
@@ -232,7 +233,7 @@ def false_mailbox(system: ActorSystem, context: Any, ref: ActorRef[Any], *answer
     """Takes the place of one that is not bound; answers each ask by all of these, in turn."""
     made, over = Forger(system._world.system, ref.uid), threading.Event()
     socket = context.socket(zmq.ROUTER)
-    socket.bind(f"{system.endpoint}/m{ref.uid}.1")
+    bind(socket, system.endpoint, f"m{ref.uid}.1")
 
     def serve() -> None:
         while not over.is_set():
@@ -513,7 +514,7 @@ def test_who_asks_without_end_and_reads_no_answer_costs_no_more_than_a_window_of
     pid, stranger = ref.info().pid, meets(ref)
     size, deaf = resident(pid), context.socket(zmq.DEALER)
     deaf.sndhwm, deaf.rcvhwm = 0, 1
-    deaf.connect(f"{system.endpoint}/m{ref.uid}.1")
+    connect(deaf, system.endpoint, f"m{ref.uid}.1")
     for _ in range(25_000):
         deaf.send_multipart(stranger.forger.ask(plain("x" * 4000), 1))
     until(lambda: system.summary().messages >= 25_000, 60, "all of them being handled")

@@ -10,6 +10,8 @@ from typing import Any
 import msgpack
 import zmq
 
+from tests.reaching import connect
+
 
 class Raw:
     """Sockets to one system."""
@@ -26,7 +28,7 @@ class Raw:
         socket.linger, socket.rcvtimeo, socket.sndtimeo = 0, 20_000, 20_000
         for option, value in options.items():
             setattr(socket, option, value)
-        socket.connect(f"{self.endpoint}/{name}")
+        connect(socket, self.endpoint, name)
         self._sockets.append(socket)
         return socket
 

@@ -10,6 +10,7 @@ import msgpack
 import pytest
 import zmq
 
+from tests.reaching import connect
 from tests.stage import until
 from understudy import Process, Status
 
@@ -26,7 +27,7 @@ def dealer(system):
     socket = context.socket(zmq.DEALER)
     socket.linger = 0
     socket.rcvtimeo = 20_000
-    socket.connect(f"{system.endpoint}/control")
+    connect(socket, system.endpoint, "control")
     yield socket
     context.destroy(linger=0)
 
@@ -157,7 +158,7 @@ def test_a_client_that_sends_and_never_reads_holds_up_nobody(system, dealer):
         deaf = context.socket(zmq.DEALER)
         deaf.set(zmq.LINGER, 0)
         deaf.rcvhwm = 1
-        deaf.connect(f"{system.endpoint}/control")
+        connect(deaf, system.endpoint, "control")
         request = pack({"v": 1, "id": b"x" * 10_000, "verb": "ps"})
         for _ in range(5000):
             deaf.send_multipart([b"", request])
@@ -177,7 +178,7 @@ def test_a_request_beyond_the_limit_costs_its_sender_the_connection_and_nobody_e
         large = context.socket(zmq.DEALER)
         large.linger = 0
         monitor = large.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        large.connect(f"{system.endpoint}/control")
+        connect(large, system.endpoint, "control")
         large.send_multipart([b"", pack({"v": 1, "id": 1, "verb": "kill", "name": "idle", "x": b"x" * (2 << 20)})])
         assert monitor.poll(20_000), "the connection was not closed"
         large.disable_monitor()

@@ -14,6 +14,7 @@ import pytest
 from tests.observe.relay import Relay
 from tests.observe.score import Score
 from tests.observe.scripted import Refusal, Scripted
+from tests.reaching import ipc_only
 from tests.stage import until
 from understudy import ActorSystem, Event, Observer, Process, Remote, Status, SystemClosed, UnknownActor
 from understudy.observe import client, feed
@@ -118,12 +119,14 @@ def ride_out(cut_for, rounds, pause, chance):
             assert not [event for event in events if event.kind == "snapshot"], "the journal had it all"
 
 
+@ipc_only
 @pytest.mark.fault("F51")
 @pytest.mark.requirement("A4")
 def test_observers_that_join_late_and_are_cut_off_agree_with_the_registry_in_the_end():
     ride_out(0.3, 2, 0.03, random.Random(51))  # noqa: S311 - the same moments each time
 
 
+@ipc_only
 @pytest.mark.soak
 @pytest.mark.fault("F51")
 @pytest.mark.timeout(600)
@@ -131,6 +134,7 @@ def test_observers_that_join_at_random_and_are_cut_for_ten_seconds_agree_in_the_
     ride_out(10, 5, 0.1, random.Random())  # noqa: S311 - other moments each time
 
 
+@ipc_only
 @pytest.mark.requirement("A4")
 @pytest.mark.fault("F51")
 def test_what_happened_during_a_cut_comes_event_by_event_when_it_is_over(system):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -186,12 +188,12 @@ def test_the_key_of_another_system_is_told_from_a_system_that_is_not_there(gate,
 
     with (
         Remote(gate.endpoint, key=other.key_path("alice"), timeout=1) as far,
-        pytest.raises(WaitTimeout, match="not the system that the key is for"),
+        pytest.raises(WaitTimeout, match="no gate of the system that the key is for"),
     ):
         far.ps()
     with (
         Remote(f"tcp://127.0.0.1:{free_port()}", key=gate.key, timeout=0.5) as far,
-        pytest.raises(WaitTimeout, match="no connection came about"),
+        pytest.raises(WaitTimeout, match="no connection came about: the name may be unknown"),
     ):
         far.ps()
 
@@ -224,3 +226,32 @@ def free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
+
+
+def test_where_nobody_proves_to_be_who_was_looked_for_one_knocks_ever_more_seldom(tmp_path, monkeypatch):
+    # A stranger that takes connections and hangs up at the first word.
+    monkeypatch.setattr("understudy.wire.sockets.tap._LONGEST_REST", 0.8)
+    keyring = Keyring(tmp_path / "keys")
+    keyring.new("alice", Role.OBSERVER)
+    knocks = []
+    with socket.create_server(("127.0.0.1", 0)) as stranger, ThreadPoolExecutor() as aside:
+
+        def hang_up():
+            with contextlib.suppress(OSError):  # it was closed
+                while True:
+                    caller, _ = stranger.accept()
+                    knocks.append(time.monotonic())
+                    with caller:
+                        caller.settimeout(5)
+                        caller.recv(64)
+                        caller.sendall(b"no such thing here\r\n" * 10)
+
+        aside.submit(hang_up)
+        try:
+            far = Remote(f"tcp://127.0.0.1:{stranger.getsockname()[1]}", key=keyring.key_path("alice"), timeout=4)
+            with far, pytest.raises(WaitTimeout, match="no gate of the system that the key is for"):
+                far.ps()
+        finally:
+            stranger.shutdown(socket.SHUT_RDWR)
+
+    assert 3 <= len(knocks) <= 12  # at libzmq's own pace it would be forty

@@ -12,6 +12,7 @@ import pytest
 import zmq
 
 from tests.outside.stranger import mutated, nonsense
+from tests.reaching import connect
 from tests.stage import hold, note, noted, notes, until
 from understudy import Process, Status
 from understudy.wire import messages
@@ -47,15 +48,15 @@ def raw(system):
     """Makes sockets of any kind that are connected to one of the system's."""
     context, made = zmq.Context(), []
 
-    def connect(kind, to):
+    def make(kind, to):
         made.append(context.socket(kind))
         made[-1].linger = 2000
         made[-1].sndhwm = 0  # what is sent is to arrive
         made[-1].rcvtimeo = made[-1].sndtimeo = 20_000
-        made[-1].connect(f"{system.endpoint}/{to}")
+        connect(made[-1], system.endpoint, to)
         return made[-1]
 
-    yield connect
+    yield make
     for socket in made:
         socket.close()
     context.term()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import random
-import socket as sockets
 import sys
 from collections.abc import Callable, Iterator
 
 import msgpack
 import zmq
+
+from tests.reaching import connect, open_line
 
 NOBODY = 0x7FFF_FFF0
 """A uid that no actor has: what a mutation leaves whole must not be taken for a living one's."""
@@ -148,7 +149,7 @@ def main() -> None:
     answers: dict[str, int] = {}
     with zmq.Context() as context, context.socket(PEERS[to]) as socket:
         socket.linger = socket.sndtimeo = socket.rcvtimeo = 30_000
-        socket.connect(f"{endpoint}/{to}")
+        connect(socket, endpoint, to)
         waiting = 0
         for frames in storm(to, endpoint.rpartition("/")[2], count, seed):
             socket.send_multipart(frames)
@@ -168,12 +169,11 @@ def note(answers: dict[str, int], frames: Frames) -> None:
     answers[word] = answers.get(word, 0) + 1
 
 
-def raw(path: str, chance: random.Random) -> None:
+def raw(endpoint: str, to: str, chance: random.Random) -> None:
     """A connection that speaks no ZMTP, or stops in the middle of it."""
     greeting = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
     ready = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER"
-    with sockets.socket(sockets.AF_UNIX) as line:
-        line.connect(path)  # it waits its turn
+    with open_line(endpoint, to) as line:
         line.settimeout(20)
         said = chance.choice(
             [

@@ -8,8 +8,11 @@ import subprocess
 
 import pytest
 
+from tests.reaching import ipc_only
 from tests.stage import parent, said, tell
 from understudy import Observer, Remote, WaitTimeout
+
+pytestmark = ipc_only  # by TCP there is no door: see tests/loopback
 
 SYSTEM = """
 import ctypes, logging, resource, sys

@@ -16,6 +16,7 @@ import pytest
 import zmq
 
 from tests.outside import stranger
+from tests.reaching import connect
 from tests.stage import ROOT, python, running, until
 from understudy import Process, Remote, Status
 
@@ -116,7 +117,7 @@ def test_a_message_of_64_mib_ends_its_connection_and_nothing_else(system, crew, 
     with zmq.Context() as context, context.socket(stranger.PEERS[to]) as socket:
         socket.linger = 0
         with socket.get_monitor_socket(zmq.EVENT_DISCONNECTED) as monitor:
-            socket.connect(f"{system.endpoint}/{to}")
+            connect(socket, system.endpoint, to)
             socket.send_multipart([b"", frame])
             if to == "reports":
                 until(lambda: counted(system) > dropped, 20, "its being counted")
@@ -150,9 +151,8 @@ def test_all_sockets_at_once_change_nothing(system, crew):
 @pytest.mark.parametrize("to", SOCKETS)
 def test_connections_that_speak_something_else_change_nothing(system, crew, to):
     before, chance, size = standing(crew), random.Random(8), resident()  # noqa: S311 - the same each time
-    path = f"{system.endpoint.removeprefix('ipc://')}/{to}"
     for _ in range(150):
-        stranger.raw(path, chance)
+        stranger.raw(system.endpoint, to, chance)
     assert resident() - size < GROWTH
     unharmed(system, crew, before)
 
@@ -200,7 +200,7 @@ def test_a_pickle_is_opened_on_no_socket_however_it_is_dressed(system, crew, tmp
     name = system._world.system
     with zmq.Context() as context, context.socket(stranger.PEERS[to]) as socket, caplog.at_level(logging.DEBUG):
         socket.linger = 20_000
-        socket.connect(f"{system.endpoint}/{to}")
+        connect(socket, system.endpoint, to)
         for frames in dressed(blob):
             head, *rest = frames
             real = head.replace(msgpack.packb("SYSTEM"), msgpack.packb(name))

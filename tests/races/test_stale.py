@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import zmq
 
+from tests.reaching import connect
 from tests.stage import note, noted, until
 from understudy import Process, Status
 from understudy.wire import messages
@@ -39,7 +40,7 @@ def late(system):
     context = zmq.Context()
     push = context.socket(zmq.PUSH)
     push.linger = 2000
-    push.connect(f"{system.endpoint}/reports")
+    connect(push, system.endpoint, "reports")
     world = system._world
 
     def send(uid, incarnation, message, system_id=None):

@@ -239,7 +239,9 @@ def packed(kind):
 KINDS = [packed(kind) for kind in ALL]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(
+    scope="session"
+)  # what was carried is closed: a worker that leaves the module and comes back has it once
 def verdicts(tmp_path_factory):
     return carry(KINDS, tmp_path_factory.mktemp("subclasses"))
 

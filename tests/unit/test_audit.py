@@ -91,3 +91,15 @@ def test_who_is_turned_away_by_any_thread_is_told_when_it_is_summed_up_in_few_re
     counts = [int(text.split(", ")[1].split()[0]) if "times" in text else 1 for text in texts(told)]
     assert sum(counts) == 4_001
     assert any(text.startswith("somebody else was not let in") for text in texts(told))
+
+
+def test_the_logger_tells_what_was_done_unless_somebody_has_set_its_level():
+    logger = logging.getLogger("understudy.audit")
+    before = logger.level
+    try:
+        for level, then in ((logging.NOTSET, logging.INFO), (logging.ERROR, logging.ERROR)):
+            logger.setLevel(level)
+            Audit.begin()
+            assert logger.level == then
+    finally:
+        logger.setLevel(before)

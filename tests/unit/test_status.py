@@ -241,7 +241,7 @@ def test_a_death_report_prints_as_a_page():
     ],
 )
 def test_a_death_report_says_how_the_process_ended(ending: dict[str, Any], words: str):
-    assert f"  ended by {words} in lap 0, after 0.000 s" in str(DeathReport("w", 1, 1, "x", **ending))
+    assert f"  ended by {words}, after 0.000 s" in str(DeathReport("w", 1, 1, "x", **ending))
 
 
 def test_the_table_says_left_for_restarts_that_are_left():

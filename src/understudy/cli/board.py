@@ -241,6 +241,8 @@ class Board:
         return [self._said]
 
     def _summary(self, now: float) -> Line:
+        if not self._is_known:  # zeros would be taken for figures
+            return [(self._system, "bold"), ("  not heard of yet", "dim")]
         living = [info for info in self._actors.values() if not info.status.ended]
         ill = sum(info.health in {"unresponsive", "zombie"} for info in living)
         cpu = sum(info.cpu_percent or 0.0 for info in living)

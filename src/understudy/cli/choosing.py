@@ -36,8 +36,8 @@ class Place:
     endpoint: str
     directory: str | None = None
     key: str | None = None
-    standing: str = ""
-    """What is to be said to who is denied something."""
+    may_act: bool = True
+    """Whether what is for controllers is worth asking."""
 
     def observer(self, **options: Any) -> Observer:
         """One that follows it; the options are those of `Observer`."""
@@ -57,7 +57,7 @@ class Place:
 
     def told(self, ask: Callable[[], _T]) -> _T | None:
         """What the system answers to what only controllers may ask; None for others."""
-        if self.standing:  # it would be noted there that this was refused
+        if not self.may_act:  # it would be noted there that this was refused
             return None
         try:
             return ask()
@@ -114,9 +114,7 @@ def _elsewhere(endpoint: str, file: str | None) -> Place:
     from understudy.wire.keyring import Role, read_key
 
     key = read_key(file)
-    is_observer = key.role is Role.OBSERVER
-    standing = f"the key of {key.name!r} is an observer's" if is_observer else ""
-    return Place(endpoint, endpoint, key=file, standing=standing)
+    return Place(endpoint, endpoint, key=file, may_act=key.role is Role.CONTROLLER)
 
 
 def patience(timeout: float | None) -> float:
@@ -126,11 +124,11 @@ def patience(timeout: float | None) -> float:
 
 @contextmanager
 def lasting(place: Place) -> Iterator[None]:
-    """If the system ends meanwhile, it is as if there had been none; who is denied something learns as what he came."""
+    """If the system ends meanwhile, it is as if there had been none; what is denied has an exit code of its own."""
     try:
         yield
     except AccessDenied as error:
-        raise Failure(DENIED, f"{error}; {place.standing}" if place.standing else str(error)) from None
+        raise Failure(DENIED, str(error)) from None
     except UnderstudyError as error:
         if place.has_ended(error):
             raise Failure(NO_SYSTEM, f"{place.name} has ended meanwhile ({error})") from None

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import logging
-import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import fields
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 
 import typer
 
-from understudy.cli import presses, styles
-from understudy.cli.choosing import PATIENCE, chosen, lasting
+from understudy.cli import styles
+from understudy.cli.choosing import PATIENCE, Place, chosen, lasting
 from understudy.cli.exits import REFUSED, Failure
+from understudy.cli.following import Halt, deadline_of
+from understudy.cli.following import follow as follow_events
 from understudy.cli.names import tell_unmatched
 from understudy.cli.options import ONLY, Json, Names
-from understudy.cli.voice import Voice, as_json, check_reader
+from understudy.cli.voice import Voice, as_json, note
 from understudy.cli.where import Where
 from understudy.errors import UnderstudyError, WaitTimeout
 from understudy.globs import Globs, is_glob
-from understudy.logs import LogEntry
+from understudy.logs import LogEntry, Logs
+from understudy.observe.observer import Observer
 from understudy.observe.remote import Remote
 
 _MOST = 10_000
 _LOOK = 0.25  # seconds between two looks: what an actor writes into its file is told by nobody
+_NOTHING = (
+    'nothing is there yet: kept are what was logged from WARNING on, standard error, and, with output = "file", all '
+    "that is written"
+)
+Say = Callable[[tuple[LogEntry, ...]], None]
 
 
 def logs(
@@ -43,24 +53,19 @@ def logs(
     patterns = names or ["*"]
     place = chosen(where)
     say = _json if json else Scribe().lines
-    with lasting(place), place.remote(timeout=PATIENCE) as far:
+    with lasting(place), ExitStack() as stack:
+        observer = stack.enter_context(place.observer(kinds=("group",), timeout=PATIENCE)) if follow else None
+        if observer is not None:
+            observer.snapshot()  # from here on it tells of the end
+        far = stack.enter_context(place.remote(timeout=PATIENCE))
         told = far.logs(patterns, lines=max(1, lines))
         entries = told.entries if lines else ()
         _tell_strangers(far, names or [], entries)
+        if lines and not entries and not any(map(is_glob, names or ())):
+            note("logs", _NOTHING)
         say(entries)
-        while follow:
-            time.sleep(_LOOK)
-            check_reader()
-            presses.check()
-            try:
-                told = far.logs(patterns, lines=_MOST, after=told.cursor)
-            except UnderstudyError as error:
-                if place.has_ended(error):
-                    return
-                if not isinstance(error, WaitTimeout):  # one that is paused is waited for
-                    raise
-            else:
-                say(told.entries)
+        if observer is not None:
+            _follow(place, observer, partial(far.logs, patterns, lines=_MOST), told.cursor, say)
 
 
 class Scribe:
@@ -81,6 +86,27 @@ class Scribe:
         for text in entry.text.split("\n"):
             head = (f"{entry.name.ljust(self._width)}  ", styles.of_actor(entry.name))
             self._voice.raw(head, text, "red" if entry.stream == "stderr" else style)
+
+
+def _follow(place: Place, observer: Observer, ask: Callable[..., Logs], cursor: dict[str, Any], say: Say) -> None:
+    """Until the system closes: its stream tells that, and that another one is there in its place."""
+    is_heard = True
+    while follow_events(observer, lambda: False, deadline_of(_LOOK), lambda _: None) is not Halt.CLOSED:
+        try:
+            told = ask(after=cursor)
+        except UnderstudyError as error:
+            if place.has_ended(error):
+                return
+            if not isinstance(error, WaitTimeout):  # one that is paused is waited for
+                raise
+            if is_heard:
+                note("logs", f"{place.name} does not answer; it is waited for")
+            is_heard = False
+        else:
+            if not is_heard:
+                note("logs", f"{place.name} answers again")
+            is_heard, cursor = True, told.cursor
+            say(told.entries)
 
 
 def _json(entries: tuple[LogEntry, ...]) -> None:

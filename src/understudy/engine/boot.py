@@ -35,7 +35,7 @@ from understudy.wire import messages
 from understudy.wire.codec import prepare
 from understudy.wire.page import FAULT_AT, Page, Phase
 from understudy.wire.pickling import loads
-from understudy.wire.sockets import Line
+from understudy.wire.sockets import Line, at
 
 _MAX_REPORT = 1 << 30
 _REHEARSALS = 10
@@ -78,7 +78,7 @@ def enter_wings(directory: str) -> Wings | None:
         os.set_blocking(fd, False)
     sections = Sections(Page.blank(), Halt(bell[1]))
     sections.install()
-    return Wings(leash, bell, Line(directory, _MAX_REPORT), sections)
+    return Wings(leash, bell, Line(at(directory), _MAX_REPORT), sections)
 
 
 def play_through() -> None:

@@ -95,6 +95,7 @@ def _birth() -> Birth:
         directory="",
         key=bytes(32),
         host="process",
+        program=False,
         lives_left=0,
         rites=None,
         modules=(),

@@ -8,8 +8,8 @@ from typing import Any
 
 from understudy.lifecycle import budget as budgets
 from understudy.lifecycle import settle as ends
-from understudy.lifecycle.actor import Actor, Hold, Outcome, Wish
-from understudy.lifecycle.effects import ClearAlarm, Effect, Publish, Remind, SetAlarm, Settle
+from understudy.lifecycle.actor import Actor, Body, Hold, Outcome, Wish
+from understudy.lifecycle.effects import ClearAlarm, Continue, Effect, Publish, Remind, SetAlarm, Settle, Suspend
 from understudy.lifecycle.events import (
     Alarm,
     Configure,
@@ -100,14 +100,21 @@ def pause(actor: Actor, _: Pause, __: Moment) -> Step:
     """It stands still where it next looks, in whichever life; a life that begins looks before its first lap."""
     if actor.paused:
         return actor, ()
-    return replace(actor, paused=True), (Remind(), Publish("pause", RUNS, PAUSED, "by request"))
+    halt = Suspend() if is_steered(actor) and actor.ready_at is not None else Remind()
+    return replace(actor, paused=True), (halt, Publish("pause", RUNS, PAUSED, "by request"))
 
 
 def resume(actor: Actor, _: Resume, __: Moment) -> Step:
     """It goes on; one resume ends any number of pauses."""
     if not actor.paused:
         return actor, ()
-    return replace(actor, paused=False), (Remind(), Publish("pause", PAUSED, RUNS, "by request"))
+    word = Continue() if is_steered(actor) and actor.ready_at is not None else Remind()
+    return replace(actor, paused=False), (word, Publish("pause", PAUSED, RUNS, "by request"))
+
+
+def is_steered(actor: Actor) -> bool:
+    """Whether it is made to stand still from outside: a program that runs, and is not on its way to an end."""
+    return actor.spec.program is not None and actor.body is Body.LIVE and actor.wish is Wish.NOTHING
 
 
 def configure(actor: Actor, event: Configure, moment: Moment) -> Step:

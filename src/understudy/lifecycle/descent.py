@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from understudy.lifecycle.actor import Actor, Body, Ending
-from understudy.lifecycle.effects import ClearAlarm, Effect, KillFamily, Remind, SetAlarm, Terminate
+from understudy.lifecycle.effects import (
+    ClearAlarm,
+    Continue,
+    Effect,
+    KillFamily,
+    Remind,
+    SetAlarm,
+    Terminate,
+    TerminateGroup,
+)
 from understudy.lifecycle.events import Alarm
-from understudy.lifecycle.ladder import Action, Rung, tighter
+from understudy.lifecycle.ladder import Action, Rung, by_ladder, of_program, tighter
 from understudy.lifecycle.moment import Moment
 from understudy.status import Status
 
@@ -29,6 +38,18 @@ def signalled(*, stacks: bool = False) -> tuple[Effect, Effect]:
     return KillFamily(stacks=stacks), SetAlarm(Alarm.UNKILLABLE, UNKILLABLE_AFTER)
 
 
+def set_out(actor: Actor, rungs: tuple[Rung, ...], moment: Moment) -> Step:
+    """An end is asked for, by these rungs; without any the sections' own timeouts bound it, a program its ladder.
+
+    A program that stands still is woken: else it would not take the signal.
+    """
+    if actor.spec.program is None:
+        return descend(actor, rungs, moment)
+    rungs = rungs or by_ladder(actor.spec.config.stop, moment.now)
+    down, effects = descend(actor, of_program(rungs, moment.now), moment)
+    return down, (*effects, Continue()) if actor.paused and actor.body is Body.LIVE else effects
+
+
 def descend(actor: Actor, rungs: tuple[Rung, ...], moment: Moment) -> Step:
     """Down the ladder that ends sooner, this one or the one that it is on, as far as it is due."""
     rungs = tighter(actor.rungs, rungs)
@@ -42,6 +63,6 @@ def descend(actor: Actor, rungs: tuple[Rung, ...], moment: Moment) -> Step:
         if action is Action.KILL:
             killed, (last, clock) = strike(replace(actor, rungs=()), Ending.LADDER)
             return killed, (Remind(), clock, *terms, last)
-        terms = (*terms, Terminate())
+        terms = (*terms, Terminate() if action is Action.TERMINATE else TerminateGroup())
     clock = SetAlarm(Alarm.RUNG, rungs[0].at - moment.now) if rungs else ClearAlarm(Alarm.RUNG)
     return replace(actor, rungs=rungs), (Remind(), clock, *terms)

@@ -26,6 +26,21 @@ class Terminate:
 
 
 @dataclass(frozen=True, slots=True)
+class TerminateGroup:
+    """SIGTERM to the process group of a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """SIGSTOP to the process group of a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """SIGCONT to the process group of a program."""
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupt:
     """The private signal that ends an overrun section."""
 
@@ -124,6 +139,9 @@ Effect = (
     Fork
     | Remind
     | Terminate
+    | TerminateGroup
+    | Suspend
+    | Continue
     | Interrupt
     | KillFamily
     | SetAlarm

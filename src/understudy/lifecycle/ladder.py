@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from understudy.config import StopLadder
@@ -12,6 +12,7 @@ class Action(Enum):
     """What a rung does."""
 
     TERMINATE = "SIGTERM"
+    TERMINATE_GROUP = "SIGTERM to the group"
     KILL = "SIGKILL"
 
 
@@ -51,6 +52,14 @@ def length(ladder: StopLadder) -> float:
 def force(now: float) -> tuple[Rung, ...]:
     """Straight to SIGKILL."""
     return (Rung(now, Action.KILL),)
+
+
+def of_program(rungs: tuple[Rung, ...], now: float) -> tuple[Rung, ...]:
+    """The same rungs for who hears no command: SIGTERM takes its place, and what follows is for the whole group."""
+    if rungs[0].action is Action.KILL:
+        return rungs
+    wider = (replace(rung, action=Action.TERMINATE_GROUP) for rung in rungs if rung.action is Action.TERMINATE)
+    return (Rung(now, Action.TERMINATE), *wider, rungs[-1])
 
 
 def tighter(one: tuple[Rung, ...], other: tuple[Rung, ...]) -> tuple[Rung, ...]:

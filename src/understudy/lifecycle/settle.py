@@ -9,6 +9,7 @@ from understudy.lifecycle.actor import Actor, Body, Ending, Hold, Outcome, Verdi
 from understudy.lifecycle.effects import Bury, ClearAlarm, Effect, Fork, SetAlarm, Settle, TakeOver
 from understudy.lifecycle.events import Alarm, Died
 from understudy.lifecycle.moment import Moment, Sequel
+from understudy.lifecycle.programs import result_of
 from understudy.lifecycle.spec import Spec
 from understudy.status import WAS_KILLED, Crash, Status
 
@@ -20,9 +21,7 @@ Step = tuple[Actor, tuple[Effect, ...]]
 def settle(actor: Actor, death: Died, moment: Moment) -> Step:
     """The actor after the death of its process, or after the failure to get one."""
     crash = diagnose(actor, death)
-    # Where nobody can say how it ended, an acknowledged result speaks for it.
-    untold = death.exit_code is None and death.signal is None
-    clean_exit = death.exit_code == 0 or untold or actor.ending in {Ending.EXIT, Ending.LADDER}
+    actor, clean_exit = _last_word(actor, death)
     actor = replace(actor, body=Body.NONE, pid=None, rungs=(), misses=0)
 
     if actor.wish is Wish.KILL:
@@ -48,6 +47,15 @@ def settle(actor: Actor, death: Died, moment: Moment) -> Step:
     if moment.sequel not in _FOLLOWED and _is_final(crash):
         return _end(actor, Outcome(Status.CRASHED, crash=crash), crash.headline(actor.name), crash)
     return _crashed(actor, crash, moment)
+
+
+def _last_word(actor: Actor, death: Died) -> tuple[Actor, bool]:
+    """With its result, if that comes with its end; and whether this end is the one that belongs to a result."""
+    if (code := result_of(actor, death)) is not None:
+        return replace(actor, result=code), True
+    # Where nobody can say how it ended, an acknowledged result speaks for it.
+    untold = death.exit_code is None and death.signal is None
+    return actor, death.exit_code == 0 or untold or actor.ending in {Ending.EXIT, Ending.LADDER}
 
 
 def verdict(actor: Actor, crash: Crash, moment: Moment) -> Verdict:
@@ -92,7 +100,7 @@ def diagnose(actor: Actor, death: Died) -> Crash:
     if death.signal is not None:
         why = STARVED if death.starved and death.signal == "SIGKILL" else ""
         return replace(crash, kind="signal", text=f"was ended by {death.signal}{why}")
-    if death.exit_code == 0:
+    if death.exit_code == 0 and actor.spec.program is None:
         return replace(crash, kind="exit", text="exited without a result")
     if death.exit_code is not None:
         return replace(crash, kind="exit", text=f"exited with code {death.exit_code}")

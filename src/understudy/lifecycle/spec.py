@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from understudy.config import ProcessConfig
+from understudy.lifecycle.programs import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,9 @@ class Spec:
     modules: tuple[str, ...] = ()
     """What its process will need at once; the zygote keeps it warm."""
     takes: str = "perhaps"
-    """Messages: ``always`` with handlers, ``never`` where nothing could wait for one, else ``perhaps``."""
+    """Messages: ``always`` with handlers, ``never`` where nothing could wait for one, ``program``, else ``perhaps``."""
+    program: Program | None = None
+    """Of a program, which ``blob`` says how to begin."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """What was configured since the spawn, by dotted paths: it stands in ``config``, and goes to each life beside the
     original."""

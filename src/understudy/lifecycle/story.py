@@ -47,8 +47,9 @@ def _told(event: Event, name: str) -> str:  # noqa: C901 - one line for each
             return f"tells its error: {crash.headline(name)}"
         case Died(exit_code, signal, place, _, lost):
             how = signal or ("how is unknown" if exit_code is None else f"exit code {exit_code}")
-            where = f"__{place.section}__, lap {place.lap}" if place.section else place.phase or f"lap {place.lap}"
-            return f"died: {how}, in {where}{f', with {lost} messages in hand' if lost else ''}"
+            lap = f"lap {place.lap}" if place.lap else ""  # a program has none
+            where = f"__{place.section}__, lap {place.lap}" if place.section else place.phase or lap
+            return f"died: {how}{f', in {where}' if where else ''}{f', with {lost} messages in hand' if lost else ''}"
         case Stop(rungs, cause, drain):
             how = f"{', with a grace' if rungs else ''}{', after what has arrived' if drain else ''}"
             return f"a stop is asked ({cause}{how})"

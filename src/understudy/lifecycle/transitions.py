@@ -12,8 +12,8 @@ from typing import Any
 
 from understudy.lifecycle import settle as ends
 from understudy.lifecycle.actor import Actor, Body, Ending, Outcome, Verdict, Wish
-from understudy.lifecycle.between import WAITING, Handler, Step, configure, pause, resume
-from understudy.lifecycle.descent import descend, signalled, strike
+from understudy.lifecycle.between import WAITING, Handler, Step, configure, is_steered, pause, resume
+from understudy.lifecycle.descent import descend, set_out, signalled, strike
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
@@ -23,6 +23,7 @@ from understudy.lifecycle.effects import (
     Remind,
     SetAlarm,
     Settle,
+    Suspend,
 )
 from understudy.lifecycle.events import (
     Alarm,
@@ -110,6 +111,8 @@ def note_ready(actor: Actor, _: Ready, moment: Moment) -> Step:
     if (join_in := actor.spec.config.join_in) is not None:
         # Set anew each time: it may have run out while a restart was under way.
         effects = (*effects, SetAlarm(Alarm.JOIN, max(0.0, first + join_in - moment.now)))
+    if actor.paused and is_steered(actor):  # it stands still from its first moment, as near as that can be had
+        effects = (*effects, Suspend())
     budget = replace(actor.budget, stillbirths=0)
     return replace(actor, ready_at=moment.now, first_ready_at=first, budget=budget), effects
 
@@ -142,6 +145,8 @@ def errored(actor: Actor, event: Errored, moment: Moment) -> Step:
         return actor, (Remind(),)
     verdict = ends.verdict(actor, event.crash, moment)
     told = replace(actor, told=event.crash, verdict=verdict)
+    if actor.spec.program is not None and event.crash.kind != "boot" and actor.body is Body.LIVE:
+        return strike(told, Ending.EXIT)  # it knows nothing of it, and would live on
     if verdict is Verdict.RITES:
         return replace(told, status=Status.STOPPING, rites_for=event.crash), (Remind(),)
     return told, (Remind(), *_exit_clock(actor))
@@ -171,7 +176,7 @@ def stop(actor: Actor, event: Stop, moment: Moment) -> Step:
         return actor, ()
     drain = actor.drain if actor.wish is Wish.STOP else event.drain
     wished = replace(actor, status=Status.STOPPING, wish=Wish.STOP, drain=drain, successor=None)
-    return descend(wished, event.rungs, moment)
+    return set_out(wished, event.rungs, moment)
 
 
 def kill(actor: Actor, _: Kill, __: Moment) -> Step:
@@ -189,9 +194,9 @@ def restart(actor: Actor, event: Restart, moment: Moment) -> Step:
     if actor.wish is Wish.KILL:
         return actor, ()
     if actor.wish is Wish.REJOIN:  # which is one, in its order
-        return descend(replace(actor, successor=event.spec or actor.successor), event.rungs, moment)
+        return set_out(replace(actor, successor=event.spec or actor.successor), event.rungs, moment)
     wished = replace(actor, status=Status.STOPPING, wish=Wish.RESTART, successor=event.spec or actor.successor)
-    return descend(wished, event.rungs, moment)
+    return set_out(wished, event.rungs, moment)
 
 
 def rejoin(actor: Actor, event: Rejoin, moment: Moment) -> Step:
@@ -203,7 +208,7 @@ def rejoin(actor: Actor, event: Rejoin, moment: Moment) -> Step:
     done = actor.wish is Wish.NOTHING and actor.status is Status.STOPPING and config.policy != "always"
     ends_for_good = actor.wish is Wish.STOP or actor.rites_for is not None or done or config.policy == "never"
     wish = Wish.STOP if ends_for_good else Wish.REJOIN
-    return descend(replace(actor, status=Status.STOPPING, wish=wish), event.rungs, moment)
+    return set_out(replace(actor, status=Status.STOPPING, wish=wish), event.rungs, moment)
 
 
 # --- clocks

@@ -5,7 +5,6 @@ What is sent through it is in order among itself. Answers are opened where they 
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -86,6 +85,8 @@ class Courier:
             return await self._ask_all(members, message, seconds)
 
     async def _ask_all(self, members: Sequence[tuple[int, str]], message: Any, seconds: float | None) -> list[Any]:
+        import asyncio  # who awaits has it; the others do without
+
         asked: list[Parcel] = []
         try:
             asked.extend(self._give(uid, name, message, "ask") for uid, name in members)
@@ -106,6 +107,8 @@ class Courier:
 
     async def meet(self, members: Sequence[tuple[int, str]]) -> None:
         """Learn how they stand, without holding up the loop."""
+        import asyncio
+
         for uid, name in members:
             if self._office.known(uid) is None:
                 await asyncio.to_thread(self._office.peer, uid, name)
@@ -138,6 +141,8 @@ class Courier:
         return parcel
 
     async def _answer(self, parcel: Parcel, seconds: float | None) -> Any:
+        import asyncio
+
         try:
             async with asyncio.timeout(seconds):
                 said = await self._until_done(parcel)
@@ -146,6 +151,8 @@ class Courier:
         return self._begin().open(said, parcel.name, parcel.uid)
 
     async def _until_done(self, parcel: Parcel) -> Any:
+        import asyncio
+
         try:
             await parcel.future
         except (asyncio.CancelledError, GeneratorExit):

@@ -10,6 +10,8 @@ def closed(peer: Peer) -> UnderstudyError:
     """Why nothing can be said to it."""
     if peer.over:
         return died(peer, "has ended")
+    if peer.takes == "program":
+        return NotAnActor(f"{peer.name} is a program and takes no messages; speak to it as any other process would")
     return NotAnActor(f"{peer.name} is a function and takes no messages; a Process with a __receive__ does")
 
 

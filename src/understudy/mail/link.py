@@ -83,8 +83,8 @@ class Peer:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nothing can be said to it: it is over, or a function, which cannot take a message."""
-        return self.over or self.takes == "never"
+        """Whether nothing can be said to it: it is over, or a function or program, which cannot take a message."""
+        return self.over or self.takes in {"never", "program"}
 
     @property
     def over(self) -> bool:

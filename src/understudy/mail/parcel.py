@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +40,8 @@ class Parcel:
         self._lending = lending
         self._sealed = lending.note(seal(message, "message", key, None if self.is_reliable else lending.lender))
         self._context = carried()
+        import asyncio  # who awaits has it; the others do without
+
         self._loop = asyncio.get_running_loop()
         self.future: asyncio.Future[None] = self._loop.create_future()
         self.given_up = False

@@ -170,8 +170,8 @@ class Client:
         if self._guest is None or self._met is Meeting.WELCOME:
             return ""
         if self._met is Meeting.FAILED:
-            return "; something is there, but not the system that the key is for, or no gate"
-        return "; no connection came about"
+            return "; something is there, but no gate of the system that the key is for"
+        return "; no connection came about: the name may be unknown, nothing listen there, or a firewall be between"
 
     def ring(self) -> None:
         """End a wait that is under way, from any thread."""

@@ -42,7 +42,7 @@ class Answers:
         self._office = Office(
             Myself(world.system, 0, 0, ""),
             world.key,
-            lambda: Exchange(world.directory),
+            lambda: Exchange(world.hub.places),
             self._meet,
             self.letter_from_parent,
         )

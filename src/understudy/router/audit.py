@@ -45,6 +45,13 @@ class Audit:
         self._lock = threading.Lock()
         self._away: Counter[str] = Counter()
 
+    @staticmethod
+    def begin() -> None:
+        """Have the logger tell what was done, unless somebody has set its level: off by default it would be none."""
+        logger = logging.getLogger(LOGGER)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.INFO)
+
     def did(self, who: Who, verb: str, whom: object, outcome: object) -> None:
         """A request that changes something was met, or could not be."""
         text = outcome if isinstance(outcome, str) else shown(outcome)

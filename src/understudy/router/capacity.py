@@ -20,11 +20,12 @@ def check_capacity(world: World, opened: int | None, count: int = 1) -> None:
     For the router's thread; ``opened`` is what `opened_descriptors` said just before, None where nothing tells.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needs = FDS_PER_ACTOR + world.hub.places.descriptors
     promises = [_promised(world, actor) for actor in world.registry.living()]
     promised, starting = sum(promises), sum(1 for one in promises if one)
-    if opened is not None and opened + promised + count * FDS_PER_ACTOR + RESERVE > limit:
+    if opened is not None and opened + promised + count * needs + RESERVE > limit:
         raise NoCapacity(
-            f"{_more(count)} {count * FDS_PER_ACTOR} descriptors in this process: {opened} of {limit} are open, "
+            f"{_more(count)} {count * needs} descriptors in this process: {opened} of {limit} are open, "
             f"{promised} promised to {starting} starting actors, {RESERVE} kept in reserve; raise `ulimit -n`"
         )
 

@@ -1,9 +1,10 @@
 """The door of the sockets that clients use: shut while so many are connected that descriptors could run out.
 
-libzmq ends the whole process where it has no descriptor to accept a connection with, and knows no limit of connections.
-So a thread of its own hears of each that comes, and takes the sockets' files out of reach when there are too many:
-clients look for them again and again, as ZeroMQ does, and find them when others have left. While it is kept from
-hearing, as by code that holds the interpreter, libzmq accepts a thousand at each socket and then waits for it.
+By ipc libzmq ends the whole process where it has no descriptor to accept a connection with, and knows no limit of
+connections; by TCP it goes on, and there is no door. So a thread of its own hears of each that comes, and takes the
+sockets' files out of reach when there are too many: clients look for them again and again, as ZeroMQ does, and find
+them when others have left. While it is kept from hearing, as by code that holds the interpreter, libzmq accepts a
+thousand at each socket and then waits for it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import threading
 from collections.abc import Callable
 
 from understudy.router.capacity import opened_descriptors
-from understudy.wire.sockets import Hub
+from understudy.wire.sockets.hub import Doorbell, Hub
 
 SHARE = 4
 """Clients' connections may have one descriptor in so many of those that the process may open."""
@@ -34,8 +35,8 @@ _log = logging.getLogger("understudy")
 class Door:
     """Open, or shut; ``tell`` is told of each change, in the door's own thread."""
 
-    def __init__(self, name: str, directory: str, hub: Hub, tell: Callable[[str], None]) -> None:
-        self._directory, self._hub, self._tell = directory, hub, tell
+    def __init__(self, name: str, directory: str, hub: Hub, bell: Doorbell, tell: Callable[[str], None]) -> None:
+        self._directory, self._hub, self._bell, self._tell = directory, hub, bell, tell
         self._inside: set[int] = set()
         self._is_shut = False
         self._thread = threading.Thread(target=self._run, name=f"understudy-door-{name}", daemon=True)
@@ -50,7 +51,7 @@ class Door:
         self._thread.join()
 
     def _run(self) -> None:
-        while (moves := self._hub.bell.wait(_LOOK if self._is_shut else None)) is not None:
+        while (moves := self._bell.wait(_LOOK if self._is_shut else None)) is not None:
             for came, descriptor in moves:
                 (self._inside.add if came else self._inside.discard)(descriptor)
             try:

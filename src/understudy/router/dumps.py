@@ -32,6 +32,7 @@ _FULL = FAULT_SIZE - 8192
 _STOPPED = "is stopped, by a signal or a debugger, and tells its stacks when it goes on"
 _UNREACHED = "is held up so that not even a signal reaches it"
 _STILL_HELD = "is held as long as it was often dumped, and has no room for more; this was the last dump"
+_PROGRAM = "(it is a program, and has no stacks that could be read here)"
 Tell = Callable[[str], None]
 
 
@@ -124,6 +125,8 @@ class Dumps:
             self._end(world, uid, "")
         if actor.pid is None or page is None:
             tell("")
+        elif actor.spec.program is not None:
+            tell(_PROGRAM)
         elif family.is_stopped(actor.pid):
             tell(_excuse(page, _STOPPED))
         else:

@@ -28,7 +28,8 @@ from understudy.spawners.guard import Leash
 from understudy.spawners.zygote import ZygoteSpawner
 from understudy.wire.keys import new_key
 from understudy.wire.ledger import accounts
-from understudy.wire.sockets import Hub
+from understudy.wire.sockets import TRANSPORTS, Hub
+from understudy.wire.sockets import found as found_places
 
 _MAX_REPORT = (1 << 30) + (1 << 20)
 
@@ -43,17 +44,24 @@ def found(
 ) -> tuple[World, Leash]:
     """A world in which nobody lives yet, and the lock that says that it does; nothing is left if it fails."""
     kept = None if output_dir is None else made_directory(output_dir)
+    transport = _transport()
     open_standard_descriptors()
     with rundir.entrance():
         name = rundir.free_name() if name is None else rundir.check_system_name(name)
         directory = rundir.make(name)
-        leash = Leash(directory)
+        try:
+            # Before the leash: whoever sees that the system lives looks for them.
+            places = found_places(directory, transport)
+            leash = Leash(directory)
+        except OSError:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
     system = os.path.basename(directory)
     try:
         # The zygote first: it may refuse, and it must not inherit sockets.
         zygotes = ZygoteSpawner(system, directory, _names(preload), learn=learn)
         spawners: dict[str, Spawner] = {"process": zygotes, "spawn": FreshSpawner()}
-        hub, timers, registry = Hub(directory, _MAX_REPORT), Timers(), Registry()
+        hub, timers, registry = Hub(places, _MAX_REPORT), Timers(), Registry()
         registry.governor, registry.max_depth = Governor(config.restarts_per_second), config.max_depth
         world = World(
             system=system,
@@ -73,11 +81,20 @@ def found(
         )
     except BaseException:
         leash.release()
+        places.close()
         shutil.rmtree(directory, ignore_errors=True)
         raise
     registry.archive.keep = world.refs.__contains__
     world.post.accounts = lambda uid: accounts(world.records[uid].begun)
     return world, leash
+
+
+def _transport() -> str:
+    """How the sockets of a new system are reached; its children learn it from its directory."""
+    wanted = os.environ.get("UNDERSTUDY_TRANSPORT") or TRANSPORTS[0]
+    if wanted not in TRANSPORTS:
+        raise ConfigError(f"UNDERSTUDY_TRANSPORT={wanted}: give {' or '.join(TRANSPORTS)}, or leave it out")
+    return wanted
 
 
 def _names(preload: Iterable[str]) -> list[str]:

@@ -121,6 +121,7 @@ class Gates:
     def open(self, place: Place, role: Role, keyring: Keyring) -> OpenGate:
         """One more. Raises ConfigError and AccessDenied for the keyring, OSError where the address cannot be had."""
         mishaps: SimpleQueue[BaseException] = SimpleQueue()
+        self._audit.begin()
         porter = Porter(keyring, role, self._audit)
 
         def fail(error: BaseException) -> None:

@@ -17,6 +17,7 @@ from understudy.router.control import Control
 from understudy.router.desk import Desk, answered
 from understudy.router.door import Door
 from understudy.router.errands import Errands
+from understudy.router.executing import Programs
 from understudy.router.folders import read_last_lines
 from understudy.router.gates import Gates
 from understudy.router.listing import brief
@@ -31,7 +32,7 @@ from understudy.router.sampling import Sampler
 from understudy.router.survey import Survey
 from understudy.router.watch import Watch
 from understudy.router.world import World
-from understudy.spawners.base import Born, Gone, News, NotBorn
+from understudy.spawners.base import Born, Executed, Gone, News, NotBorn
 from understudy.wire.audience import LONGEST_TOPIC
 from understudy.wire.page import Phase
 
@@ -39,6 +40,8 @@ _LATE = 0.2
 _QUIET, _CATCH_UP = 0.05, 0.5
 _LAST_WORDS = 0.5
 """Seconds for which a death waits where the reports do not end, as while others flood us with log records."""
+_FIRST_LOOK, _PATIENCE = 2.0, 0.005
+"""Seconds more for a program whose first look has not been yet, and between two turns meanwhile."""
 _TOPIC_NUMBERS = 2  # uid and incarnation
 
 
@@ -56,6 +59,7 @@ class Router:
         outputs = Outputs(world, self.files)
         self.desk = Desk(world, self.watch, self.sampler, self.errands, outputs)
         self._control = Control(self.desk)
+        self._programs = Programs(world, calls)
         self._neighbour = Neighbour(Replies(world.hub, world.timers))
         self.gates = Gates(world, self._control)
         world.look = lambda actor, tell: answered(lambda: look(self.desk, actor)).then(tell)
@@ -64,7 +68,8 @@ class Router:
         self._turned = monotonic()
         self._dead: list[tuple[float, Gone]] = []
         """Deaths that were told, and until when they wait for what the dead had said."""
-        self._door = Door(world.system, world.directory, world.hub, self._tell_of_the_door)
+        bell, tell = world.hub.bell, self._tell_of_the_door
+        self._door = None if bell is None else Door(world.system, world.directory, world.hub, bell, tell)
         self._thread = threading.Thread(target=self._run, name=f"understudy-{world.system}", daemon=True)
 
     def start(self) -> None:
@@ -75,7 +80,8 @@ class Router:
             hub.watch(spawner.fileno())
         self.calls.thread, self.calls.closed = self._thread, self.world.closed
         self.world.timers.set("tick", monotonic() + TICK, self._tick)
-        self._door.start()
+        if self._door is not None:
+            self._door.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -102,7 +108,7 @@ class Router:
     def _turn(self) -> None:
         due = self._due()
         if self._dead:
-            wait: float | None = 0.0
+            wait: float | None = _PATIENCE if any(self._programs.is_looking(one.uid) for _, one in self._dead) else 0.0
         else:
             wait = None if due is None else max(0.0, due - monotonic())
         ready = self.world.hub.poll(wait)
@@ -117,7 +123,8 @@ class Router:
     def _leave(self) -> None:
         self.world.publisher.bye()
         self.gates.close()
-        self._door.close()
+        if self._door is not None:
+            self._door.close()
         self.world.hub.close()
 
     def _tell_of_the_door(self, text: str) -> None:
@@ -152,7 +159,8 @@ class Router:
             self._try(self._reports.take, frames)
         for until, death in dead:
             record = world.records.get(death.uid)
-            if (all_read and not (record and record.reading)) or now >= until:
+            looks = self._programs.is_looking(death.uid)
+            if (all_read and not looks and not (record and record.reading)) or now >= until + looks * _FIRST_LOOK:
                 self._try(self._hear, death)
             else:
                 self._dead.append((until, death))
@@ -203,12 +211,17 @@ class Router:
         record = world.records.get(news.uid)
         if actor is None or record is None or actor.incarnation != news.incarnation or actor.status.ended:
             world.registry.stale += 1
+            if isinstance(news, Executed) and news.notices is not None:
+                news.notices.close()
             return
         if isinstance(news, Born):
             record.born(news.pid)
             world.happen(news.uid, Forked(news.pid))
         elif isinstance(news, NotBorn):
             world.happen(news.uid, ForkFailed(news.reason, news.lost))
+        elif not isinstance(news, Gone):
+            if actor.spec.program is not None:
+                self._programs.hear(actor, actor.spec.program, news)
         else:
             record.gone(news)
             page = record.page
@@ -221,7 +234,8 @@ class Router:
                     # It died before its word of it had left the process: the page is proof enough. Who is leaving has
                     # had an answer to its last word, so a READY among them was read.
                     world.happen(news.uid, Ready())
-                place = Place(section, lap, phase.words if phase < Phase.READY else "")
+                place = Place(section, lap, self._programs.phase_of(actor, page) if phase < Phase.READY else "")
+            self._programs.ended(actor, news.left)
             world.happen(news.uid, Died(news.exit_code, news.signal, place, record.starved(), lost))
 
     def _subscribed(self, frame: bytes) -> None:

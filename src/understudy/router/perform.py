@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
+import signal
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -16,6 +16,7 @@ from understudy.lifecycle.actor import Actor, Wish
 from understudy.lifecycle.effects import (
     Bury,
     ClearAlarm,
+    Continue,
     Cue,
     Effect,
     Fork,
@@ -27,8 +28,10 @@ from understudy.lifecycle.effects import (
     Remind,
     SetAlarm,
     Settle,
+    Suspend,
     TakeOver,
     Terminate,
+    TerminateGroup,
 )
 from understudy.lifecycle.events import Alarm, Cued, Expired, ForkFailed, Kill, Rejoin, Stop
 from understudy.lifecycle.ladder import by_ladder
@@ -42,8 +45,6 @@ from understudy.spawners.base import Birth
 from understudy.status import Status
 from understudy.wire.page import Page
 from understudy.wire.sockets import mailbox_of
-
-_SIGTERM, _SIGKILL = 15, 9
 
 
 def perform(world: World, actor: Actor, effects: tuple[Effect, ...]) -> None:
@@ -68,7 +69,11 @@ def kill_doomed(world: World) -> None:
 
 
 def _fork(world: World, actor: Actor, _: Fork) -> None:
-    record = world.records[actor.uid]
+    record, places = world.records[actor.uid], world.hub.places
+    if actor.rites_for is None and not places.has(mailbox_of(actor.uid, actor.incarnation)):
+        # Reserved before: who looked for it since in vain looks again only when that life has ended.
+        _not_born(world, actor, "no port was to be had for its mailbox")
+        return
     try:
         page, page_fd = Page.create(f"understudy-page:{world.system}:{actor.uid}:{actor.incarnation}")
     except OSError as error:
@@ -85,6 +90,7 @@ def _fork(world: World, actor: Actor, _: Fork) -> None:
         directory=world.directory,
         key=world.key,
         host=actor.spec.host,
+        program=actor.spec.program is not None,
         lives_left=_lives_left(world, actor),
         rites=None if actor.rites_for is None else actor.rites_for.to_dict(),
         modules=actor.spec.modules,
@@ -114,6 +120,8 @@ def _not_born(world: World, actor: Actor, reason: str) -> None:
 
 
 def _remind(world: World, actor: Actor, _: Remind) -> None:
+    if actor.spec.program is not None:
+        return  # it hears no orders
     page = world.records[actor.uid].page
     if page is not None:
         page.stop, page.paused = ordered(actor), actor.paused
@@ -121,7 +129,11 @@ def _remind(world: World, actor: Actor, _: Remind) -> None:
 
 
 def _terminate(world: World, actor: Actor, _: Terminate) -> None:
-    world.spawner(actor).signal(actor.uid, _SIGTERM)
+    world.spawner(actor).signal(actor.uid, signal.SIGTERM)
+
+
+def _to_group(number: int) -> Callable[[World, Actor, Any], None]:
+    return lambda world, actor, _: world.spawner(actor).signal_group(actor.uid, number)
 
 
 def _interrupt(world: World, actor: Actor, _: Interrupt) -> None:
@@ -165,8 +177,7 @@ def _bury(world: World, actor: Actor, effect: Bury) -> None:
     world.orders.forget(actor.uid)
     world.post.ended(actor.uid)
     world.cradle.ended(actor.uid)
-    with contextlib.suppress(OSError):  # who was killed has left its name there
-        os.unlink(os.path.join(world.directory, mailbox_of(actor.uid, incarnation)))
+    world.hub.places.release(mailbox_of(actor.uid, incarnation))
     for alarm in (Alarm.RUNG, Alarm.EXIT, Alarm.UNKILLABLE):  # the watch ends by itself
         world.timers.clear((actor.uid, alarm))
     if report is not None:
@@ -300,6 +311,9 @@ DEEDS: dict[type[Any], Callable[[World, Actor, Any], None]] = {
     Fork: _fork,
     Remind: _remind,
     Terminate: _terminate,
+    TerminateGroup: _to_group(signal.SIGTERM),
+    Suspend: _to_group(signal.SIGSTOP),
+    Continue: _to_group(signal.SIGCONT),
     Interrupt: _interrupt,
     KillFamily: _kill_family,
     SetAlarm: _set_alarm,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 from understudy.errors import UnknownActor
@@ -163,4 +162,6 @@ def _info(desk: Desk, actor: Actor) -> ActorInfo:
 
 @cache
 def _version() -> str:
+    from importlib.metadata import version  # with a fifth of what else a program loads: for who asks
+
     return version("understudy")

@@ -156,6 +156,8 @@ class Restarting(Order):
     def do(self, world: World) -> dict[str, str]:
         """Carry it out."""
         world.check_open()
+        if self._spec is not None:
+            _check_kind(self._spec, select(world, self._wanted))
         return super().do(world)
 
     def _one(self, world: World, actor: Actor) -> str:
@@ -207,6 +209,13 @@ class Configuring(Order):
         super().__init__(selector)
         self._options = live_options(options)
 
+    def do(self, world: World) -> dict[str, str]:
+        """Carry it out; for nobody where a program is among them."""
+        for actor in select(world, self._wanted):
+            if actor.spec.program is not None and not actor.status.ended:
+                raise ConfigError(f"{actor.name} is a program: it hears no orders, so nothing of it can be configured")
+        return super().do(world)
+
     def _one(self, world: World, actor: Actor) -> str:
         word = self._word(actor)
         if word == ASKED:
@@ -223,6 +232,14 @@ def stop_one(world: World, actor: Actor, rungs: tuple[Rung, ...], cause: str = "
     """One stop, by its rungs; of what has ended nothing."""
     if not actor.status.ended:
         world.happen(actor.uid, Stop(rungs, cause, drain))
+
+
+def _check_kind(spec: Spec, actors: Iterable[Actor]) -> None:
+    """What takes the place of a program has to be one; and the other way round."""
+    for actor in actors:
+        if (spec.program is None) != (actor.spec.program is None):
+            kinds = ("a program", "a Process") if actor.spec.program else ("a Process", "a program")
+            raise ConfigError(f"{actor.name} is {kinds[0]}; {kinds[1]} cannot take its place: spawn that anew")
 
 
 def _found(world: World, one: str | Spawned) -> list[Actor]:

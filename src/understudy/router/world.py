@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from understudy.errors import GroupFailed, SystemClosed
 from understudy.latch import Latch
 from understudy.lifecycle.actor import Actor, Kin, Outcome, Seat
-from understudy.lifecycle.effects import Effect
+from understudy.lifecycle.effects import Bury, Effect
 from understudy.lifecycle.events import Event, Released
 from understudy.lifecycle.moment import Moment
 from understudy.lifecycle.registry import Registry, Steering
@@ -35,7 +35,7 @@ from understudy.router.shelf import Shelf
 from understudy.router.timers import Timers
 from understudy.spawners.base import Spawner
 from understudy.status import Status
-from understudy.wire.sockets import Hub
+from understudy.wire.sockets import Hub, mailbox_of
 
 _A_ROUND = 10
 """Of those that queue, so many restarts begin in one round of the loop."""
@@ -128,6 +128,8 @@ class World:
             self._watch_queue()
         while self.registry.lightened:
             self.cells[self.registry.lightened.pop()].lighten()
+        if any(isinstance(effect, Bury) for effect in effects):
+            self._make_room(self.registry.actors[uid])  # first: who hears of the death looks for the next life
         self.post.changed(uid)
         if effects:
             self.perform(self, self.registry.actors[uid], effects)
@@ -181,12 +183,19 @@ class World:
     def _begin(self, actor: Actor, effects: tuple[Effect, ...]) -> None:
         self.cells[actor.uid] = Cell()
         self.records[actor.uid] = Record()
+        self._make_room(actor)
         self.perform(self, actor, effects)
         while self.registry.forgotten:
             gone = self.registry.forgotten.pop()
             del self.cells[gone.uid], self.records[gone.uid]
             self.post.forgotten(gone.uid)
             self.publisher.forget(gone.uid, None if self.registry.knows(gone.name) else gone.name)
+
+    def _make_room(self, actor: Actor) -> None:
+        """For the mailbox of the life that follows the last one that has ended."""
+        if not actor.status.ended:
+            life = actor.incarnation + (actor.status is Status.RESTARTING)
+            self.hub.places.reserve(mailbox_of(actor.uid, life))
 
     def reap(self) -> list[int]:
         """What spawners have swept up since the last call, by pid."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -87,6 +88,8 @@ class Birth:
     directory: str
     key: bytes = field(repr=False)
     host: str
+    program: bool
+    """Whether the blob says which program to become, and is no pickle."""
     lives_left: int
     rites: dict[str, Any] | None
     """The crash that the last rites are held for, if this incarnation is born for them."""
@@ -112,6 +115,7 @@ class Birth:
                 self.directory,
                 self.key,
                 self.host,
+                self.program,
                 self.lives_left,
                 self.rites,
                 self.modules,
@@ -161,16 +165,53 @@ class Gone:
     exit_code: int | None
     signal: str | None
     usage: Usage | None
+    left: tuple[str, ...] = ()
+    """Of a program: what it left behind beyond its process group, each by name and number."""
 
     @classmethod
-    def by_code(cls, uid: int, incarnation: int, code: int | None, usage: Usage | None) -> Gone:
+    def by_code(
+        cls, uid: int, incarnation: int, code: int | None, usage: Usage | None, left: tuple[str, ...] = ()
+    ) -> Gone:
         """From a code that is negative for a signal, None where nobody could tell."""
         if code is None or code >= 0:
-            return cls(uid, incarnation, code, None, usage)
-        return cls(uid, incarnation, None, name_of(-code), usage)
+            return cls(uid, incarnation, code, None, usage, left)
+        return cls(uid, incarnation, None, name_of(-code), usage, left)
 
 
-News = Born | NotBorn | Gone
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A process has become the program that it was to be; ``notices`` is where that says that it is ready, if it may.
+
+    Whoever hears of it closes that.
+    """
+
+    uid: int
+    incarnation: int
+    notices: socket.socket | None = None
+    starts: dict[str, int] = field(default_factory=dict)
+    """Of its files for stdout and stderr: at which byte it begins to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotExecuted:
+    """It could not; it ends. ``kind`` is the name of the exception."""
+
+    uid: int
+    incarnation: int
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """Something that did not keep it from that, to be told."""
+
+    uid: int
+    incarnation: int
+    text: str
+
+
+News = Born | NotBorn | Gone | Executed | NotExecuted | Remarked
 
 
 class Spawner(Protocol):
@@ -201,6 +242,10 @@ class Spawner(Protocol):
 
     def signal(self, uid: int, number: int) -> bool:
         """Send a signal to the actor's process; False if there is none any more."""
+        ...
+
+    def signal_group(self, uid: int, number: int) -> None:
+        """Send a signal to the process group that the actor's process leads; nothing where there is none any more."""
         ...
 
     def pid(self, uid: int) -> int | None:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from understudy import failpoints
-from understudy.spawners import signals
+from understudy.spawners import execution, signals
 from understudy.spawners.base import Engine
 from understudy.wire.codec import pack, unpack
 
 MAX_MESSAGE = 1 << 16
-FDS = 2
-"""Descriptors of a request: the page and the birth."""
+FDS = {"fork": 2, "exec": 3}
+"""Descriptors of a request: the page, the birth and, for a program, where its process tells how it comes to that."""
 _PIDFD = hasattr(os, "pidfd_open")
 
 
@@ -52,6 +52,13 @@ class Births:
         pid = self._cast(uid, incarnation, fds) or os.fork()
         if pid == 0:
             play(lambda: self._become(uid, incarnation, fds))
+        return pid
+
+    def execute(self, uid: int, incarnation: int, fds: list[int]) -> int:
+        """The process that becomes the program of this incarnation; raises OSError if none can be had."""
+        pid = os.fork()
+        if pid == 0:
+            play(lambda: self._execute(uid, incarnation, fds))
         return pid
 
     def call_standby(self) -> None:
@@ -112,7 +119,9 @@ class Births:
         wings = self.engine.enter_wings(self.directory)
         if wings is not None and not select.select([prompter], [], [], 0)[0]:
             self.engine.play_through()
-        data, fds, _, _ = socket.recv_fds(prompter, MAX_MESSAGE, FDS) if wings is not None else (b"", [], 0, None)
+        data, fds = b"", list[int]()
+        if wings is not None:
+            data, fds, _, _ = socket.recv_fds(prompter, MAX_MESSAGE, FDS["fork"])
         prompter.close()
         if not data:
             return 0
@@ -125,6 +134,12 @@ class Births:
         self._announce(uid, incarnation)
         self._shed()
         return self.engine.live(fds[0], fds[1])
+
+    def _execute(self, uid: int, incarnation: int, fds: list[int]) -> int:
+        """In the child: tell that we are, then become the program."""
+        self._announce(uid, incarnation)
+        self._shed()
+        return execution.become(*fds)
 
     def _announce(self, uid: int, incarnation: int) -> None:
         """The child itself tells, and then closes: once every end of the channel is closed, nobody is untold."""

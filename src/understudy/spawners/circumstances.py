@@ -26,14 +26,18 @@ _place = b""
 
 def place() -> bytes:
     """Directory, environment, umask, `sys.path` and `sys.argv` of this process, now."""
-    try:
-        directory: str | None = os.getcwd()
-    except FileNotFoundError:
-        directory = None
     arguments = [str(argument) for argument in getattr(sys, "argv", None) or [""]]
     # Sorted, for two processes with the same variables may hold them in different orders.
     variables = {key: value for key, value in sorted(environment().items()) if key != MARKER.encode()}
-    return pack([directory, _identity(), variables, _umask(), [str(entry) for entry in sys.path], arguments])
+    return pack([directory(), _identity(), variables, _umask(), [str(entry) for entry in sys.path], arguments])
+
+
+def directory() -> str | None:
+    """Where this process works; None where that is gone."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None
 
 
 def environment() -> dict[bytes, bytes]:
@@ -64,13 +68,13 @@ def take(packed: bytes) -> None:
     global _place  # noqa: PLW0603 - of the process, as the environment is
     if packed == _place:
         return
-    directory, _, environment, umask, paths, arguments = unpack(packed, _LIMIT)
-    _become(environment)
+    where, _, variables, umask, paths, arguments = unpack(packed, _LIMIT)
+    _become(variables)
     os.umask(umask)
-    if directory is not None:
+    if where is not None:
         # A directory that is gone since leaves the child where the zygote stands, as it would leave the parent.
         with contextlib.suppress(OSError):
-            os.chdir(directory)
+            os.chdir(where)
     sys.path[:] = paths
     sys.argv[:] = arguments
     _place = packed

@@ -60,6 +60,11 @@ def table() -> dict[int, Row]:
     return {found.pid: found for found in rows if found is not None}
 
 
+def called(pid: int) -> str:
+    """A process by name and number, for people."""
+    return f"{_read(f'/proc/{pid}/comm').decode(errors='replace').strip() or 'a process'} (pid {pid})"
+
+
 def own_children() -> set[int] | None:
     """The children of this single-threaded process; None where the kernel does not list them."""
     try:

@@ -111,6 +111,10 @@ class FreshSpawner:
         child = self._children.get(uid)
         return child is not None and child.process.signal(number)
 
+    def signal_group(self, uid: int, number: int) -> None:
+        """By pidfd, to the process alone: a number proves nothing here, and programs are not started by this one."""
+        self.signal(uid, number)
+
     def pid(self, uid: int) -> int | None:
         """The number of the process, while it is its own."""
         child = self._children.get(uid)

@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from understudy.spawners import circumstances, signals
@@ -41,8 +41,8 @@ class Zygote:
     heard: float = 0.0
     """When it said something last."""
     asked: dict[tuple[int, int], float] = field(default_factory=dict)
-    unasked: deque[tuple[Birth, int]] = field(default_factory=deque)
-    """Requests, with their pages, for which its channel had no room."""
+    unasked: deque[tuple[Birth, tuple[int, ...]]] = field(default_factory=deque)
+    """Requests for which its channel had no room, each with its page and, of a program, what its process speaks to."""
     unsaid: deque[bytes] = field(default_factory=deque)
     """The same, of what needs no answer."""
 
@@ -72,12 +72,13 @@ class Zygote:
         """Ask for what is unasked, as far as there is room; what went wrong with the first of it."""
         self.say_unsaid()
         while self.unasked and not self.unsaid:
-            birth, page_fd = self.unasked[0]
+            birth, fds = self.unasked[0]
             birth_fd = -1
             try:
                 birth_fd = birth.to_file()
-                request = pack(["fork", birth.uid, birth.incarnation, birth.modules])
-                socket.send_fds(self.channel, [request], [page_fd, birth_fd])
+                verb = "exec" if birth.program else "fork"
+                request = pack([verb, birth.uid, birth.incarnation, birth.modules])
+                socket.send_fds(self.channel, [request], [fds[0], birth_fd, *fds[1:]])
             except BlockingIOError:
                 return None
             except OSError as error:
@@ -87,7 +88,7 @@ class Zygote:
                     os.close(birth_fd)
             self.asked[birth.uid, birth.incarnation] = time.monotonic()
             self.forked += 1
-            os.close(self.unasked.popleft()[1])
+            close_all(self.unasked.popleft()[1])
         return None
 
     def take_back(self) -> list[tuple[int, int]]:
@@ -98,10 +99,10 @@ class Zygote:
         return back
 
     def forget_unasked(self, uid: int | None = None) -> None:
-        """Let go of the requests of one actor, or of all, and of their pages."""
+        """Let go of the requests of one actor, or of all, and of their descriptors."""
         for request in [request for request in self.unasked if uid in {None, request[0].uid}]:
             self.unasked.remove(request)
-            os.close(request[1])
+            close_all(request[1])
 
     def stuck_at(self) -> float:
         """When its silence says that it is stuck."""
@@ -131,6 +132,12 @@ class Zygote:
         os.close(self.pidfd)
         self.pidfd = None
         return code
+
+
+def close_all(fds: Iterable[int]) -> None:
+    """Close them."""
+    for fd in fds:
+        os.close(fd)
 
 
 def begin(system: str, directory: str, preload: Sequence[str]) -> Zygote:

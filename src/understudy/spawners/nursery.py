@@ -27,6 +27,7 @@ from understudy.wire.codec import unpack
 
 _SWEEP_AFTER, _SWEEP_BY = 0.2, 1.0
 _STANDBY_AFTER = 0.01
+_TOLD = 20
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -60,6 +61,8 @@ class Nursery:
     """Whether another one came before it, which looks after all that bears the system's mark."""
     _standby_at: float | None = None
     _children: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _programs: set[int] = field(default_factory=set)
+    """Those of them that are programs."""
     _kin: set[int] = field(default_factory=set)
     """Zygotes that are children of this one: its apprentices, and theirs once it has adopted them."""
     _retired: bool = False
@@ -141,11 +144,14 @@ class Nursery:
 
     def _obey(self, verb: str, *rest: Any, fds: list[int]) -> None:
         match verb, rest:
-            case "fork", [uid, incarnation, modules]:
+            case "fork" | "exec", [uid, incarnation, modules]:
                 if self._sweep_at is not None:
                     self._sweep_at = min(self._sweep_by, time.monotonic() + _SWEEP_AFTER)
                 self._warm_up(modules)
-                self._fork(uid, incarnation, fds)
+                self._fork(verb, uid, incarnation, fds)
+            case "signal", [uid, incarnation, number]:
+                for pid in [pid for pid, born in self._children.items() if born == (uid, incarnation)]:
+                    signals.send_group(pid, number)
             case "sweep", [pid, uid, incarnation]:
                 self._depart(family.Departed(pid, self.system, uid, incarnation), self._strangers)
             case "teach", [modules]:
@@ -173,12 +179,17 @@ class Nursery:
         self.births.engine.rehearse()
         gc.freeze()  # collections in the children leave the shared pages alone
 
-    def _fork(self, uid: int, incarnation: int, fds: list[int]) -> None:
+    def _fork(self, verb: str, uid: int, incarnation: int, fds: list[int]) -> None:
         try:
-            if len(fds) != FDS:
+            if len(fds) != FDS[verb]:
                 raise OSError(24, "no descriptors left in the zygote")
             failpoints.hit("zygote.fork", incarnation)
-            self._children[self.births.fork(uid, incarnation, fds)] = (uid, incarnation)
+            if verb == "exec":
+                pid = self.births.execute(uid, incarnation, fds)
+                self._programs.add(pid)
+            else:
+                pid = self.births.fork(uid, incarnation, fds)
+            self._children[pid] = (uid, incarnation)
         except (OSError, RuntimeError) as error:
             self.births.tell(["failed", uid, incarnation, f"{type(error).__name__}: {error}"])
         finally:
@@ -188,7 +199,7 @@ class Nursery:
 
     def _teach(self, modules: list[str], fds: list[int]) -> None:
         """Fork an apprentice; its channel's end tells the parent if none came to be."""
-        if len(fds) == FDS:
+        if len(fds) == FDS["fork"]:
             with contextlib.suppress(OSError):
                 pid = os.fork()
                 if pid == 0:
@@ -226,7 +237,9 @@ class Nursery:
                 return
             if ended is None:
                 return
+            left: list[str] = []
             if ended.si_pid in self._children:
+                left = self._left_by(ended.si_pid) if ended.si_pid in self._programs else left
                 # What stayed in its process group goes at once, and first: once it is reaped, its number is anybody's.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(ended.si_pid, signal.SIGKILL)
@@ -242,8 +255,9 @@ class Nursery:
                     self.births.tell(["swept", [pid]])
                 continue
             usage = [used.ru_utime, used.ru_stime, used.ru_maxrss / 1024]
-            self.births.tell(["gone", *born, pid, code, usage, pid in self.births.prompted])
+            self.births.tell(["gone", *born, pid, code, usage, left, pid in self.births.prompted])
             self.births.prompted.discard(pid)
+            self._programs.discard(pid)
             self._depart(family.Departed(pid, self.system, *born), self._departed)
 
     def _depart(self, departed: family.Departed, among: list[family.Departed]) -> None:
@@ -267,6 +281,12 @@ class Nursery:
         self._strangers.clear()
         if swept:
             self.births.tell(["swept", swept])
+
+    def _left_by(self, pid: int) -> list[str]:
+        """What a program that has ended has left with us, each by name and number; some of it, if it is much."""
+        mark = family.signature(self.system, *self._children[pid])
+        strangers = (family.own_children() or set()) - {*self._children, *self._kin, self.births.standby}
+        return [family.called(one) for one in sorted(strangers) if family.signed(one) == mark][:_TOLD]
 
     def _has_orphans(self) -> bool:
         """Whether any child is here that we did not fork: the top of all that an actor left lands with us."""

@@ -42,6 +42,15 @@ def send(pid: int, pidfd: int | None, number: int) -> bool:
     return True
 
 
+def send_group(leader: int, number: int) -> None:
+    """Signal the process group of a process that nobody has reaped; itself alone, while it leads none yet."""
+    with contextlib.suppress(PermissionError):  # some of it run as another user, and the others have it
+        try:
+            os.killpg(leader, number)
+        except ProcessLookupError:
+            send(leader, None, number)
+
+
 def kill_verified(pid: int, started: int, start_of: Callable[[int], int | None]) -> bool:
     """SIGKILL the process if it is still the one that started at that tick; numbers are reused, pidfds are not.
 

@@ -18,7 +18,8 @@ from understudy.spawners import generation, signals
 from understudy.spawners.base import Birth, Born, Gone, News, NotBorn
 from understudy.spawners.births import MAX_MESSAGE
 from understudy.spawners.curriculum import Curriculum
-from understudy.spawners.generation import Zygote
+from understudy.spawners.generation import Zygote, close_all
+from understudy.spawners.thresholds import Thresholds
 from understudy.spawners.trial import package_of
 from understudy.status import Usage
 from understudy.wire.codec import unpack
@@ -59,6 +60,8 @@ class ZygoteSpawner:
         """Those of them that have died and of which no zygote has said how."""
         self._by_fd: dict[int, Zygote | _Handle] = {}
         self._news: list[News] = []
+        self._thresholds = Thresholds()
+        self._epoll.register(self._thresholds.fileno(), select.EPOLLIN)
         self.swept: list[int] = []
         first = self._begin()
         if preload:
@@ -76,8 +79,13 @@ class ZygoteSpawner:
 
     def fork(self, birth: Birth, page_fd: int) -> None:
         """Ask the zygote for that place, in turn; one that died meanwhile is replaced first."""
-        zygote = self._for(birth.place)
-        zygote.unasked.append((birth, os.dup(page_fd)))
+        zygote = self._first() if birth.program else self._for(birth.place)
+        fds = self._thresholds.begin(birth.uid, birth.incarnation) if birth.program else ()
+        try:
+            zygote.unasked.append((birth, (os.dup(page_fd), *fds)))
+        except OSError:
+            close_all(fds)
+            raise
         if len(zygote.unasked) == 1:
             self._ask(zygote)
 
@@ -140,8 +148,8 @@ class ZygoteSpawner:
     def _ask(self, zygote: Zygote) -> None:
         """Ask for what is unasked, as far as there is room."""
         while (error := zygote.ask_unasked()) is not None:
-            birth, page_fd = zygote.unasked.popleft()
-            os.close(page_fd)
+            birth, fds = zygote.unasked.popleft()
+            close_all(fds)
             if isinstance(error, ConnectionError):  # its end will be read, after what it still had to say
                 self._news.append(NotBorn(birth.uid, birth.incarnation, f"the zygote is gone: {error}", lost=True))
             else:
@@ -150,6 +158,7 @@ class ZygoteSpawner:
 
     def news(self, now: float) -> list[News]:
         """Read what has come in, and look after the silent."""
+        self._thresholds.listen()
         for fd, _ in self._epoll.poll(0):
             source = self._by_fd.get(fd)
             if isinstance(source, Zygote):
@@ -169,7 +178,7 @@ class ZygoteSpawner:
                 self._give_up(zygote)
         self._teach(now)
         news, self._news = self._news, []
-        return news
+        return self._thresholds.woven(news)
 
     def due(self) -> float | None:
         """The earliest moment at which silence says something."""
@@ -177,7 +186,7 @@ class ZygoteSpawner:
         moments += [at for zygote in self._zygotes if (at := zygote.stuck_at()) != float("inf")]
         if (lesson := self._curriculum.due()) is not None and self._teacher() is not None:
             moments.append(lesson)
-        if self._news:
+        if self._news or self._thresholds.has_more:
             moments.append(0.0)
         return min(moments, default=None)
 
@@ -185,6 +194,16 @@ class ZygoteSpawner:
         """By pidfd: never a stranger's."""
         handle = self._handles.get(uid)
         return handle is not None and signals.send(handle.pid, handle.pidfd, number)
+
+    def signal_group(self, uid: int, number: int) -> None:
+        """By the zygote that forked its leader: as long as that is not reaped, the group's number is its own."""
+        handle = self._handles.get(uid)
+        if handle is None:
+            return
+        if handle.zygote.given_up:
+            signals.send(handle.pid, handle.pidfd, number)  # nobody is left who could say so of the others
+        else:
+            self._say(handle.zygote, "signal", uid, handle.incarnation, number)
 
     def pid(self, uid: int) -> int | None:
         """The number of the process, while it has not been buried."""
@@ -218,6 +237,7 @@ class ZygoteSpawner:
     def abandon(self) -> None:
         """In a forked copy of the parent: hold nothing."""
         self._epoll.close()
+        self._thresholds.close()
         for zygote in self._zygotes:
             zygote.channel.close()
             zygote.forget_unasked()
@@ -237,6 +257,7 @@ class ZygoteSpawner:
         for uid in list(self._handles):
             self.forget(uid)
         self._epoll.close()
+        self._thresholds.close()
 
     def _begin(self) -> Zygote:
         return self._enter(generation.begin(self._system, self._directory, self._preload))
@@ -309,8 +330,8 @@ class ZygoteSpawner:
             case "failed", [uid, incarnation, reason]:
                 if zygote.asked.pop((uid, incarnation), None) is not None:
                     self._news.append(NotBorn(uid, incarnation, reason))
-            case "gone", [uid, incarnation, pid, code, usage, stood_by]:
-                news = Gone.by_code(uid, incarnation, code, Usage(*usage))
+            case "gone", [uid, incarnation, pid, code, usage, left, stood_by]:
+                news = Gone.by_code(uid, incarnation, code, Usage(*usage), tuple(left))
                 self._told_gone(zygote, news, pid, stood_by=stood_by)
             case "swept", [pids]:
                 self.swept.extend(pids)

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_STATE, _PARENT, _STARTED = 0, 1, 19  # fields of /proc/PID/stat, counted after the command, which may hold anything
+_LINE = 4096  # bytes, more than any /proc/PID/stat has
+_STATE, _PARENT, _FLAGS, _STARTED = (
+    0,
+    1,
+    6,
+    19,
+)  # fields of /proc/PID/stat, counted after the command, which may hold anything
+
+_KERNEL = 0x00200000
+"""The flag of a process that is a thread of the kernel."""
+
+_kernel_threads: dict[tuple[str, int], SeenProcess] = {}
+"""Those of the last look: nothing of theirs changes, and they are most of what a quiet machine runs."""
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - looked at, never written to
 
@@ -34,6 +46,7 @@ class SeenProcess:
     parent: int
     zombie: bool
     command: str
+    kernel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +135,37 @@ def holds(pid: int, path: str) -> bool:
 
 def _processes() -> dict[int, SeenProcess]:
     found: dict[int, SeenProcess] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdecimal() and (seen := _process(int(entry))):
+    threads: dict[tuple[str, int], SeenProcess] = {}
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if not entry.name.isdecimal():
+                continue
+            key = entry.name, entry.inode()  # who gets a number that was used before has another inode
+            seen = _kernel_threads.get(key) or _process(int(entry.name))
+            if seen is None:
+                continue
             found[seen.identity.number] = seen
+            if seen.kernel:
+                threads[key] = seen
+    _kernel_threads.clear()
+    _kernel_threads.update(threads)
     return found
 
 
 def _process(pid: int) -> SeenProcess | None:
-    stat = _read(f"/proc/{pid}/stat")
+    stat = _brief(f"/proc/{pid}/stat")
     if not stat:
         return None
     name, fields = _split(stat)
-    return SeenProcess(Identity(pid, int(fields[_STARTED])), int(fields[_PARENT]), fields[_STATE] in b"ZX", name)
+    identity, kernel = Identity(pid, int(fields[_STARTED])), bool(int(fields[_FLAGS]) & _KERNEL)
+    return SeenProcess(identity, int(fields[_PARENT]), fields[_STATE] in b"ZX", name, kernel)
 
 
 def _threads() -> dict[Identity, str]:
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     found: dict[Identity, str] = {}
     for entry in os.listdir("/proc/self/task"):
-        stat = _read(f"/proc/self/task/{entry}/stat")
+        stat = _brief(f"/proc/self/task/{entry}/stat")
         if stat:
             name, fields = _split(stat)
             found[Identity(int(entry), int(fields[_STARTED]))] = names.get(int(entry), f"{name}, not Python's")
@@ -172,7 +197,21 @@ def _listed(directory: str, prefix: str = "") -> Iterator[str]:
 
 def _split(stat: bytes) -> tuple[str, list[bytes]]:
     head, _, tail = stat.rpartition(b")")
-    return head.partition(b"(")[2].decode(errors="replace"), tail.split()
+    return head.partition(b"(")[2].decode(errors="replace"), tail.split(maxsplit=_STARTED + 1)
+
+
+def _brief(path: str) -> bytes:
+    """As `_read`, of a file that is one line: every look reads one of these for each process of the machine."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return b""
+    try:
+        return os.read(fd, _LINE)
+    except ProcessLookupError:
+        return b""
+    finally:
+        os.close(fd)
 
 
 def _read(path: str) -> bytes:

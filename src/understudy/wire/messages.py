@@ -17,7 +17,7 @@ Stop = Annotated[str, STOPS]
 Verdict = Annotated[str, ("", "again", "rites", "end")]
 Way = Annotated[str, ("tell", "ask")]
 Standing = Annotated[str, ("waiting", "ready", "leaving", "stopping", "ended", "unknown")]
-Takes = Annotated[str, ("always", "perhaps", "never")]
+Takes = Annotated[str, ("always", "perhaps", "never", "program")]
 Steering = Annotated[str, ("stop", "kill", "restart", "children", "watch", "unwatch", "info", "wait", "ready")]
 OnFull = Annotated[str, ("block", "raise", "drop_oldest")]
 """Texts of which the codec lets through these only."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.wire.frames import KINDS, SAID, any_message, identities, opaque, plain
@@ -62,7 +62,7 @@ def test_each_kind_travels_one_way_only(kind: type[Any]):
             decode(frames, there)
 
     prepare(kind)
-    given(SAID[kind])(check)()
+    settings(max_examples=30)(given(SAID[kind])(check))()
 
 
 def test_what_pythons_text_may_hold_travels():
@@ -198,7 +198,7 @@ def test_a_field_of_a_wrong_type_or_word_is_refused_by_its_name(kind: type[Any])
                 with pytest.raises(ProtocolError, match=rf"^{kind.KIND}\.{name} cannot be "):
                     decode([pack([*parts[:place], wrong, *parts[place + 1 :]]), *rest], KINDS)
 
-    given(SAID[kind])(check)()
+    settings(max_examples=10)(given(SAID[kind])(check))()  # each tries all that is wrong in each field
 
 
 # --- whatever comes

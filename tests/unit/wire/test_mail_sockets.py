@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from tests.unit.wire.fire import under_fire
-from understudy.wire.sockets import Exchange, Inlet, Outlet
+from understudy.wire.sockets import Exchange, Inlet, Outlet, at
 
 
 @pytest.fixture
 def ends(tmp_path: Path) -> Iterator[tuple[Inlet, Outlet, bytes]]:
     reading, writing = os.pipe()
-    exchange = Exchange(str(tmp_path))
+    exchange = Exchange(at(str(tmp_path)))
     inlet, outlet = exchange.inlet(1, 1, reading, 100), exchange.outlet(b"a sender")
     yield inlet, outlet, outlet.connect(1, 1)
     outlet.close(0)
@@ -74,7 +74,7 @@ def test_of_a_message_that_is_struck_as_it_is_taken_no_rest_is_left(ends: tuple[
 def test_who_was_interrupted_as_it_connected_and_does_so_again_has_one_way(ends: Any, tmp_path: Path):
     """Of two, whichever comes later would take the name from the one by which it sends."""
     _, outlet, _ = ends
-    exchange = Exchange(str(tmp_path))
+    exchange = Exchange(at(str(tmp_path)))
     reading, writing = os.pipe()
     lives: list[int] = []
     whole: list[int] = []

@@ -65,6 +65,11 @@ def serve(socket: Any, pair: Pair, domain: str) -> None:
     """Before it binds: only who proves a key that `Zap` admits to that domain comes in."""
     _set_common(socket)
     socket.set(zmq.BACKLOG, BACKLOG)
+    require(socket, pair, domain)
+
+
+def require(socket: Any, pair: Pair, domain: str) -> None:
+    """Of `serve`, what concerns the keys alone."""
     socket.set(zmq.CURVE_SERVER, 1)
     socket.set(zmq.CURVE_SECRETKEY, pair.secret.encode())
     socket.set(zmq.ZAP_DOMAIN, domain.encode())
@@ -77,6 +82,11 @@ def approach(socket: Any, pair: Pair, server: str) -> None:
     socket.set(zmq.CONNECT_TIMEOUT, int(_CONNECT_SECONDS * 1000))
     socket.set(zmq.RECONNECT_IVL, _AGAIN_MS)
     socket.set(zmq.RECONNECT_IVL_MAX, _AGAIN_MOST_MS)
+    prove(socket, pair, server)
+
+
+def prove(socket: Any, pair: Pair, server: str) -> None:
+    """Of `approach`, what concerns the keys alone; for the connection that is made next."""
     socket.set(zmq.CURVE_PUBLICKEY, pair.public.encode())
     socket.set(zmq.CURVE_SECRETKEY, pair.secret.encode())
     socket.set(zmq.CURVE_SERVERKEY, server.encode())

@@ -26,11 +26,6 @@ def topic(system: str, uid: int, incarnation: int) -> bytes:
     return f"{system}|{uid}|{incarnation}|".encode()
 
 
-def endpoint(directory: str, name: str) -> str:
-    """Where the socket of that name is bound."""
-    return f"ipc://{directory}/{name}"
-
-
 def milliseconds(seconds: float | None) -> int | None:
     """For a poll; rounded up, for waking a hair early would spin until the deadline."""
     return None if seconds is None else max(0, int(min(seconds, LONGEST_POLL) * 1000 + 0.999))

@@ -201,7 +201,7 @@ class Gate:
         try:
             socket.bind(at)
         except zmq.ZMQError as error:
-            raise OSError(error.errno, error.strerror, at) from None
+            raise OSError(error.errno, zmq.strerror(error.errno or 0), at) from None  # its own has the address, too
         return int(str(socket.get(zmq.LAST_ENDPOINT), "ascii").rstrip("\0").rpartition(":")[2])
 
     def _bind_nearby(self, socket: Any) -> int:

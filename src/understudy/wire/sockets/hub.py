@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from time import monotonic
 from typing import Any
@@ -16,10 +16,10 @@ from understudy.wire.sockets.frames import (
     MAX_SUBSCRIPTION,
     STATUS_HWM,
     Frames,
-    endpoint,
     milliseconds,
     take,
 )
+from understudy.wire.sockets.places import Places
 
 _PARENT_HWM = 1_000
 """Reports of one actor that wait here; beyond it, they wait with the actor, and hold back nobody else's."""
@@ -39,24 +39,22 @@ class Sent(Enum):
 class Hub:
     """The parent's four sockets; only the router's thread may touch them."""
 
-    def __init__(self, directory: str, max_report: int) -> None:
+    def __init__(self, places: Places, max_report: int) -> None:
+        self.places = places
         self._context = zmq.Context(io_threads=1)
         self._context.set(zmq.MAX_SOCKETS, 8192)
+        self._unguard: Callable[[], None] | None = places.guard(self._context)
         self.orders = self._bound(
             zmq.XPUB,
-            endpoint(directory, "commands"),
+            "commands",
             ((zmq.SNDHWM, 0), (zmq.XPUB_VERBOSE, 1), (zmq.MAXMSGSIZE, MAX_SUBSCRIPTION)),
         )
-        self.reports = self._bound(
-            zmq.PULL, endpoint(directory, "reports"), ((zmq.RCVHWM, _PARENT_HWM), (zmq.MAXMSGSIZE, max_report))
-        )
-        self.status = self._bound(
-            zmq.XPUB, endpoint(directory, "status"), ((zmq.SNDHWM, STATUS_HWM), (zmq.MAXMSGSIZE, MAX_SUBSCRIPTION))
-        )
+        self.reports = self._bound(zmq.PULL, "reports", ((zmq.RCVHWM, _PARENT_HWM), (zmq.MAXMSGSIZE, max_report)))
+        self.status = self._bound(zmq.XPUB, "status", ((zmq.SNDHWM, STATUS_HWM), (zmq.MAXMSGSIZE, MAX_SUBSCRIPTION)))
         self.audience = Audience()
         self.control = self._bound(
             zmq.ROUTER,
-            endpoint(directory, "control"),
+            "control",
             (
                 (zmq.RCVHWM, REQUESTS),
                 (zmq.SNDHWM, REPLIES),
@@ -64,7 +62,7 @@ class Hub:
                 (zmq.ROUTER_MANDATORY, 1),  # or what is sent to nobody, or to who does not read, would be lost untold
             ),
         )
-        self.bell = Doorbell(self._context, (self.status, self.control))
+        self.bell = Doorbell(self._context, (self.status, self.control)) if places.are_paths else None
         self._poller = zmq.Poller()
         for socket in (self.orders, self.reports, self.status, self.control):
             self._poller.register(socket, zmq.POLLIN)
@@ -141,14 +139,18 @@ class Hub:
 
     def close(self) -> None:
         """Close all; what is not yet handed to the transport is given a moment."""
+        if self._unguard is not None:
+            self._unguard()
+            self._unguard = None
         self._context.destroy(linger=100)
+        self.places.close()
 
-    def _bound(self, kind: int, address: str, options: Sequence[tuple[int, int]]) -> Any:
+    def _bound(self, kind: int, name: str, options: Sequence[tuple[int, int]]) -> Any:
         socket = self._context.socket(kind)
         socket.set(zmq.LINGER, 0)
         for option, value in options:
             socket.set(option, value)
-        socket.bind(address)
+        self.places.bind(socket, name)
         return socket
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import zmq
 
-from understudy.wire.sockets.frames import LONG, Frames, endpoint, milliseconds, take
+from understudy.wire.sockets.frames import LONG, Frames, milliseconds, take
 from understudy.wire.sockets.mail import Exchange
+from understudy.wire.sockets.places import Places
 
 _CHILD_HWM = 20_000
 _ROOM_EVERY = 0.005
@@ -18,14 +19,14 @@ _ROOM_EVERY = 0.005
 class Line:
     """A child's two sockets: reports, sent by any of its threads; orders, read by the link's thread."""
 
-    def __init__(self, directory: str, max_report: int) -> None:
+    def __init__(self, places: Places, max_report: int) -> None:
         self._context = zmq.Context(io_threads=1)
         self._lock = threading.Lock()
-        self._directory = directory
+        self._places = places
         self._push = self._context.socket(zmq.PUSH)
         self._push.set(zmq.LINGER, 0)
         self._push.set(zmq.SNDHWM, _CHILD_HWM)
-        self._push.connect(endpoint(directory, "reports"))
+        self._push.connect(places.approach(self._push, "reports"))
         self._sub: Any = None
         self._poller = zmq.Poller()
 
@@ -34,7 +35,7 @@ class Line:
         self._sub = self._context.socket(zmq.SUB)
         self._sub.set(zmq.LINGER, 0)
         self._sub.set(zmq.SUBSCRIBE, to)
-        self._sub.connect(endpoint(self._directory, "commands"))
+        self._sub.connect(self._places.approach(self._sub, "commands"))
         self._poller.register(self._sub, zmq.POLLIN)
         self._poller.register(wake_fd, zmq.POLLIN)
 
@@ -69,7 +70,7 @@ class Line:
 
     def exchange(self) -> Exchange:
         """What the sockets of messages are made from, in the same context."""
-        return Exchange(self._directory, self._context)
+        return Exchange(self._places, self._context)
 
     def flush(self, milliseconds: int) -> None:
         """Close the reports' socket and give what is unsent so long to leave; the link must have let go."""

@@ -7,13 +7,15 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
 import zmq
 
 from understudy.wire.codec import MAX_PART
-from understudy.wire.sockets.frames import LONG, Frames, endpoint, milliseconds
+from understudy.wire.sockets.frames import LONG, Frames, milliseconds
+from understudy.wire.sockets.places import Places
 
 _AGAIN_MS, _AGAIN_MOST_MS = 2, 50
 """How soon, and at most how late, a mailbox that is not there is looked for again."""
@@ -35,8 +37,9 @@ def mailbox_of(uid: int, incarnation: int) -> str:
 class Exchange:
     """What the mail sockets of one process are made from."""
 
-    def __init__(self, directory: str, context: Any = None) -> None:
-        self._directory = directory
+    def __init__(self, places: Places, context: Any = None) -> None:
+        self._places = places
+        self._unguard: Callable[[], None] | None = None
         self._owned = context is None
         self._context = zmq.Context(io_threads=1) if context is None else context
         if self._owned:
@@ -44,14 +47,20 @@ class Exchange:
 
     def outlet(self, name: bytes) -> Outlet:
         """For one sending thread, which all mailboxes know by that name."""
-        return Outlet(self._context, self._directory, name)
+        return Outlet(self._context, self._places, name)
 
     def inlet(self, uid: int, incarnation: int, wake_fd: int, size: int) -> Inlet:
         """The mailbox of a life, for so many messages of each sender; ``wake_fd`` ends its waits."""
-        return Inlet(self._context, endpoint(self._directory, mailbox_of(uid, incarnation)), wake_fd, size)
+        if self._unguard is None:
+            self._unguard = self._places.guard(self._context)
+        bind = partial(self._places.bind, name=mailbox_of(uid, incarnation))
+        return Inlet(self._context, bind, wake_fd, size)
 
     def close(self) -> None:
         """Wait until what was handed over has left, as long as the sockets linger."""
+        if self._unguard is not None:
+            self._unguard()
+            self._unguard = None
         if self._owned:
             self._context.term()
 
@@ -59,8 +68,8 @@ class Exchange:
 class Outlet:
     """One thread's way to all mailboxes that it speaks to."""
 
-    def __init__(self, context: Any, directory: str, name: bytes) -> None:
-        self._directory = directory
+    def __init__(self, context: Any, places: Places, name: bytes) -> None:
+        self._places = places
         self._numbers = itertools.count()
         self._socket = context.socket(zmq.ROUTER)
         self._socket.set(zmq.ROUTING_ID, name)
@@ -72,21 +81,23 @@ class Outlet:
         self._socket.set(zmq.RECONNECT_IVL_MAX, _AGAIN_MOST_MS)
         self._socket.set(zmq.MAXMSGSIZE, MAX_PART)
         self._sends, self._tells = _raw(self._socket)
-        self._ways: dict[str, bytes] = {}
-        """By address: the route of each connection, and of those that were to be made when something struck."""
+        self._ways: dict[str, tuple[bytes, str]] = {}
+        """By mailbox: route and address of each connection, and of those that were to be made when something struck."""
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._wake_fd = -1
 
     def connect(self, uid: int, incarnation: int) -> bytes:
         """Begin to speak to the mailbox of that life, there or not; the route to name in `send`."""
-        address = endpoint(self._directory, mailbox_of(uid, incarnation))
+        name = mailbox_of(uid, incarnation)
         # Who was interrupted as it connected does so again. Of two connections the later one, which may be the one that
         # is to go, would take the name, and what went the other way be lost.
-        if (known := self._ways.get(address)) is not None and self._is_connected(known):
-            return known
+        if (known := self._ways.get(name)) is not None and self._is_connected(known[0]):
+            return known[0]
         # Never one that was there: libzmq ends the process that connects by the same route twice.
-        route = self._ways[address] = b"m%d.%d.%d" % (uid, incarnation, next(self._numbers))
+        route = b"m%d.%d.%d" % (uid, incarnation, next(self._numbers))
+        address = self._places.approach(self._socket, name)
+        self._ways[name] = route, address
         self._socket.set(zmq.CONNECT_ROUTING_ID, route)
         self._socket.connect(address)
         return route
@@ -103,13 +114,16 @@ class Outlet:
 
     def disconnect(self, uid: int, incarnation: int) -> None:
         """Drop what is not sent yet, and look for it no more."""
-        address = endpoint(self._directory, mailbox_of(uid, incarnation))
-        try:
-            self._socket.disconnect(address)
-        except zmq.ZMQError as error:
-            if error.errno != errno.ENOENT:  # the other side has gone, and nobody was looking for it
-                raise
-        self._ways.pop(address, None)
+        name = mailbox_of(uid, incarnation)
+        way = self._ways.get(name)
+        # Two may have one address, where it is a port: whose it was has ended then, and would take the other with it.
+        if way is not None and sum(address == way[1] for _, address in self._ways.values()) == 1:
+            try:
+                self._socket.disconnect(way[1])
+            except zmq.ZMQError as error:
+                if error.errno != errno.ENOENT:  # the other side has gone, and nobody was looking for it
+                    raise
+        self._ways.pop(name, None)
 
     def send(self, route: bytes, frames: Sequence[Any]) -> None:
         """Hand over one message; what is long stays where it is until it has left."""
@@ -149,7 +163,7 @@ class Outlet:
 class Inlet:
     """The mailbox of one actor; its main thread's."""
 
-    def __init__(self, context: Any, address: str, wake_fd: int, size: int) -> None:
+    def __init__(self, context: Any, bind: Callable[[Any], None], wake_fd: int, size: int) -> None:
         self._socket = context.socket(zmq.ROUTER)
         self._socket.set(zmq.LINGER, 0)
         self._socket.set(zmq.RCVHWM, _TAKEN_AHEAD)
@@ -158,7 +172,7 @@ class Inlet:
         self._socket.set(zmq.SNDHWM, min(_WORDS * size + _SPARE, _MOST_WORDS))
         self._socket.set(zmq.MAXMSGSIZE, MAX_PART)
         self._sends, self._tells = _raw(self._socket)
-        self._socket.bind(address)
+        bind(self._socket)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(wake_fd, zmq.POLLIN)

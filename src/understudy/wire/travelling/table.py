@@ -7,7 +7,6 @@ a kind goes as it does, unless it says itself how it travels.
 from __future__ import annotations
 
 import copyreg
-import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -20,6 +19,8 @@ from understudy.wire.travelling.weak import Weak
 
 Reducer = Callable[[Any], Any]
 R = TypeVar("R", bound=Reducer)
+
+_PATHS = "pathlib._local" if sys.version_info[:2] == (3, 13) else "pathlib"  # named, and not imported for its name
 
 _LATER = Refusal("keep what it is made of, and " + MAKE_IT_THERE)
 _CONNECTION = Refusal("keep its address, and open it in __preloop__")
@@ -79,7 +80,7 @@ TABLE: dict[str, Reducer | Weak] = {
     "datetime.timedelta": values.dressed,
     "decimal.Decimal": values.dressed,
     "fractions.Fraction": values.dressed,
-    f"{pathlib.PurePath.__module__}.PurePath": values.dressed,
+    f"{_PATHS}.PurePath": values.dressed,
     "ipaddress._IPAddressBase": values.dressed,
     "ipaddress._BaseAddress": values.dressed,
     "weakref.ReferenceType": weak.REF,

@@ -1,0 +1,1 @@
+"""Programs and services: what to wait for until one is there."""

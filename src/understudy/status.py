@@ -37,6 +37,13 @@ class Status(StrEnum):
 _ENDED = frozenset({Status.FINISHED, Status.CRASHED, Status.KILLED})
 
 
+class Role(StrEnum):
+    """What a key to a gate is good for: an observer looks, a controller also acts."""
+
+    OBSERVER = "observer"
+    CONTROLLER = "controller"
+
+
 class Health(StrEnum):
     """How an actor fares, as far as can be told."""
 

@@ -22,7 +22,7 @@ from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
 from understudy.status import ActorInfo, Health, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
 from understudy.wire import arena, audience, bulk, codec, keys, letters, messages, sealing, sockets, stock
-from understudy.wire.keyring import Role
+from understudy.status import Role
 from understudy.wire.messages import ORDERS, REPORTS, Identity
 from understudy.wire.sockets import curve, frames, hub, line, mail
 

@@ -16,7 +16,7 @@ from tests.stage import until
 from understudy import Process
 from understudy.cli.exits import DENIED, DONE
 from understudy.router import roles
-from understudy.wire.keyring import Role
+from understudy.status import Role
 
 
 class Loud(Process):

@@ -9,7 +9,8 @@ import zmq
 
 from tests.observe.score import Score
 from tests.observe.scripted import Refusal, Scripted
-from understudy.wire.keyring import Keyring, Role
+from understudy.status import Role
+from understudy.wire.keyring import Keyring
 from understudy.wire.sockets.curve import Zap, serve
 
 

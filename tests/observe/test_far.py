@@ -12,7 +12,8 @@ import pytest
 from tests.observe.gatehouse import Gatehouse
 from tests.observe.scripted import Refusal
 from understudy import AccessDenied, NoCapacity, Observer, Remote, WaitTimeout
-from understudy.wire.keyring import Keyring, Role
+from understudy.status import Role
+from understudy.wire.keyring import Keyring
 
 pytestmark = pytest.mark.requirement("A4")
 

@@ -9,7 +9,8 @@ import pytest
 
 from understudy import AccessDenied, ConfigError, Observer, Remote, UnknownActor
 from understudy.observe.places import Here, There, place_of
-from understudy.wire.keyring import Keyring, Role
+from understudy.status import Role
+from understudy.wire.keyring import Keyring
 
 pytestmark = pytest.mark.requirement("A4")
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from understudy.router import roles
 from understudy.router.control import VERBS
 from understudy.stats import ErrorEvent, Stats
-from understudy.status import ActorInfo
-from understudy.wire.keyring import Role
+from understudy.status import ActorInfo, Role
 
 OBSERVERS = ["hello", "snapshot", "replay", "ps", "info", "healthy", "summary"]
 HIDDEN = "s3cret"

@@ -111,7 +111,8 @@ def _elsewhere(endpoint: str, file: str | None) -> Place:
             "`understudy keys new NAME --role observer`",
         )
     # Late, for only who speaks to a network needs it.
-    from understudy.wire.keyring import Role, read_key
+    from understudy.status import Role
+    from understudy.wire.keyring import read_key
 
     key = read_key(file)
     return Place(endpoint, endpoint, key=file, may_act=key.role is Role.CONTROLLER)

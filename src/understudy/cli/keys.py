@@ -16,7 +16,8 @@ from understudy.cli.exits import REFUSED, Failure, no_verb
 from understudy.cli.options import Json
 from understudy.cli.sheet import Column
 from understudy.cli.voice import Voice, as_json, note
-from understudy.wire.keyring import Keyring, Member, Role
+from understudy.status import Role
+from understudy.wire.keyring import Keyring, Member
 
 _PORT = 7700  # in the example of what to say elsewhere
 

@@ -15,7 +15,8 @@ from understudy.router.fields import HEAD, Refused
 from understudy.router.rates import REPLY, Rates
 from understudy.router.replies import Replies
 from understudy.router.tickets import Tickets
-from understudy.wire.keyring import Member, Role
+from understudy.status import Role
+from understudy.wire.keyring import Member
 from understudy.wire.sockets import Frames
 from understudy.wire.sockets.gate import Request
 

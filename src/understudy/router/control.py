@@ -17,8 +17,8 @@ from understudy.router.outputs import MOST_LINES, a_cursor
 from understudy.router.peers import Peer
 from understudy.router.remembered import OWN_ERROR, Remembered
 from understudy.settings import shown
+from understudy.status import Role
 from understudy.wire.codec import VERSION, pack, unpack
-from understudy.wire.keyring import Role
 from understudy.wire.sockets import MAX_CONTROL, Frames
 
 _ENVELOPE_FRAMES, _ENVELOPE_BYTES = 16, 16 << 10

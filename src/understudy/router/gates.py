@@ -22,10 +22,10 @@ from understudy.router.tickets import Tickets
 from understudy.router.visits import Visits
 from understudy.router.warden import Warden
 from understudy.router.world import World
-from understudy.status import OpenGate
+from understudy.status import OpenGate, Role
 from understudy.wire.codec import pack
 from understudy.wire.endpoints import Place
-from understudy.wire.keyring import Keyring, Member, Role
+from understudy.wire.keyring import Keyring, Member
 from understudy.wire.sockets.gate import CONTROL, MAPPED, Gate, Request, Stream, Subscription, stream_domain
 
 LOOK = 0.5

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from understudy.errors import SystemClosed
 from understudy.lifecycle.events import Died, Forked, ForkFailed, Place, Ready
@@ -19,7 +19,6 @@ from understudy.router.door import Door
 from understudy.router.errands import Errands
 from understudy.router.executing import Programs
 from understudy.router.folders import read_last_lines
-from understudy.router.gates import Gates
 from understudy.router.listing import brief
 from understudy.router.logs import defect, warning
 from understudy.router.outputs import Outputs
@@ -35,6 +34,9 @@ from understudy.router.world import World
 from understudy.spawners.base import Born, Executed, Gone, News, NotBorn
 from understudy.wire.audience import LONGEST_TOPIC
 from understudy.wire.page import Phase
+
+if TYPE_CHECKING:
+    from understudy.router.gates import Gates
 
 _LATE = 0.2
 _QUIET, _CATCH_UP = 0.05, 0.5
@@ -61,7 +63,7 @@ class Router:
         self._control = Control(self.desk)
         self._programs = Programs(world, calls)
         self._neighbour = Neighbour(Replies(world.hub, world.timers))
-        self.gates = Gates(world, self._control)
+        self._gates: Gates | None = None
         world.look = lambda actor, tell: answered(lambda: look(self.desk, actor)).then(tell)
         self._survey = Survey(world, self.sampler, self.errands)
         self._over = False
@@ -71,6 +73,20 @@ class Router:
         bell, tell = world.hub.bell, self._tell_of_the_door
         self._door = None if bell is None else Door(world.system, world.directory, world.hub, bell, tell)
         self._thread = threading.Thread(target=self._run, name=f"understudy-{world.system}", daemon=True)
+
+    @property
+    def has_gates(self) -> bool:
+        """Whether any was opened."""
+        return self._gates is not None
+
+    @property
+    def gates(self) -> Gates:
+        """All of them; what serves these is imported with the first, for most systems have none."""
+        if self._gates is None:
+            from understudy.router.gates import Gates
+
+            self._gates = Gates(self.world, self._control)
+        return self._gates
 
     def start(self) -> None:
         """Begin."""
@@ -122,7 +138,8 @@ class Router:
 
     def _leave(self) -> None:
         self.world.publisher.bye()
-        self.gates.close()
+        if self._gates is not None:
+            self._gates.close()
         if self._door is not None:
             self._door.close()
         self.world.hub.close()
@@ -190,7 +207,8 @@ class Router:
         if hub.control in ready:
             for frames in hub.each(hub.control):
                 self._try(self._control.take, self._neighbour, frames)
-        self._try(self.gates.listen, ready)
+        if self._gates is not None:
+            self._try(self._gates.listen, ready)
         if self.calls.fileno() in ready:
             self.calls.run()
 

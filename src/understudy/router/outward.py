@@ -9,18 +9,22 @@ import socket
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from typing import TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, TypeVar
 
 from understudy.errors import ConfigError
 from understudy.router.calls import Calls
 from understudy.router.gauges import Gauges
 from understudy.router.loop import Router
-from understudy.status import OpenGate
+from understudy.status import OpenGate, Role
 from understudy.wire.endpoints import Place, to_listen_at
-from understudy.wire.keyring import Keyring, Role
+
+if TYPE_CHECKING:
+    from understudy.wire.keyring import Keyring
 
 T = TypeVar("T")
 Keys = str | os.PathLike[str] | None
+_GATES = "understudy.router.gates"
 
 
 class Outward(ABC):
@@ -74,7 +78,7 @@ class Outward(ABC):
     @property
     def gates(self) -> list[OpenGate]:
         """The gates that are open."""
-        return self._look(lambda: self._router.gates.told)
+        return self._look(lambda: self._router.gates.told if self._router.has_gates else [])
 
     @abstractmethod
     def shutdown(self, *, force: bool = False) -> None:
@@ -90,12 +94,13 @@ class Outward(ABC):
 
     def _abandon_gates(self) -> None:
         """In a forked copy of the parent."""
-        abandon(self._router.gates.ports)
+        abandon(self._router.gates.ports if self._router.has_gates else ())
 
     def _gate(self, endpoint: str, role: Role, keys: Keys) -> str:
         self._check()
         place, keyring = checked(endpoint, role, keys if keys is not None else self._keys)
         numeric = Place(_address_of(place.host), place.port)
+        import_module(_GATES)  # here, for the router would be held up by it
         told = self._calls.make(lambda: self._router.gates.open(numeric, role, keyring))
         return place.at(told.ports[0])
 
@@ -103,6 +108,8 @@ class Outward(ABC):
 def checked_all(observe: str | None, control: str | None, keys: Keys) -> dict[Role, str]:
     """The endpoints that are wanted, each under its role; raises as `Outward.observe_at`, but OSError."""
     if keys is not None:
+        from understudy.wire.keyring import Keyring  # late, as `Router.gates`
+
         Keyring(keys)
     wanted = {Role.OBSERVER: observe, Role.CONTROLLER: control}
     found = {role: endpoint for role, endpoint in wanted.items() if endpoint is not None}
@@ -133,6 +140,8 @@ def abandon(ports: Collection[int]) -> None:
 
 def checked(endpoint: object, role: Role, keys: Keys) -> tuple[Place, Keyring]:
     """Where to listen and who may come; raises as `Outward.observe_at`, but OSError."""
+    from understudy.wire.keyring import Keyring  # late, as `Router.gates`
+
     place, keyring = to_listen_at(endpoint), Keyring(keys)
     try:
         keyring.server()

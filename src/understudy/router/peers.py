@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from understudy.router.fields import HEAD, Refused
 from understudy.router.replies import Replies
-from understudy.wire.keyring import Role
+from understudy.status import Role
 from understudy.wire.sockets import Frames
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from understudy.wire.keyring import Role
+from understudy.status import Role
 
 ROW = frozenset({
     "name", "uid", "pid", "parent", "status", "health", "alive", "os_status", "incarnation", "lives_left", "lap",

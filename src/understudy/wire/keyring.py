@@ -19,11 +19,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 from pathlib import Path
 
 from understudy.errors import AccessDenied, ConfigError, NameTaken
 from understudy.settings import shown
+from understudy.status import Role
 from understudy.wire import keyfiles
 from understudy.wire.sockets.curve import Pair, is_key, is_pair, new_pair
 
@@ -34,13 +34,6 @@ _LATEST = 1e11  # seconds; no clock of a machine comes so far
 _NAMED = 5
 _SHARPNESS = 2.0
 """Seconds within which two changes of a file may bear the same time."""
-
-
-class Role(StrEnum):
-    """What a key is good for: an observer looks, a controller also acts."""
-
-    OBSERVER = "observer"
-    CONTROLLER = "controller"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from understudy.errors import AccessDenied, ConfigError, NameTaken
+from understudy.status import Role
 from understudy.wire import keyfiles, keyring
-from understudy.wire.keyring import Keyring, Member, Role, default_directory, read_key
+from understudy.wire.keyring import Keyring, Member, default_directory, read_key
 from understudy.wire.sockets.curve import is_key, is_pair, new_pair
 
 

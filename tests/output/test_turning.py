@@ -272,3 +272,37 @@ time.sleep(600)
     assert [number_in(text) for text in told][-100:] == list(range(2000, 2100))
     assert out.stat().st_ino == inode
     ref.kill()
+
+
+class Floods(Process):
+    """Writes as fast as it can, until its lap is ended by the deadline."""
+
+    def __init__(self):
+        self.config.lives = 25
+        self.config.timeouts.loop = 0.05
+
+    def __loop__(self):
+        number = 0
+        while True:
+            number += 1
+            print(f"{self.incarnation} {number} {'x' * 40} end")
+
+
+@pytest.mark.fault("F64")
+def test_a_life_that_is_cut_off_amid_a_turn_costs_no_line_but_its_last(kept, tmp_path):
+    config = {**KEPT_ALL, "limits.output": 4096}
+    assert kept.spawn(Floods, name="n", config=config).wait(60) is Status.CRASHED
+    files = files_of(tmp_path / "kept" / "n" / "stdout")
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    whole = [line.split() for line in lines if line.endswith(" end")]
+    assert len(lines) - len(whole) <= 25, "the last of a life may be cut off"
+    assert len(files) > 25
+    known: dict[int, list[int]] = {}
+    for life, number, *_ in whole:
+        known.setdefault(int(life), []).append(int(number))
+    assert list(known) == sorted(known)
+    for numbers in known.values():
+        # Python's buffer does not know whether a write was done that was cut off, and writes again at the end.
+        if numbers[-2:-1] == numbers[-1:]:
+            del numbers[-1]
+        assert numbers == list(range(1, len(numbers) + 1))

@@ -125,7 +125,7 @@ class Limits(Settings):
     output: int | None = option(
         10 * 2**20, "Size from which a file of its own output is begun anew.", unit="bytes", least=4096, none="no limit"
     )
-    output_files: int = option(3, "Files that are kept of each stream, the present one included.", least=1, most=1000)
+    output_files: int = option(3, "Files that are kept of each stream, the present one included.", least=1, most=100)
 
 
 @dataclass(repr=False)

@@ -12,11 +12,12 @@ import pytest
 
 from tests.stage import until
 from understudy import ActorSystem, Exec, Process, Remote, Status
+from understudy.wire.turning import is_copy_of, tell_origin
 
 SIZE = 64 << 10
 FILE = {"output": "file", "heartbeat.interval": 0.05, "limits.output": SIZE, "restart.backoff.base": 0}
 PROGRAM = {"limits.output": SIZE}
-KEPT_ALL = {**FILE, "limits.output_files": 1000}
+KEPT_ALL = {**FILE, "limits.output_files": 100}
 
 
 @pytest.fixture
@@ -274,6 +275,40 @@ time.sleep(600)
     ref.kill()
 
 
+@pytest.mark.fault("F64")
+def test_who_follows_a_program_reads_on_in_the_copy(kept, tmp_path):
+    count = 1900  # less than two files: none grows beyond the place where a reader was before the cut
+    writes = f"""
+import os, time
+for number in range(1, {count + 1}):
+    os.write(1, b"%06d %s end\\n" % (number, b"x" * 50))
+    if number % 20 == 0:
+        time.sleep(0.03)
+time.sleep(600)
+"""
+    if not holds_attributes(tmp_path):
+        pytest.skip("this file system holds nothing beside a file: what was not read before the cut is passed over")
+    with Remote(kept.endpoint) as remote:
+        cursor = remote.logs("p*").cursor
+        known: list[int] = []
+        ref = kept.spawn(Exec([sys.executable, "-c", writes]), name="p", config=PROGRAM)
+        while not known or known[-1] < count:
+            cursor = followed(remote, "p*", known, cursor)
+        until((tmp_path / "kept" / "p" / "stdout.1").exists, 20, "a turn")
+        ref.kill()
+    assert known == sorted(set(known)), "nothing is told twice"
+    # What is written between the end of the copy and the cut is lost: a moment, in which a burst or two may fall.
+    assert count - known[0] + 1 - len(known) <= 40
+
+
+def holds_attributes(folder: Path) -> bool:
+    probe = folder / "probe"
+    probe.touch()
+    with probe.open() as file:
+        tell_origin(file.fileno(), 1)
+        return is_copy_of(file.fileno(), 1)
+
+
 class Floods(Process):
     """Writes as fast as it can, until its lap is ended by the deadline."""
 
@@ -290,13 +325,13 @@ class Floods(Process):
 
 @pytest.mark.fault("F64")
 def test_a_life_that_is_cut_off_amid_a_turn_costs_no_line_but_its_last(kept, tmp_path):
-    config = {**KEPT_ALL, "limits.output": 4096}
+    config = {**KEPT_ALL, "limits.output": 16_384}
     assert kept.spawn(Floods, name="n", config=config).wait(60) is Status.CRASHED
     files = files_of(tmp_path / "kept" / "n" / "stdout")
     lines = [line for file in files for line in file.read_text().splitlines()]
     whole = [line.split() for line in lines if line.endswith(" end")]
     assert len(lines) - len(whole) <= 25, "the last of a life may be cut off"
-    assert len(files) > 25
+    assert len(files) > 2
     known: dict[int, list[int]] = {}
     for life, number, *_ in whole:
         known.setdefault(int(life), []).append(int(number))
@@ -305,4 +340,5 @@ def test_a_life_that_is_cut_off_amid_a_turn_costs_no_line_but_its_last(kept, tmp
         # Python's buffer does not know whether a write was done that was cut off, and writes again at the end.
         if numbers[-2:-1] == numbers[-1:]:
             del numbers[-1]
-        assert numbers == list(range(1, len(numbers) + 1))
+        # More than all the files together: what the first lives wrote may be gone.
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))

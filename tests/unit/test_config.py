@@ -80,7 +80,7 @@ _WHOLE = {
     "limits.spawn": (1, 2**30),
     "limits.checkpoint": (1, 2**30),
     "limits.output": (4096, 2**63 - 1),
-    "limits.output_files": (1, 1000),
+    "limits.output_files": (1, 100),
 }
 
 

@@ -13,7 +13,7 @@ from understudy.wire import regular, turning
 LONGEST = 1 << 16
 """Bytes of a line beyond which it is given in pieces."""
 _BLOCK = 1 << 16
-_MOST = 999
+_MOST = 99
 """Files before the present one that are looked for."""
 
 
@@ -58,17 +58,20 @@ def last(path: str, share: Share, *, start: int = 0, whole: bool = True) -> Mark
 
 def latest(path: str, share: Share, *, whole: bool) -> Mark | None:
     """Take the last lines of a file and, as far as there is room, of those before it."""
-    with _opened(_chain(path)) as files:
-        before = len(share.taken)
-        mark = None
-        for number, fd in enumerate(files):
+    before, mark = len(share.taken), None
+    seen: set[int] = set()
+    for one in _chain(path):
+        with _opened([one]) as files:
+            if not files or share.is_spent:
+                break
+            if (inode := os.fstat(files[0]).st_ino) in seen:
+                continue  # it was renamed meanwhile
             newer, share.taken[before:] = share.taken[before:], []
-            found = _last(fd, share, 0, whole=whole or number > 0)
+            found = _last(files[0], share, 0, whole=whole or bool(seen))
             share.taken += newer
             mark = mark or found
-            if share.is_spent:
-                break
-        return mark
+            seen.add(inode)
+    return mark
 
 
 def since(path: str, mark: Mark | None, share: Share, *, whole: bool) -> Mark | None:
@@ -84,7 +87,7 @@ def since(path: str, mark: Mark | None, share: Share, *, whole: bool) -> Mark | 
             mark = _in_copy(path, mark, found.st_size)
             if mark.inode == found.st_ino:
                 return _read_on(files[0], mark, share, whole=whole)
-    with _opened(_chain(path)) as files:
+    with _opened(_chain(path), mark.inode) as files:
         known = [os.fstat(fd) for fd in files]
         at = next((number for number, one in enumerate(known) if one.st_ino == mark.inode), None)
         if at is None:
@@ -123,8 +126,8 @@ def _rest_elsewhere(path: str, mark: Mark, share: Share, *, whole: bool) -> Mark
 
 
 @contextlib.contextmanager
-def _opened(paths: Iterable[str]) -> Iterator[list[int]]:
-    """Those that are there, up to the first that is not; each once, whatever was renamed meanwhile."""
+def _opened(paths: Iterable[str], last_inode: int = -1) -> Iterator[list[int]]:
+    """Those that are there, up to the first that is not, or to that one; each once, whatever was renamed meanwhile."""
     found: dict[int, int] = {}
     try:
         for path in paths:
@@ -137,6 +140,8 @@ def _opened(paths: Iterable[str]) -> Iterator[list[int]]:
                 os.close(fd)
             else:
                 found[inode] = fd
+            if inode == last_inode:
+                break
         yield list(found.values())
     finally:
         for fd in found.values():

@@ -112,7 +112,7 @@ class Heartbeat(Settings):
 
 @dataclass(repr=False)
 class Limits(Settings):
-    """Upper bounds on what an actor may send."""
+    """Upper bounds on what an actor may send, and write to files of its own."""
 
     at = "limits"
 
@@ -122,6 +122,10 @@ class Limits(Settings):
     )
     checkpoint: int = option(2**26, "Largest serialized checkpoint.", unit="bytes", least=1, most=2**30)
     records: int | None = option(1000, "Log records that reach the parent in one second.", least=1, none="no limit")
+    output: int | None = option(
+        10 * 2**20, "Size from which a file of its own output is begun anew.", unit="bytes", least=4096, none="no limit"
+    )
+    output_files: int = option(3, "Files that are kept of each stream, the present one included.", least=1, most=100)
 
 
 @dataclass(repr=False)
@@ -220,6 +224,8 @@ FOR_PROGRAMS = (
     "join_in",
     "lives",
     "output",
+    "limits.output",
+    "limits.output_files",
     "timeouts.startup",
     "stop",
     "restart.policy",

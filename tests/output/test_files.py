@@ -244,7 +244,10 @@ def test_long_lines_of_several_writers_are_whole(kept, tmp_path):
 
     # Two systems, for in one a name belongs to one living actor.
     with ActorSystem(output_dir=tmp_path / "kept") as other:
-        refs = [each.spawn(Long, name="n", config={**FILE, "num_loops": 100}) for each in (kept, other)]
+        refs = [
+            each.spawn(Long, name="n", config={**FILE, "num_loops": 100, "limits.output": None})
+            for each in (kept, other)
+        ]
         assert [ref.wait(50) for ref in refs] == [Status.FINISHED] * 2
     # Who opens the file amid a write of the other finds no end of a line there, and begins with one: an empty line.
     amid = notes(tmp_path / "begun")

@@ -60,7 +60,11 @@ DEFAULTS = {
         "backoff": {"base": 0.1, "factor": 2.0, "cap": 30.0, "jitter": 0.2, "reset": 10.0},
         "window": None,
     },
-    "limits": {"result": 1024**3, "spawn": 1024**3, "checkpoint": 1024**2 * 64, "records": 1000},
+    "limits": {"result": 1024**3, "spawn": 1024**3, "checkpoint": 1024**2 * 64, "records": 1000}
+    | {
+        "output": 10 * 1024**2,
+        "output_files": 3,
+    },
     "mailbox": {"size": 1000, "on_full": "block", "concurrency": 1},
     "sampling": {"interval": 1.0, "family": True, "pss": True},
 }
@@ -71,6 +75,13 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "restart.backoff.factor": (1.0, 1e6),
     "restart.backoff.jitter": (0.0, 1.0),
 }
+_WHOLE = {
+    "limits.result": (1, 2**30),
+    "limits.spawn": (1, 2**30),
+    "limits.checkpoint": (1, 2**30),
+    "limits.output": (4096, 2**63 - 1),
+    "limits.output_files": (1, 100),
+}
 
 
 def _fitting(path: str, kind: Any) -> st.SearchStrategy[Any]:
@@ -78,9 +89,10 @@ def _fitting(path: str, kind: Any) -> st.SearchStrategy[Any]:
         return st.sampled_from(get_args(kind))
     members = get_args(kind) or (kind,)
     low, high = _BOUNDS.get(path, (0.001, 1e6))
+    least, most = _WHOLE.get(path, (1, 2**63 - 1))
     values: dict[Any, st.SearchStrategy[Any]] = {
         bool: st.booleans(),
-        int: st.integers(1, 2**30 if path in {"limits.result", "limits.spawn", "limits.checkpoint"} else 2**63 - 1),
+        int: st.integers(least, most),
         float: st.floats(low, high) | st.integers(math.ceil(low), int(high)),
         type(None): st.none(),
     }

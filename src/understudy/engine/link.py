@@ -107,6 +107,8 @@ class Link:
             adopt(config, taken)
         self._shortest = config.timeouts.shortest()
         forward().most = config.limits.records
+        if self._output is not None:
+            self._output.take_on(config.limits)
         self.ring()
 
     @property

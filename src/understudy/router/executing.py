@@ -8,6 +8,7 @@ from understudy.lifecycle.actor import Actor
 from understudy.lifecycle.events import Errored, Ready
 from understudy.lifecycle.programs import Program
 from understudy.router.readiness import Readiness
+from understudy.router.turning import Turning
 from understudy.router.world import World
 from understudy.spawners.base import Executed, NotExecuted, Remarked
 from understudy.status import Crash
@@ -22,11 +23,13 @@ BEGINNING = "beginning its program"
 class Programs:
     """Those of one system; only the router's thread calls."""
 
-    def __init__(self, world: World, calls: Calls) -> None:
-        self._world, self._readiness = world, Readiness(world, calls)
+    def __init__(self, world: World, calls: Calls, turning: Turning) -> None:
+        self._world, self._readiness, self._turning = world, Readiness(world, calls), turning
 
     def hear(self, actor: Actor, program: Program, news: Executed | NotExecuted | Remarked) -> None:
         """One word of a process that was to become a program."""
+        if isinstance(news, Executed):
+            self._turning.watch(actor)
         match news:
             case Executed() if program.wait is None:
                 self._world.happen(actor.uid, Ready())

@@ -29,6 +29,7 @@ from understudy.router.reports import Reports, laps_of
 from understudy.router.requests import look
 from understudy.router.sampling import Sampler
 from understudy.router.survey import Survey
+from understudy.router.turning import Turning
 from understudy.router.watch import Watch
 from understudy.router.world import World
 from understudy.spawners.base import Born, Executed, Gone, News, NotBorn
@@ -61,7 +62,7 @@ class Router:
         outputs = Outputs(world, self.files)
         self.desk = Desk(world, self.watch, self.sampler, self.errands, outputs)
         self._control = Control(self.desk)
-        self._programs = Programs(world, calls)
+        self._programs = Programs(world, calls, Turning(world, self.files))
         self._neighbour = Neighbour(Replies(world.hub, world.timers))
         self._gates: Gates | None = None
         world.look = lambda actor, tell: answered(lambda: look(self.desk, actor)).then(tell)

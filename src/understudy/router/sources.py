@@ -12,7 +12,7 @@ from typing import Any
 from understudy.globs import Globs
 from understudy.router.folders import STREAMS
 from understudy.router.shelf import Entry
-from understudy.router.tailing import Mark, Share, last, since
+from understudy.router.tailing import Mark, Share, latest, since
 from understudy.wire.codec import pack
 
 _TEXT_HEAD = 4
@@ -76,7 +76,7 @@ class Source:
         """Take what is new in one of them, or the last of it; gives how far that is."""
         path = os.path.join(self.directory, stream)
         if mark is None and tail:
-            return last(path, share, whole=self.ended)
+            return latest(path, share, whole=self.ended)
         return since(path, mark, share, whole=self.ended)
 
     def row(self, stream: str, text: str) -> Row:

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise, repeat
+from itertools import repeat
 
 _POOL, _POOL_HEAD = 16 << 10, 48
 """Bytes of the pools out of which Python gives small objects of one size, and of what a pool begins with."""
@@ -24,6 +24,8 @@ _MOST = 1024 << 10
 """Bytes that the holes for objects of one size may have together, so that this ends whatever the allocator is."""
 
 _BATCH = 64
+_RUN = 16
+"""Objects that lie one behind the other from the beginning of a pool, where it was empty; in a used one few do."""
 
 _filling: list[object] = []
 """Kept, and never looked at."""
@@ -62,11 +64,13 @@ def _fill_pools() -> None:
 
 def _fill(size: int, make: Callable[[], object]) -> None:
     """The holes for small objects of one size, until some come out of a pool that was empty."""
+    run = min(_RUN, (_POOL - _POOL_HEAD) // size)
     for _ in range(_MOST // size // _BATCH):
         batch = [make() for _ in repeat(None, _BATCH)]
         places = [id(one) for one in batch]
-        for at, (place, following) in enumerate(pairwise(places)):
-            if place % _POOL == _POOL_HEAD and following == place + size:
+        for at in range(_BATCH - run + 1):
+            place = places[at]
+            if place % _POOL == _POOL_HEAD and places[at : at + run] == [*range(place, place + run * size, size)]:
                 _filling.extend(batch[:at])
                 return
         _filling.extend(batch)

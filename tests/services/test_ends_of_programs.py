@@ -103,7 +103,7 @@ def test_who_forks_away_and_exits_0_is_told_of_and_swept(system, caplog, tmp_pat
     gone(int(pid))
     until(lambda: int(pid) in system.reap(), 20, "the sweep being told")
     told = until(lambda: [one.getMessage() for one in caplog.records if one.name == "understudy.actor.daemon"], 20)
-    assert told[0].startswith("daemon ended and left a process behind, which end with it: ")
+    assert told[0].startswith("daemon ended and left a process behind, which ends with it: ")
     assert f"(pid {pid})" in told[0]
     assert "keep it in the foreground" in told[0]
 

@@ -240,6 +240,14 @@ def test_a_pause_stands_over_its_lives_and_a_stop_ends_it(system):
     assert ref.result(20) == -signal.SIGTERM
 
 
+@pytest.mark.requirement("A8", "K1")
+def test_a_stop_wakes_one_that_stands_still_by_itself_too(system):
+    ref = system.spawn(shell("kill -STOP $$; sleep 600"))
+    until(lambda: ref.info().os_status == "stopped", 20, "its own stop")
+    ref.stop()
+    assert ref.result(20) == -signal.SIGTERM
+
+
 def test_who_speaks_to_it_or_configures_it_is_told_that_it_is_a_program(system):
     ref = system.spawn(SLEEP, name="deaf")
     for speak in (lambda: ref.tell("hello"), lambda: ref.ask("hello", timeout=20)):

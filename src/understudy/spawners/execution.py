@@ -79,6 +79,7 @@ def become(page_fd: int, birth_fd: int, threshold_fd: int) -> int:
     leash = guard.arm(birth.directory)
     if leash is None:
         return 0  # nobody is left to act for
+    guard.widen(leash)  # what it starts is on the leash, too, as long as it stays in its group
     page.phase = Phase.GUARDED
     family.wear_mark(birth.system, birth.uid, birth.incarnation)
     circumstances.take(birth.place)

@@ -19,6 +19,8 @@ _MOST_BITS = 0o7777
 _MOST_CODE = 255
 _LARGEST = 2**63 - 1
 _PAIR = 2
+_MOST_INPUT = 32 << 20
+"""Bytes of an input that is given as such: it is kept for each life, and travels with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,8 @@ class Exec:
     removes a variable), ``cwd`` is where it works (default: where the spawn was), ``umask`` what its files are kept
     from, ``user`` whom it runs as, by name or number (root may say so), ``limits`` what of the system it may use at
     most, by the names of `resource`: ``{"nofile": 4096, "core": (0, 0)}``, soft or soft and hard, None for unlimited.
-    It reads ``stdin``: bytes, text, a Path of a file, or nothing. Each life begins with all of that anew.
+    It reads ``stdin``: bytes or text (32 MiB at most), a Path of a file, or nothing. Each life begins with all of that
+    anew.
 
     It is RUNNING when it was begun: when the kernel took it for a program. Its result is its exit code: one of
     ``ok_codes``, or after a stop any; -15 where the stop's SIGTERM ended it, None where nobody could say. Other ends
@@ -41,12 +44,13 @@ class Exec:
     """
 
     argv: tuple[str, ...]
-    env: Mapping[str, str | None] = field(default_factory=dict)
+    env: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    """Not shown, as ``stdin`` is not: there may be secrets in it."""
     cwd: str | None = None
     user: str | int | None = None
     umask: int | None = None
     limits: Mapping[str, Any] = field(default_factory=dict)
-    stdin: bytes | str | os.PathLike[str] | None = None
+    stdin: bytes | str | os.PathLike[str] | None = field(default=None, repr=False)
     ok_codes: Collection[int] = frozenset({0})
 
     def __init__(  # one argument each for what a user may say
@@ -93,9 +97,17 @@ def _text(name: str, value: object) -> str:
         text = os.fspath(value)  # type: ignore[call-overload]  # whatever it is, it is told
     except TypeError:
         text = None
-    if not isinstance(text, str) or not text or "\0" in text:
+    if not text or not _is_text(text):
         raise _wrong(name, value, "give a text, or a path, that is not empty")
     return str(text)
+
+
+def _is_text(value: object) -> bool:
+    """Whether the kernel would take that: it has no NUL in it, and can be encoded."""
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def _checked_argv(argv: object) -> tuple[str, ...]:
@@ -111,7 +123,7 @@ def _checked_argv(argv: object) -> tuple[str, ...]:
             text = os.fspath(one)
         except TypeError:
             text = None
-        if not isinstance(text, str) or "\0" in text:
+        if not _is_text(text):
             raise _wrong("argv", argv, f"an argument is a text or a path; {shown(one)} is none")
         rest.append(str(text))
     return (first, *rest)
@@ -124,10 +136,12 @@ def _checked_env(env: object) -> dict[str, str | None]:
         raise _wrong("env", env, "give a mapping of variables; None removes one")
     made: dict[str, str | None] = {}
     for name, value in env.items():
-        if not isinstance(name, str) or not name or "=" in name or "\0" in name:
-            raise _wrong("env", env, f"{shown(name)} cannot be the name of a variable")
-        if value is not None and (not isinstance(value, str) or "\0" in value):
-            raise _wrong("env", env, f"{name} is {shown(value)}; it is a text, or None, which removes it")
+        # Without the others, and without a text that may be a secret.
+        if not isinstance(name, str) or not name or "=" in name or not _is_text(name):
+            raise ConfigError(f"Exec(env=...): {shown(name)} cannot be the name of a variable")
+        if value is not None and not _is_text(value):
+            told = "a text that no variable can hold" if isinstance(value, str) else shown(value)
+            raise ConfigError(f"Exec(env=...): {name} is {told}; it is a text, or None, which removes it")
         made[name] = value
     return made
 
@@ -176,7 +190,15 @@ def _is_bound(value: object) -> bool:
 
 
 def _checked_input(stdin: object) -> bytes | str | os.PathLike[str] | None:
-    if stdin is None or isinstance(stdin, bytes | str):
+    if stdin is None:
+        return None
+    if isinstance(stdin, bytes | str):
+        try:
+            size = len(stdin.encode() if isinstance(stdin, str) else stdin)
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"Exec(stdin=...): it cannot be encoded: {error.reason}; give bytes") from None
+        if size > _MOST_INPUT:
+            raise ConfigError(f"Exec(stdin=...): {size} bytes are more than {_MOST_INPUT}; give the Path of a file")
         return stdin
     if isinstance(stdin, os.PathLike):
         _text("stdin", stdin)

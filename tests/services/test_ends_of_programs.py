@@ -103,7 +103,7 @@ def test_who_forks_away_and_exits_0_is_told_of_and_swept(system, caplog, tmp_pat
     gone(int(pid))
     until(lambda: int(pid) in system.reap(), 20, "the sweep being told")
     told = until(lambda: [one.getMessage() for one in caplog.records if one.name == "understudy.actor.daemon"], 20)
-    assert told[0].startswith("daemon ended and left a process behind, which end with it: ")
+    assert told[0].startswith("daemon ended and left a process behind, which ends with it: ")
     assert f"(pid {pid})" in told[0]
     assert "keep it in the foreground" in told[0]
 
@@ -140,6 +140,21 @@ time.sleep(600)
 """
 
 
+IN_GROUPS = """
+import time
+from tests.services.casting import shell
+from understudy import ActorSystem, LogLine
+
+system = ActorSystem(learn=False)
+held, paused = (system.spawn(shell("sleep 600 & echo up; wait"), wait=LogLine("up")) for _ in range(2))
+for ref in (held, paused):
+    ref.wait_ready(30)
+paused.pause()
+print(system.endpoint.removeprefix("ipc://"), *system._world.spawners["process"].pids, flush=True)
+time.sleep(600)
+"""
+
+
 @pytest.mark.fault("F27")
 @pytest.mark.requirement("K5")
 def test_programs_and_their_trees_end_with_the_parents_sigkill(tmp_path):
@@ -169,6 +184,21 @@ def test_the_leash_passes_through_the_exec_so_a_program_ends_though_the_zygote_c
         os.kill(int(zygote), signal.SIGCONT)
         gone(*family)
     until(lambda: not os.path.exists(directory), what="the removal of the directory")
+
+
+@pytest.mark.fault("F28")
+@pytest.mark.requirement("K5")
+def test_what_stays_in_the_group_of_a_program_ends_though_parent_and_zygote_die_at_one_moment(tmp_path):
+    with parent(IN_GROUPS, tmp_path) as process:
+        directory, zygote = said(process).split()
+        family = descendants(process.pid)
+        assert len(family) >= 5, "the zygote, two shells and what they started"
+        for pid in (process.pid, int(zygote)):
+            os.kill(pid, signal.SIGSTOP)  # neither does anything between the one end and the other
+        for pid in (process.pid, int(zygote)):
+            os.kill(pid, signal.SIGKILL)
+        gone(*family)
+    shutil.rmtree(directory)  # as the next system would
 
 
 @pytest.mark.fault("F8")

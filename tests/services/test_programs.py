@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from typing import Any
 
 import pytest
@@ -79,6 +80,20 @@ def test_backoff_and_quarantine_are_as_for_any_actor(system):
 
 
 @pytest.mark.fault("F58")
+def test_what_is_wrong_is_told_however_long_the_path_is_in_which_it_was_sought(system):
+    long = system.spawn(Exec(["no-such-program"], env={"PATH": "/nowhere:" * 12_000 + "/last"}), config={"lives": 3})
+    with pytest.raises(StartError, match=r"^FileNotFoundError: 'no-such-program' is nowhere in PATH \(/now.*/last\)"):
+        long.wait_ready(20)
+    with pytest.raises(StartError, match=r"^OSError: '/xxx.* … .*: File name too long"):
+        system.spawn(Exec(["/" + "x" * 100_000])).wait_ready(20)
+
+
+def test_a_limit_of_its_descriptors_holds_for_it_and_not_for_the_way_to_it(system):
+    # Three standard ones, and those by which the loader reads its libraries, one at a time.
+    assert system.spawn(Exec(["true"], limits={"nofile": 4})).result(20) == 0
+
+
+@pytest.mark.fault("F58")
 def test_a_program_that_is_missing_that_may_not_be_run_or_is_none_is_told_apart(system, tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("nothing to run\n")
@@ -109,6 +124,7 @@ def test_what_it_is_given_that_it_cannot_have_is_told_as_such(system, tmp_path):
         (Exec(["true"], cwd=tmp_path / "gone"), r"it cannot work in '.*gone': No such file"),
         (Exec(["true"], stdin=tmp_path / "gone"), r"what it is to read cannot be opened: No such file"),
         (Exec(["true"], limits={"nofile": (2**40, 2**40)}), r"its limit of nofile cannot be 1099511627776, 1099511"),
+        (Exec(["true"], limits={"nofile": None}), r"its limit of nofile cannot be unlimited: "),
     ]
     for program, told in wrong:
         with pytest.raises(StartError, match=told):
@@ -153,6 +169,15 @@ def test_it_runs_as_another_user_and_writes_to_its_files_all_the_same(system, ke
     held.wait_ready(20)
     held.stop()
     assert held.wait(20) is Status.FINISHED
+
+
+def test_no_pidfd_of_a_program_passes_to_what_the_user_starts(system):
+    held = system.spawn(SLEEP)
+    held.wait_ready(20)
+    passed = subprocess.run(
+        ["sh", "-c", "ls -l /proc/$$/fd"], close_fds=False, capture_output=True, text=True, check=True
+    )
+    assert "pidfd" not in passed.stdout
 
 
 def test_nothing_of_ours_passes_through_but_the_leash(system, kept):
@@ -211,6 +236,14 @@ def test_a_pause_stands_over_its_lives_and_a_stop_ends_it(system):
     ref.restart()
     until(lambda: ref.info().incarnation == 2 and ref.info().status is Status.RUNNING, 20, "its second life")
     until(lambda: state_of(ref.info().pid) == "T", 20, "that one standing still, too")
+    ref.stop()
+    assert ref.result(20) == -signal.SIGTERM
+
+
+@pytest.mark.requirement("A8", "K1")
+def test_a_stop_wakes_one_that_stands_still_by_itself_too(system):
+    ref = system.spawn(shell("kill -STOP $$; sleep 600"))
+    until(lambda: ref.info().os_status == "stopped", 20, "its own stop")
     ref.stop()
     assert ref.result(20) == -signal.SIGTERM
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ from understudy import (
     StartTimeout,
     Status,
 )
+from understudy.router.readiness import Begun
 
 SERVER = """
 import socket, sys, time
@@ -173,6 +175,16 @@ def test_who_says_ready_by_sd_notify_is_running_then_and_not_before(system, tmp_
     ref.wait_ready(20)
     plain = system.spawn(shell('test -z "$NOTIFY_SOCKET"'))
     assert plain.result(20) == 0, "who isn't waited for so has nobody to tell"
+
+
+def test_who_is_waited_for_when_no_descriptor_is_left_ends_as_a_crash_that_says_so(system, monkeypatch):
+    def none_left():
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(Begun, "__init__", lambda *_: none_left())
+    told = r"^.* was ended, for OSError: .*Too many open files while waiting for Notified\(\), before READY"
+    with pytest.raises(StartError, match=told):
+        system.spawn(SLEEP, wait=Notified()).result(20)
 
 
 @pytest.mark.requirement("S3")

@@ -41,7 +41,10 @@ def test_it_does_not_change_with_what_it_was_made_of():
         (["echo", "a\0b"], {}, r"an argument is a text or a path"),
         (["true"], {"env": ["A=1"]}, r"^Exec\(env=\['A=1'\]\): give a mapping"),
         (["true"], {"env": {"A=B": "1"}}, r"'A=B' cannot be the name of a variable"),
-        (["true"], {"env": {"A": 1}}, r"^Exec\(env=\{'A': 1\}\): A is 1; it is a text, or None, which removes it"),
+        (["true"], {"env": {"A": 1}}, r"^Exec\(env=...\): A is 1; it is a text, or None, which removes it"),
+        (["true"], {"env": {"A": "\ud800"}}, r"^Exec\(env=...\): A is a text that no variable can hold"),
+        (["echo", "\ud800"], {}, r"an argument is a text or a path"),
+        (["true"], {"cwd": "/\ud800"}, r"^Exec\(cwd="),
         (["true"], {"cwd": ""}, r"^Exec\(cwd=''\)"),
         (["true"], {"user": "nobody-of-that-name"}, r"^Exec\(user='nobody-of-that-name'\): there is no such user"),
         (["true"], {"user": -1}, r"^Exec\(user=-1\): give the name or the number of a user"),
@@ -54,6 +57,12 @@ def test_it_does_not_change_with_what_it_was_made_of():
         (["true"], {"limits": {"nofile": (5, 4)}}, r"the soft limit of nofile is above its hard one"),
         (["true"], {"limits": {"nofile": (None, 4)}}, r"the soft limit of nofile is above its hard one"),
         (["true"], {"stdin": 5}, r"^Exec\(stdin=5\): give bytes or text that it reads, a Path of a file, or None"),
+        (
+            ["true"],
+            {"stdin": "\ud800"},
+            r"^Exec\(stdin=...\): it cannot be encoded: surrogates not allowed; give bytes",
+        ),
+        (["true"], {"stdin": bytes(2**25 + 1)}, r"^Exec\(stdin=...\): 33554433 bytes are more than .*; give the Path"),
         (["true"], {"ok_codes": ()}, r"^Exec\(ok_codes=\(\)\): give exit codes, at least one, from 0 to 255"),
         (["true"], {"ok_codes": {0, 256}}, r"give exit codes"),
         (["true"], {"ok_codes": 0}, r"^Exec\(ok_codes=0\): give exit codes"),
@@ -62,3 +71,14 @@ def test_it_does_not_change_with_what_it_was_made_of():
 def test_what_cannot_be_meant_is_refused_by_field_and_value(argv: Any, options: dict[str, Any], words: str):
     with pytest.raises(ConfigError, match=words):
         Exec(argv, **options)
+
+
+def test_what_may_be_secret_is_shown_neither_by_itself_nor_by_an_error_about_another():
+    secrets = {"PASSWORD": "hunter2", "PORT": "6390"}
+    assert "hunter2" not in repr(Exec(["true"], env=secrets, stdin="hunter2"))
+    with pytest.raises(ConfigError) as caught:
+        Exec(["true"], env={**secrets, "PORT": 6390})  # type: ignore[dict-item]
+    assert "hunter2" not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        Exec(["true"], env={"PASSWORD": "hunter2\0"})
+    assert "hunter2" not in str(caught.value)

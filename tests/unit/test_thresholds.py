@@ -80,6 +80,7 @@ def test_a_socket_for_its_notices_is_handed_on_with_the_exec_or_closed(threshold
             theirs.close()
             if word:
                 (executed,) = news
+                assert not executed.notices.get_inheritable(), "what the user starts has no part in it"
                 ours.send(b"READY=1")
                 assert executed.notices.recv(100) == b"READY=1"
                 executed.notices.close()

@@ -228,6 +228,17 @@ def test_a_probe_is_closed_once_however_the_wait_ended(last):
     assert (wait.looks, wait.closed) == (2, 1)
 
 
+@pytest.mark.parametrize("answer", [None, True, Holds, "there"], ids=repr)
+def test_what_is_no_answer_is_refused_instead_of_being_asked_for_again_for_ever(answer):
+    for wait in (Scripted(answer, timeout=5.0), All(Scripted(NotYet("no", within=0.0), answer), timeout=5.0)):
+        with pytest.raises(ConfigError, match=r" answered .*: a probe answers Holds, NotYet or Never$"):
+            wait_until(wait)
+
+
+def test_what_wants_to_be_asked_again_before_now_is_asked_at_once():
+    assert wait_until(Scripted(NotYet("late", within=-0.5), Holds("there")), timeout=5.0) == "there"
+
+
 def test_a_wait_of_ones_own_needs_a_timeout_and_a_start():
     class Unlocked:
         timeout = 0.001

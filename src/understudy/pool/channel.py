@@ -22,6 +22,7 @@ from typing import Any
 from understudy.errors import ProtocolError
 from understudy.pool.frames import HELLO, WELCOME, Message, Reader, Writer
 from understudy.wire import keys
+from understudy.wire.passing import received
 
 _CLAIM = struct.Struct("<Q")
 _AT_ONCE = 4096
@@ -190,7 +191,7 @@ def come_in(path: str, secret: bytes, number: int) -> tuple[Stream, Claims]:
         link.connect(path)
         (word,) = Writer().message(HELLO, [number, _proof(secret, HELLO, number)])
         link.sendall(word)
-        data, fds, _, _ = socket.recv_fds(link, _FIRST_WORD, 1)
+        data, fds, _ = received(link, _FIRST_WORD, 1)
         if not data:
             raise EOFError("the pool has no use for this worker any more")
         reader = Reader(_FIRST_WORD)

@@ -45,9 +45,9 @@ class Programs:
         """It has ended, and left that behind: who did not mean it has to know, unless it was ended by force."""
         self._readiness.end(actor.uid)
         if left and actor.ending is None:
-            what = "a process" if len(left) == 1 else f"{len(left)} processes"
+            what = "a process behind, which ends" if len(left) == 1 else f"{len(left)} processes behind, which end"
             advice = "a program that goes into the background is out of sight: keep it in the foreground"
-            text = f"{actor.name} ended and left {what} behind, which end with it: {', '.join(left)}; {advice}"
+            text = f"{actor.name} ended and left {what} with it: {', '.join(left)}; {advice}"
             self._world.tell(actor, actor.incarnation, text)
 
     def phase_of(self, actor: Actor, page: Page) -> str:

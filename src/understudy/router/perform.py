@@ -130,6 +130,9 @@ def _remind(world: World, actor: Actor, _: Remind) -> None:
 
 def _terminate(world: World, actor: Actor, _: Terminate) -> None:
     world.spawner(actor).signal(actor.uid, signal.SIGTERM)
+    if actor.spec.program is not None and actor.pid is not None and family.is_stopped(actor.pid):
+        # Not by a pause of ours, but by itself or from outside: it would not take the signal.
+        world.spawner(actor).signal_group(actor.uid, signal.SIGCONT)
 
 
 def _to_group(number: int) -> Callable[[World, Actor, Any], None]:

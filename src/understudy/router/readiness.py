@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import socket
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -90,14 +89,20 @@ class Readiness:
             raise Undecided(f"{actor.name} was begun, and nobody has told of its birth")
         head = Head(actor.pid, self._world.system, actor.uid, actor.incarnation, adopts=True)
         heard = None if news.notices is None else Notices(news.notices, actor.pid)
-        begun = Begun(actor.name, head, directory_of(self._world, actor), news.starts, heard)
+        try:
+            begun = Begun(actor.name, head, directory_of(self._world, actor), news.starts, heard)
+        except OSError as error:  # no descriptor is left to wake its thread by
+            _close(heard)
+            crash = Crash("unknown", actor.incarnation, phase=f"waiting for {program.awaits}", text=_ended_for(error))
+            self._world.happen(actor.uid, Errored(crash))
+            return
         vigil = self._vigils[actor.uid] = _Vigil(actor.uid, program.wait, begun, f"waiting for {program.awaits}")
         thread = threading.Thread(target=self._look, args=(vigil,), name=f"understudy-wait-{actor.name}", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:
-            _close(news.notices)
-            self._fail(vigil, str(error))
+            _close(heard)
+            self._fail(vigil, error)
 
     def end(self, uid: int) -> None:
         """Its process has ended: it is waited for no more."""
@@ -129,7 +134,7 @@ class Readiness:
             if error is None:
                 self._calls.make(lambda: self._happen(vigil, Ready()))
             else:
-                self._calls.make(functools.partial(self._fail, vigil, f"{type(error).__name__}: {_text(error)}"))
+                self._calls.make(functools.partial(self._fail, vigil, error))
 
     @staticmethod
     def _seen(vigil: _Vigil) -> BaseException | None:
@@ -147,9 +152,9 @@ class Readiness:
 
     # --- in the router's
 
-    def _fail(self, vigil: _Vigil, text: str) -> None:
+    def _fail(self, vigil: _Vigil, error: BaseException) -> None:
         incarnation = self._world.registry.actors[vigil.uid].incarnation if self._stands(vigil) else 0
-        crash = Crash("unknown", incarnation, phase=vigil.awaits, text=f"was ended, for {text}")
+        crash = Crash("unknown", incarnation, phase=vigil.awaits, text=_ended_for(error))
         self._happen(vigil, Errored(crash))
 
     def _happen(self, vigil: _Vigil, event: Event) -> None:
@@ -163,9 +168,13 @@ class Readiness:
         return self._vigils.get(vigil.uid) is vigil
 
 
-def _close(notices: Notices | socket.socket | None) -> None:
+def _close(notices: Notices | None) -> None:
     if notices is not None:
         notices.close()
+
+
+def _ended_for(error: BaseException) -> str:
+    return f"was ended, for {type(error).__name__}: {_text(error)}"
 
 
 def _text(error: BaseException) -> str:

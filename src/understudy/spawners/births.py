@@ -17,6 +17,7 @@ from understudy import failpoints
 from understudy.spawners import execution, signals
 from understudy.spawners.base import Engine
 from understudy.wire.codec import pack, unpack
+from understudy.wire.passing import received
 
 MAX_MESSAGE = 1 << 16
 FDS = {"fork": 2, "exec": 3}
@@ -121,7 +122,7 @@ class Births:
             self.engine.play_through()
         data, fds = b"", list[int]()
         if wings is not None:
-            data, fds, _, _ = socket.recv_fds(prompter, MAX_MESSAGE, FDS["fork"])
+            data, fds, _ = received(prompter, MAX_MESSAGE, FDS["fork"])
         prompter.close()
         if not data:
             return 0

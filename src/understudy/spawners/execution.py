@@ -30,6 +30,8 @@ _LIMIT = 64 << 20
 _HIGH = 100
 """Where the leash is put: scripts use low numbers, and would close it."""
 _STREAMS = ("stdout", "stderr")
+_MOST = 4096
+"""Characters of what is told in one word; the parent reads 64 KiB of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def become(page_fd: int, birth_fd: int, threshold_fd: int) -> int:
     leash = guard.arm(birth.directory)
     if leash is None:
         return 0  # nobody is left to act for
+    guard.widen(leash)  # what it starts is on the leash, too, as long as it stays in its group
     page.phase = Phase.GUARDED
     family.wear_mark(birth.system, birth.uid, birth.incarnation)
     circumstances.take(birth.place)
@@ -85,7 +88,7 @@ def become(page_fd: int, birth_fd: int, threshold_fd: int) -> int:
     try:
         _dress(Part.opened(birth.blob), birth, page, threshold, leash)
     except _Hindrance as hindrance:
-        threshold.send(pack([FAILED, hindrance.kind, str(hindrance)]))
+        threshold.send(pack([FAILED, hindrance.kind, _brief(str(hindrance))]))
     return COULD_NOT
 
 
@@ -103,14 +106,15 @@ def _dress(part: Part, birth: Birth, page: Page, threshold: socket.socket, leash
     _lead_input(part)
     if part.umask is not None:
         os.umask(part.umask)
-    for name, bounds in part.limits.items():
-        _try(f"its limit of {name} cannot be {bounds[0]}, {bounds[1]}", _set_limit, name, bounds)
     if part.cwd is not None:
         _try(f"it cannot work in {os.fsdecode(part.cwd)!r}", os.chdir, part.cwd)
-    if part.user is not None:
-        _try(f"it cannot run as the user of number {part.user[0]}", _run_as, *part.user)
     notices = _offer_notices(threshold) if part.notifies else None
     _shut_all_but(_raised(leash))
+    # From here on nothing is opened any more: few programs need as many descriptors as their way here.
+    for name, bounds in part.limits.items():
+        _try(f"its limit of {name} cannot be {_told(bounds)}", _set_limit, name, bounds)
+    if part.user is not None:
+        _try(f"it cannot run as the user of number {part.user[0]}", _run_as, *part.user)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signals.handle(number, signals.DEFAULT)
     failpoints.hit("child.exec", birth.incarnation)
@@ -137,7 +141,8 @@ def _lead_output(directory: str | None, page: Page, threshold: socket.socket) ->
             os.makedirs(os.path.dirname(path), exist_ok=True)
             fd = regular.opened(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         except OSError as error:
-            threshold.send(pack([REMARK, f"{path} cannot be opened, and {stream} stays the parent's: {error}"]))
+            remark = f"{path} cannot be opened, and {stream} stays the parent's: {error}"
+            threshold.send(pack([REMARK, _brief(remark)]))
             continue
         starts[stream] = os.fstat(fd).st_size
         os.dup2(fd, number)
@@ -184,6 +189,12 @@ KEPT = -2
 """In place of a hard limit: as it is."""
 
 
+def _told(bounds: tuple[int, int]) -> str:
+    """A limit as it was given, in words."""
+    given = bounds[:1] if bounds[1] == KEPT else bounds
+    return ", ".join("unlimited" if one == resource.RLIM_INFINITY else str(one) for one in given)
+
+
 def _run_as(user: int, group: int, groups: tuple[int, ...]) -> None:
     if os.geteuid() != 0 and (os.getuid(), os.getgid()) == (user, group):
         return  # it is that user, and may not even say so
@@ -213,6 +224,11 @@ def _shut_all_but(leash: int) -> None:
             except OSError as error:
                 if error.errno != errno.EBADF:  # the one that listed them
                     raise
+
+
+def _brief(text: str) -> str:
+    """Its beginning and its end, where it is longer than a word may be: a PATH has no bound."""
+    return text if len(text) <= _MOST else f"{text[: _MOST // 2]} … {text[-_MOST // 2 :]}"
 
 
 def _try(what: str, act: Any, *arguments: Any) -> Any:

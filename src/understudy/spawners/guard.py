@@ -47,6 +47,12 @@ def arm(directory: str) -> int | None:
     return fd if holds(fd) else None
 
 
+def widen(fd: int) -> None:
+    """Put all of this process's group on its leash: its own, which it has to lead."""
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(fd, fcntl.F_SETOWN, -os.getpid())
+
+
 def holds(fd: int) -> bool:
     """Whether somebody still holds the other end."""
     try:

@@ -24,6 +24,7 @@ from understudy.spawners import circumstances, family, packing, signals, trial
 from understudy.spawners.base import ENGINE, Engine, from_file
 from understudy.spawners.births import FDS, MAX_MESSAGE, Births, play
 from understudy.wire.codec import unpack
+from understudy.wire.passing import received
 
 _SWEEP_AFTER, _SWEEP_BY = 0.2, 1.0
 _STANDBY_AFTER = 0.01
@@ -129,7 +130,7 @@ class Nursery:
 
     def _serve(self) -> bool:
         try:
-            data, fds, flags, _ = socket.recv_fds(self.births.channel, MAX_MESSAGE, 4)
+            data, fds, flags = received(self.births.channel, MAX_MESSAGE, 4)
         except (BlockingIOError, InterruptedError):
             return True
         except ConnectionError:

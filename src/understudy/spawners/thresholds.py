@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from understudy.spawners.base import Executed, Gone, News, NotExecuted, Remarked
 from understudy.wire.codec import unpack
+from understudy.wire.passing import received
 
 BEGINS, FAILED, REMARK, NOTICES = "begins", "failed", "remark", "notices"
 """The words: an exec follows at once; none succeeded, and why; something else that is worth telling; where the program
@@ -84,7 +85,7 @@ class Thresholds:
         fds: list[int] = []
         while True:
             try:
-                data, fds, _, _ = socket.recv_fds(threshold.ours, LONGEST, 1)
+                data, fds, _ = received(threshold.ours, LONGEST, 1)
             except BlockingIOError:
                 return news
             except ConnectionResetError:

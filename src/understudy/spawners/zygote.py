@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from understudy.spawners.thresholds import Thresholds
 from understudy.spawners.trial import package_of
 from understudy.status import Usage
 from understudy.wire.codec import unpack
+from understudy.wire.passing import received
 
 _LATER = 0.1
 _WORD_WITHIN = 5.0
@@ -281,7 +281,7 @@ class ZygoteSpawner:
     def _read(self, zygote: Zygote) -> None:
         while True:
             try:
-                data, fds, _, _ = socket.recv_fds(zygote.channel, MAX_MESSAGE, 1)
+                data, fds, _ = received(zygote.channel, MAX_MESSAGE, 1)
             except BlockingIOError:
                 return
             except ConnectionResetError:

@@ -42,7 +42,7 @@ class Waiting:
         over = self._over()
         if over is not None:
             return over
-        answer = self._probe.look(now)
+        answer: object = self._probe.look(now)
         match answer:
             case NotYet():
                 return self._patience(answer, now)
@@ -50,6 +50,9 @@ class Waiting:
                 return self._over() or answer
             case Never():
                 return answer
+            case _:  # of a wait of the user's: who asked on would do so for ever, and without a pause
+                advice = "a probe answers Holds, NotYet or Never"
+                raise ConfigError(f"{self._told()} answered {shown(answer)}: {advice}")
 
     def close(self) -> None:
         """Let go of the probe."""
@@ -76,7 +79,8 @@ class Waiting:
         left = self._until - now
         if within is None or within > left:
             within = None if math.isinf(left) else left
-        return replace(answer, within=within)
+        # What is due already is asked at once: to a poller less than nothing is for ever.
+        return replace(answer, within=None if within is None else max(0.0, within))
 
     def _named(self) -> str:
         return f"{self._subject.name or 'what is waited for'} ended"
@@ -103,7 +107,7 @@ def wait_until(
     The bound is the ``timeout`` given here, in seconds, or that of the wait, whichever is less. Raises WaitTimeout
     beyond it, with what was seen last; SubjectDied as soon as the subject has ended, whose cause says how;
     WaitCancelled when it was called off; HeldByStranger, and whatever else a wait knows to end it; ConfigError for
-    what is no Wait.
+    what is no Wait, or gives an answer that is none.
     """
     with contextlib.closing(Waiting(wait, subject, timeout, clock())) as waiting:
         while True:

@@ -8,6 +8,8 @@ import socket
 import struct
 
 _LONGEST = 1 << 16
+_MOST_STATUS = 200
+"""Characters of a status that are told: it is a line for people."""
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -33,7 +35,7 @@ class Notices:
             for line in said.decode(errors="replace").splitlines():
                 name, _, value = line.partition("=")
                 self.ready = self.ready or line == "READY=1"
-                self.status = value if name == "STATUS" else self.status
+                self.status = value[:_MOST_STATUS] if name == "STATUS" else self.status
 
     def _next(self) -> bytes | None:
         """One word, b"" if it was of somebody else; None where none waits."""

@@ -29,8 +29,9 @@ class LogLine(values.Value):
     end was written; one of more than 64 KiB is looked at in pieces of that length. What an earlier life wrote does not
     count. Files that are renamed within their directory, or cut, are followed; what was written and cut away between
     two looks, at most 250 ms apart, is not seen. Where the subject's output does not go to files the wait ends with
-    WaitFailed, at once. ``timeout`` is in seconds, None for no bound. Raises ConfigError for what is no pattern, or no
-    stream.
+    WaitFailed, at once. A pattern that backtracks without end (``(a+)+$``) holds the whole process, for Python's `re`
+    lets nobody in meanwhile. ``timeout`` is in seconds, None for no bound. Raises ConfigError for what is no pattern,
+    or no stream.
     """
 
     pattern: str | re.Pattern[str]

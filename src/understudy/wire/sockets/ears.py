@@ -49,7 +49,8 @@ class Ears:
     """
 
     def __init__(self, context: Any) -> None:
-        self._context, self._bell, self._numbers = context, Bell(), count()
+        self._context, self._numbers = context, count()
+        self._bell: Bell | None = Bell()
         self._new: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         self._ears: dict[Any, int] = {}
         self._over = False
@@ -65,19 +66,20 @@ class Ears:
         ear.set(zmq.RCVHWM, 1)  # what waits is a thousand, and as many as this
         ear.connect(address)
         self._new.put((number, ear))
-        self._bell.ring()
+        self._ring()
 
     def hang_up(self) -> None:
         """The sockets are monitored no more: `wait` tells what is left, then None."""
         self._over = True
-        self._bell.ring()
+        self._ring()
 
     def wait(self, seconds: float | None) -> list[tuple[Move, Connection]] | None:
         """What happened, within so many seconds; None at the end, once for all."""
-        if self._over and not self._ears and self._new.empty():
+        if (bell := self._bell) is None or (self._over and not self._ears and self._new.empty()):
+            self._bell = None  # its descriptors go with it, whoever still knows of this one
             return None
         self._poller.poll(milliseconds(seconds))
-        self._bell.hush()
+        bell.hush()
         while not self._new.empty():
             number, ear = self._new.get()
             self._ears[ear] = number
@@ -93,3 +95,7 @@ class Ears:
                     ear.close(linger=0)
                     break
         return moves
+
+    def _ring(self) -> None:
+        if (bell := self._bell) is not None:
+            bell.ring()

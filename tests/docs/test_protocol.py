@@ -14,7 +14,7 @@ from tests.docs.pages import ROOT, blocks, sections, tables
 from understudy import tracing
 from understudy.config import ProcessConfig
 from understudy.engine import link, streams, telling
-from understudy.observe import journal, publisher
+from understudy.observe import interest, journal, publisher
 from understudy.router import control, door, logs, orders, rates, remembered, replies, roles
 from understudy.router import fields as fields_
 from understudy.router.reports import READERS
@@ -290,7 +290,7 @@ def test_over_a_network_the_page_names_what_observers_may_do_and_the_bounds_of_t
     ]
     hidden = re.findall(r"`(\w+)`", page.partition("In rows ")[2].partition(" are nil")[0])
     assert set(hidden) == set(ActorInfo("a", 1).to_dict()) - roles.ROW
-    assert f"come as kind `{roles.WITHHELD}`" in page
+    assert f"come as kind `{interest.WITHHELD}`" in page
     assert f"{rates.PER_SECOND:.0f} of one key, and {rates.AT_ONCE:.0f} at once" in page
     assert f"sent every {curve.BEAT_SECONDS:.0f} s on both sides" in page
     assert f"silent for {curve.SILENCE_SECONDS:.0f} s is cut off" in page

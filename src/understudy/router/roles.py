@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from understudy.observe.interest import WITHHELD
 from understudy.status import Role
 
 ROW = frozenset({
@@ -24,8 +25,6 @@ EVENT = frozenset(
 )
 KINDS = frozenset({"state", "laps", "progress", "health", "figures", "restart", "held", "group", "pause", "report"})
 """Of the stream's kinds, those that an observer sees."""
-WITHHELD = "withheld"
-"""The kind of what an observer is told of no more than that it was."""
 _WHOLE = frozenset({"note"})  # a text that is for all who watch
 
 

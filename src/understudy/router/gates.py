@@ -26,7 +26,7 @@ from understudy.status import OpenGate, Role
 from understudy.wire.codec import pack
 from understudy.wire.endpoints import Place
 from understudy.wire.keyring import Keyring, Member
-from understudy.wire.sockets.gate import CONTROL, MAPPED, Gate, Request, Stream, Subscription, stream_domain
+from understudy.wire.sockets.gate import CONTROL, Gate, Request, Stream, Subscription, stream_domain
 
 LOOK = 0.5
 """Seconds between two looks at the keyring."""
@@ -72,7 +72,7 @@ class Porter:
             return name_at_the_sockets(member)
         else:
             who = f"{member.name}, {role} here, at another role's stream"
-        self._audit.turned_away(f"{who}, from {address.removeprefix(MAPPED)},")
+        self._audit.turned_away(f"{who}, from {address},")
         return None
 
 

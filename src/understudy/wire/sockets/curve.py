@@ -27,7 +27,7 @@ _AGAIN_MS, _AGAIN_MOST_MS = 100, 5_000
 _MECHANISM = b"CURVE"
 _KEY_BYTES = 32
 _ZAP = "inproc://zeromq.zap.01"
-_MAPPED = "::ffff:"
+MAPPED = "::ffff:"
 """Before an IPv4 address, on a socket that takes IPv6 as well."""
 _PARTS = 7
 """Of a question: version, number, domain, address, identity, mechanism, key."""
@@ -159,7 +159,7 @@ class Zap:
         user: bytes | None = None
         if mechanism == _MECHANISM and len(keys) == 1 and len(keys[0]) == _KEY_BYTES:
             try:
-                shown = address.decode().removeprefix(_MAPPED)
+                shown = address.decode().removeprefix(MAPPED)
                 name = self._admit(domain.decode(), z85.encode(keys[0]).decode(), shown)
                 user = None if name is None else name.encode()
             except Exception as error:  # noqa: BLE001 - told; a handler that ended would let nobody in any more

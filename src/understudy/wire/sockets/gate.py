@@ -16,7 +16,7 @@ import zmq
 from understudy.wire.audience import Audience
 from understudy.wire.endpoints import Place
 from understudy.wire.sockets import curve
-from understudy.wire.sockets.curve import Pair, Zap
+from understudy.wire.sockets.curve import MAPPED, Pair, Zap
 from understudy.wire.sockets.ears import Ears
 from understudy.wire.sockets.frames import LONG, MAX_CONTROL, MAX_SUBSCRIPTION, STATUS_HWM, Frames
 from understudy.wire.sockets.hub import REPLIES, REQUESTS, ROUND, ROUND_SECONDS, Sent, reply_by
@@ -30,7 +30,6 @@ _LAST_PORT = 65_535
 _LAST_WORDS_MS = 100
 _UNREAD = 64 << 10
 """Bytes of one follower that wait in the kernel."""
-MAPPED = "::ffff:"
 """Before an IPv4 address at a socket for both."""
 
 

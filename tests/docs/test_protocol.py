@@ -19,10 +19,9 @@ from understudy.router import control, door, logs, orders, rates, remembered, re
 from understudy.router import fields as fields_
 from understudy.router.reports import READERS
 from understudy.stats import KEPT_ERRORS, KEPT_LAPS, ErrorEvent, Stats
-from understudy.status import ActorInfo, Health, Status, Summary
+from understudy.status import ActorInfo, Health, Role, Status, Summary
 from understudy.timing import HOOKS, KEPT, Timers
 from understudy.wire import arena, audience, bulk, codec, keys, letters, messages, sealing, sockets, stock
-from understudy.status import Role
 from understudy.wire.messages import ORDERS, REPORTS, Identity
 from understudy.wire.sockets import curve, frames, hub, line, mail
 
@@ -144,7 +143,7 @@ def test_the_heads_of_requests_and_the_journal_are_bounded_as_the_page_says():
     assert f"A topic has at most {audience.LONGEST_TOPIC} bytes" in page
     assert f"from 1 to {journal.PAGE:,}" in page
     assert f"about {journal.PAGE_BYTES >> 10} KiB" in page
-    kept = {kinds: amount for kinds, amount in tables(sections(CHAPTERS["The status stream"], 3)["What is kept"])[0]}
+    kept = dict(tables(sections(CHAPTERS["The status stream"], 3)["What is kept"])[0])
     assert kept == {
         "`state` `health` `restart` `held` `pause` `group` `report`": (
             f"the last {journal.EVENTS:,} events, of at most {journal.EVENT_BYTES // mib} MiB together"
@@ -201,8 +200,8 @@ def test_the_tag_of_the_page_is_the_tag_of_the_code(capsys):
     space: dict[str, typing.Any] = {}
     exec(example.text, space)  # noqa: S102 - it is our own page
     assert capsys.readouterr().out == output.text
-    for frames in ([b""], [b"pickle"], [b"p", b""], [b"p", b"a" * 300, b"b"], [bytes(70_000)] * 5):
-        assert space["tag"](b"k" * keys.KEY_BYTES, frames) == keys.tag(b"k" * keys.KEY_BYTES, frames)
+    for parts in ([b""], [b"pickle"], [b"p", b""], [b"p", b"a" * 300, b"b"], [bytes(70_000)] * 5):
+        assert space["tag"](b"k" * keys.KEY_BYTES, parts) == keys.tag(b"k" * keys.KEY_BYTES, parts)
     assert (keys.KEY_BYTES, keys.TAG_BYTES) == (32, 16)
 
 
@@ -225,7 +224,9 @@ def test_the_limits_are_those_of_the_code():
         "one frame on `reports`": "1 GiB + 1 MiB",
         "one frame on `control`": f"{sockets.MAX_CONTROL // mib} MiB",
         "one event": "1 MiB",
-        "connections to `status` and `control` together": f"1 in {door.SHARE} of the descriptors that the parent may open",
+        "connections to `status` and `control` together": (
+            f"1 in {door.SHARE} of the descriptors that the parent may open"
+        ),
         "the first frame of a letter, or of an answer": f"{letters.MAX_HEAD // mib} MiB",
         "frames of one letter": f"{codec.MAX_FRAMES:,}",
         "a *seq*": f"2<sup>{letters._LARGEST.bit_length()}</sup> - 1",

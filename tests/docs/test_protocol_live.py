@@ -121,7 +121,7 @@ def test_every_event_has_the_keys_of_the_page_and_every_kind_is_seen(system, str
         stranger.socket(zmq.PUSH, "reports").send(report(system, idler.uid, "letter", idler.uid, *words))
     idler.pause()
     group = system.group("troupe/group", strategy="one_for_all")
-    first = [group.spawn(Idler) for _ in range(2)][0]
+    first, _ = (group.spawn(Idler) for _ in range(2))
     first.wait_ready(20)
     os.kill(first.info().pid, signal.SIGKILL)
     for kind in {*DATA, "tick"} - {"state"}:
@@ -203,14 +203,14 @@ def test_requests_are_answered_as_the_page_says(system, stranger):
 
 
 REFUSED: list[tuple[dict[Any, Any], str, str, str | None]] = [
-        ({7: 1, "verb": "ps"}, "ProtocolError", "malformed", None),
-        ({"v": 2, "verb": "ps"}, "ProtocolError", "version", "v"),
-        ({"verb": "reboot"}, "ProtocolError", "verb", "verb"),
-        ({"verb": "stop"}, "ProtocolError", "field", "name"),
-        ({"verb": "stop", "name": "*", "force": True}, "ProtocolError", "field", "force"),
-        ({"verb": "stop", "name": "x" * 1025}, "ProtocolError", "field", "name"),
-        ({"verb": "stop", "name": "*", "grace": "soon"}, "ConfigError", "field", "grace"),
-        ({"verb": "info", "name": "nobody"}, "UnknownActor", "refused", None),
+    ({7: 1, "verb": "ps"}, "ProtocolError", "malformed", None),
+    ({"v": 2, "verb": "ps"}, "ProtocolError", "version", "v"),
+    ({"verb": "reboot"}, "ProtocolError", "verb", "verb"),
+    ({"verb": "stop"}, "ProtocolError", "field", "name"),
+    ({"verb": "stop", "name": "*", "force": True}, "ProtocolError", "field", "force"),
+    ({"verb": "stop", "name": "x" * 1025}, "ProtocolError", "field", "name"),
+    ({"verb": "stop", "name": "*", "grace": "soon"}, "ConfigError", "field", "grace"),
+    ({"verb": "info", "name": "nobody"}, "UnknownActor", "refused", None),
 ]
 
 
